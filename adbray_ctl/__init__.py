@@ -1,0 +1,1 @@
+"""adbray: Ray clusters on machines reached over SSH."""

@@ -1,0 +1,1 @@
+"""The pure core: models and decisions, no input or output."""

@@ -1,0 +1,217 @@
+"""The strings a spec may hold: what each kind allows, so that none can inject into what it enters.
+
+Names become unit names, paths and Ansible hosts; labels and environment values pass through
+Ansible (which evaluates ``{{``) into unit files. Each rule is refused here, once, for all of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+NAME = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
+SIZE_NAME = r"^[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?$"
+USER = r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$"
+ENV_KEY = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+# Ray's own rule (ray/_private/label_utils.py), which is that of Kubernetes; the prefix is kept to
+# a plain DNS name. An empty value, which Ray allows, is left out: it says nothing.
+LABEL_VALUE = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
+_DNS = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
+LABEL_KEY = rf"^({_DNS}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?$"
+VERSION = r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$"
+
+ALLOWED: dict[str, str] = {
+    NAME: "a lowercase letter, then at most 31 of a-z, 0-9 and '-', not ending in '-'",
+    SIZE_NAME: "at most 32 of a-z, 0-9, '.' and '-', beginning and ending with a-z or 0-9",
+    USER: "a login name: a letter or '_', then at most 31 of A-Z, a-z, 0-9, '_', '.' and '-'",
+    ENV_KEY: "a letter or '_', then letters, digits and '_'",
+    LABEL_VALUE: "1 to 63 of A-Z, a-z, 0-9, '_', '.' and '-', beginning and ending with"
+    " a letter or digit",
+    LABEL_KEY: "a name of 1 to 63 of A-Z, a-z, 0-9, '_', '.' and '-', beginning and ending with"
+    " a letter or digit; before it, if wanted, a DNS name and '/'",
+    VERSION: 'a full version X.Y.Z, for example "2.60.0"',
+}
+"""What each pattern allows, in words."""
+
+RESERVED_NAMES = frozenset({"all", "ungrouped", "localhost"})
+"""Names with a meaning of their own in Ansible."""
+
+RESERVED_SLOTS = frozenset({"head", "redis"})
+"""Names of slots, which a worker group may not take."""
+
+RESERVED_LABELS = ("ray.io/", "adbray.io/")
+"""Label prefixes that Ray and adbray set themselves."""
+
+# What the units set themselves, or what would undo authentication, TLS or spilling.
+_RESERVED_ENV = frozenset(
+    {
+        *("path", "home", "user", "logname", "shell", "tmpdir", "virtual_env", "pythonhome"),
+        *("ray_address", "ray_tmpdir", "ray_cloud_instance_id", "ray_node_type_name"),
+        *("cuda_visible_devices", "notify_socket", "watchdog_usec", "listen_fds"),
+    }
+)
+_RESERVED_ENV_PREFIXES = (
+    *("adbray_", "ray_auth", "ray_redis", "ray_external_storage", "ray_object_spilling"),
+    *("ray_use_tls", "ray_tls_", "ray_gcs_rpc_server_reconnect"),
+)
+
+_REQUIREMENT = re.compile(
+    r"(?P<name>[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)"
+    r"(\[[A-Za-z0-9][A-Za-z0-9._-]*(,[A-Za-z0-9][A-Za-z0-9._-]*)*\])?"
+    r"((===|~=|==|!=|<=|>=|<|>)[A-Za-z0-9][A-Za-z0-9.*+!_-]*"
+    r"(,(===|~=|==|!=|<=|>=|<|>)[A-Za-z0-9][A-Za-z0-9.*+!_-]*)*)?"
+)
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
+
+
+class Unfit(ValueError):
+    """A value that a rule refuses: ``what`` is wrong with it, and what is ``allowed`` instead."""
+
+    def __init__(self, what: str, allowed: str) -> None:
+        super().__init__(f"{what}; allowed: {allowed}")
+        self.what = what
+        self.allowed = allowed
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that ``word`` most likely meant, or None."""
+    choices = {choice.lower(): choice for choice in sorted(known)}
+    found = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
+    return choices[found[0]] if found else None
+
+
+def has_control(text: str) -> bool:
+    """Whether ``text`` has a character that could end a line or hide what follows."""
+    return any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text)
+
+
+def is_template(text: str) -> bool:
+    """Whether Ansible would evaluate ``text``."""
+    return any(mark in text for mark in ("{{", "{%", "{#"))
+
+
+def is_reserved_env(key: str) -> bool:
+    """Whether adbray sets the environment variable ``key`` itself."""
+    return key.lower() in _RESERVED_ENV or key.lower().startswith(_RESERVED_ENV_PREFIXES)
+
+
+def requirement_name(requirement: str) -> str:
+    """The normalised project name of a checked requirement (PEP 503)."""
+    match = _REQUIREMENT.fullmatch(requirement)
+    name = match["name"] if match else requirement
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _name(text: str) -> str:
+    if text in RESERVED_NAMES:
+        raise Unfit(f"{text!r} has a meaning of its own in Ansible", "any other name")
+    return text
+
+
+def _env_key(text: str) -> str:
+    if is_reserved_env(text):
+        raise Unfit(f"{text!r} is set by adbray", "any other variable")
+    return text
+
+
+def _env_value(text: str) -> str:
+    if has_control(text):
+        raise Unfit(f"{text!r} has a control character", "one line of text")
+    if is_template(text):
+        raise Unfit(f"{text!r} would be evaluated by Ansible", "text without '{{', '{%' and '{#'")
+    return text
+
+
+def _free_label_key(text: str) -> str:
+    if text.startswith(RESERVED_LABELS):
+        prefix = text.split("/", 1)[0]
+        raise Unfit(f"labels of {prefix}/ are set by Ray and adbray", "any other prefix, or none")
+    return text
+
+
+def _path(text: str) -> str:
+    # ssh expands '%' and '$' in file names, shells and unit files read quotes and backslashes.
+    if has_control(text) or is_template(text) or any(char in "%$\"'\\`" for char in text):
+        raise Unfit(
+            f"{text!r} has a character with a meaning to ssh or Ansible",
+            "a path without control characters, quotes, '%', '$', '\\' and '{{'",
+        )
+    if not text or text.startswith("-"):
+        raise Unfit(f"{text!r} is not a path", "a path, absolute or beside fleet.yml")
+    return text
+
+
+def _address(text: str) -> str:
+    allowed = "an IPv4 address or a DNS name"
+    if ":" in text:
+        raise Unfit(f"{text!r} has a port or is IPv6", f"{allowed} (a port goes to ssh.port)")
+    if len(text) > 253 or not _HOST.fullmatch(text):
+        raise Unfit(f"{text!r} is not an address", allowed)
+    if re.fullmatch(r"[0-9.]+", text):
+        parts = text.split(".")
+        if len(parts) != 4 or any(not _is_octet(part) for part in parts):
+            raise Unfit(f"{text!r} is not an IPv4 address", allowed)
+    return text
+
+
+def _is_octet(text: str) -> bool:
+    return text.isdecimal() and int(text) <= 255 and text == str(int(text))
+
+
+def _requirement(text: str) -> str:
+    allowed = "a package name with extras and versions, for example numpy>=2,<3"
+    if any(mark in text for mark in ("/", "@", ";", "\\")) or text.startswith("-"):
+        raise Unfit(f"{text!r} is a URL, path, marker or option", allowed)
+    if not _REQUIREMENT.fullmatch(text):
+        raise Unfit(f"{text!r} is not a package requirement without spaces", allowed)
+    if requirement_name(text) == "ray":
+        raise Unfit(f"{text!r} would replace Ray itself", "ray.version sets Ray's version")
+    return text
+
+
+def _redis_url(text: str) -> str:
+    allowed = "redis://HOST:PORT or rediss://HOST:PORT"
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname, url.port
+    except ValueError as error:
+        raise Unfit("this is not a URL", allowed) from error
+    if url.password is not None or url.username is not None:
+        # The value itself is not repeated: it holds a secret.
+        raise Unfit("the URL has a user or password in it", f"{allowed}, with username and"
+                    " password_file as keys of their own")
+    plain = f"{url.scheme}://{host}:{port}"
+    if url.scheme not in {"redis", "rediss"} or not host or not port or plain != text:
+        raise Unfit(f"{text!r} is not a Redis address", allowed)
+    _address(host)
+    return text
+
+
+def _allocation_unit(value: object) -> int | str:
+    allowed = 'a number of whole cards from 1 to 16, or a slice "1/2" to "1/16"'
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 16:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"1/([2-9]|1[0-6])", value):
+        return value
+    raise Unfit(f"{value!r} is not a GPU share", allowed)
+
+
+Name = Annotated[str, Field(pattern=NAME), AfterValidator(_name)]
+SizeName = Annotated[str, Field(pattern=SIZE_NAME)]
+User = Annotated[str, Field(pattern=USER)]
+EnvKey = Annotated[str, Field(pattern=ENV_KEY), AfterValidator(_env_key)]
+EnvValue = Annotated[str, Field(max_length=4096), AfterValidator(_env_value)]
+LabelKey = Annotated[str, Field(pattern=LABEL_KEY, max_length=253)]
+FreeLabelKey = Annotated[LabelKey, AfterValidator(_free_label_key)]
+LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]
+FilePath = Annotated[str, Field(max_length=1024), AfterValidator(_path)]
+Address = Annotated[str, AfterValidator(_address)]
+Requirement = Annotated[str, Field(max_length=200), AfterValidator(_requirement)]
+RedisUrl = Annotated[str, Field(max_length=300), AfterValidator(_redis_url)]
+check_allocation_unit = _allocation_unit
