@@ -28,9 +28,7 @@ class Size(BaseModel):
 
     cpus: Annotated[int, Field(strict=True, ge=1, le=1024)]
     """CPU cores."""
-    memory_gb: Annotated[
-        float, Field(strict=True, ge=0.5, le=65536, allow_inf_nan=False)
-    ]
+    memory_gb: Annotated[float, Field(strict=True, ge=0.5, le=65536, allow_inf_nan=False)]
     """Memory in GiB."""
 
 

@@ -184,8 +184,10 @@ def _redis_url(text: str) -> str:
         raise Unfit("this is not a URL", allowed) from error
     if url.password is not None or url.username is not None:
         # The value itself is not repeated: it holds a secret.
-        raise Unfit("the URL has a user or password in it", f"{allowed}, with username and"
-                    " password_file as keys of their own")
+        raise Unfit(
+            "the URL has a user or password in it",
+            f"{allowed}, with username and password_file as keys of their own",
+        )
     plain = f"{url.scheme}://{host}:{port}"
     if url.scheme not in {"redis", "rediss"} or not host or not port or plain != text:
         raise Unfit(f"{text!r} is not a Redis address", allowed)

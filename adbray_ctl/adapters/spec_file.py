@@ -1,0 +1,215 @@
+"""Spec files: YAML on disk to checked models, with file and line in every fault."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from adbray_ctl.adapters.yaml_source import MAX_BYTES, Broken, Document, parse
+from adbray_ctl.core.checks import check, check_fleet
+from adbray_ctl.core.errors import SpecError
+from adbray_ctl.core.faults import Fault, did_you_mean, faults_of, show
+from adbray_ctl.core.salvage import salvage
+from adbray_ctl.core.spec import Fleet, Jump, RayClusterSpec, Ssh, SshOverride
+
+FLEET_FILE = "fleet.yml"
+GROUPS_DIR = "groups"
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A directory with ``fleet.yml`` and ``groups/``, all of it read and sound."""
+
+    dir: Path
+    fleet: Fleet
+    groups: tuple[RayClusterSpec, ...]
+
+    def group(self, name: str) -> RayClusterSpec:
+        """The group called ``name``; SpecError, with the nearest name, if there is none."""
+        for group in self.groups:
+            if group.name == name:
+                return group
+        raise _no_group(self.dir, name)
+
+
+def load_project(directory: Path) -> Project:
+    """Everything in ``directory``; SpecError with the faults of all group files together."""
+    fleet = load_fleet(directory / FLEET_FILE)
+    groups: list[RayClusterSpec] = []
+    faults: list[SpecError] = []
+    for name in list_groups(directory):
+        try:
+            groups.append(load_group(group_file(directory, name), fleet))
+        except SpecError as error:
+            faults.extend(fault for fault in error.faults if isinstance(fault, SpecError))
+    if faults:
+        raise _summary(faults)
+    return Project(dir=directory, fleet=fleet, groups=tuple(groups))
+
+
+def load_fleet(path: Path) -> Fleet:
+    """The fleet in ``path``, key files made absolute (``~`` and paths beside the file resolved).
+
+    Raises SpecError; its ``faults`` hold every fault of the file in the order of lines.
+    """
+    fleet = _load(path, Fleet, check_fleet)
+    base = path.parent
+    hosts = tuple(
+        host.model_copy(update={"ssh": _resolve_override(host.ssh, base)}) for host in fleet.hosts
+    )
+    return fleet.model_copy(update={"ssh": _resolve_ssh(fleet.ssh, base), "hosts": hosts})
+
+
+def load_group(path: Path, fleet: Fleet) -> RayClusterSpec:
+    """The group in ``path``, checked against ``fleet``; files are resolved beside fleet.yml.
+
+    Raises SpecError; its ``faults`` hold every fault of the file in the order of lines.
+    """
+
+    def rules(group: RayClusterSpec) -> tuple[Fault, ...]:
+        faults = check(fleet, group)
+        if group.name == path.stem:
+            return faults
+        what = f"{group.name!r} is not the file's name"
+        own = Fault(("name",), what, f"{path.stem!r}", "rename the file or the group")
+        return (own, *faults)
+
+    if not path.exists():
+        raise _no_group(path.parent.parent, path.stem)
+    group = _load(path, RayClusterSpec, rules)
+    password = _resolve(group.redis.password_file, path.parent.parent)
+    redis = group.redis.model_copy(update={"password_file": password})
+    return group.model_copy(update={"redis": redis}) if password else group
+
+
+def list_groups(directory: Path) -> tuple[str, ...]:
+    """The names of the group files of the project in ``directory``, sorted."""
+    folder = directory / GROUPS_DIR
+    try:
+        return tuple(sorted(path.stem for path in folder.iterdir() if path.suffix == ".yml"))
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def group_file(directory: Path, name: str) -> Path:
+    """Where the spec of the group ``name`` is."""
+    return directory / GROUPS_DIR / f"{name}.yml"
+
+
+def _load(path: Path, model: type[M], rules: Callable[[M], tuple[Fault, ...]]) -> M:
+    try:
+        document = parse(_read(path))
+    except Broken as broken:
+        raise _summary([_error(path, broken.line, broken.what)]) from broken
+    if not isinstance(document.value, dict):
+        what = f"the file holds {_kind_of(document.value)}, not a mapping (key: value)"
+        raise _summary([_error(path, document.line(()), what)])
+    try:
+        loaded = model.model_validate(document.value)
+        faults = rules(loaded)
+    except ValidationError as error:
+        loaded = None
+        faults = faults_of(error, model)
+        faults += salvage(document.value, faults, model, rules)
+    if faults or loaded is None:
+        raise _summary(_located(path, document, faults))
+    return loaded
+
+
+def _located(path: Path, document: Document, faults: tuple[Fault, ...]) -> list[SpecError]:
+    placed = sorted((document.line(fault.path), index) for index, fault in enumerate(faults))
+    return [_error(path, line, faults[index].text) for line, index in placed]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise _summary([SpecError("this is not a file", where=show_file(path))])
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        hint = "Run adbray init to make a project."
+        what = "the file does not exist"
+        raise _summary([SpecError(what, where=show_file(path), hint=hint)]) from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> SpecError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return _summary([SpecError(f"cannot be read: {reason}", where=show_file(path))])
+
+
+def _no_group(directory: Path, name: str) -> SpecError:
+    known = list_groups(directory)
+    hint = did_you_mean(name, known)
+    what = f"there is no group {show(name)}; {hint}" if hint else f"there is no group {show(name)}"
+    what += f"; groups: {', '.join(known)}" if known else "; there are no groups"
+    return _summary([SpecError(what, where=show_file(directory / GROUPS_DIR))])
+
+
+def _error(path: Path, line: int, what: str) -> SpecError:
+    return SpecError(what, where=f"{show_file(path)}:{line}")
+
+
+def _summary(faults: list[SpecError]) -> SpecError:
+    """One error for all; a lone fault is its own summary."""
+    if len(faults) == 1:
+        only = faults[0]
+        return SpecError(only.what, where=only.where, hint=only.hint, faults=tuple(faults))
+    files = dict.fromkeys((fault.where or "").rsplit(":", 1)[0] for fault in faults)
+    return SpecError(f"{len(faults)} faults in {', '.join(files)}", faults=tuple(faults))
+
+
+def show_file(path: Path) -> str:
+    """A path for a message: as given, odd characters escaped."""
+    text = os.fspath(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def _kind_of(value: object) -> str:
+    if isinstance(value, tuple):
+        return "a list"
+    return "nothing" if value is None else "a single value"
+
+
+def _resolve(file: str | None, base: Path) -> str | None:
+    if file is None:
+        return None
+    return os.path.abspath(os.path.join(base, os.path.expanduser(file)))
+
+
+def _resolve_jump(jump: Jump | None, base: Path) -> Jump | None:
+    if jump is None:
+        return None
+    return jump.model_copy(update={"identity_file": _resolve(jump.identity_file, base)})
+
+
+def _resolve_ssh(ssh: Ssh, base: Path) -> Ssh:
+    return ssh.model_copy(
+        update={
+            "identity_file": _resolve(ssh.identity_file, base),
+            "jump": _resolve_jump(ssh.jump, base),
+        }
+    )
+
+
+def _resolve_override(ssh: SshOverride | None, base: Path) -> SshOverride | None:
+    if ssh is None:
+        return None
+    # Only keys that were written: a key set here to None would hide the fleet's.
+    update: dict[str, object] = {}
+    if ssh.identity_file is not None:
+        update["identity_file"] = _resolve(ssh.identity_file, base)
+    if ssh.jump is not None:
+        update["jump"] = _resolve_jump(ssh.jump, base)
+    return ssh.model_copy(update=update)

@@ -1,0 +1,220 @@
+"""Rules across values and files: what pydantic cannot see while it looks at one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+
+from adbray_ctl.core.catalog import Catalog
+from adbray_ctl.core.faults import Fault, Path, did_you_mean
+from adbray_ctl.core.names import RESERVED_SLOTS, requirement_name
+from adbray_ctl.core.spec import (
+    Fleet,
+    HeadSpec,
+    Range,
+    RayClusterSpec,
+    RaySpec,
+    RedisMode,
+    RedisSpec,
+    Selector,
+    WorkerGroup,
+    WorkerType,
+)
+
+# Linux takes the ports of outgoing connections from here (net.ipv4.ip_local_port_range).
+EPHEMERAL_PORTS = range(32768, 61000)
+
+_REDIS_KEYS = {
+    RedisMode.MANAGED: ("hosts", "maxmemory_mb"),
+    RedisMode.EXTERNAL: ("url", "username", "password_file"),
+    RedisMode.NONE: (),
+}
+
+
+def check_fleet(fleet: Fleet) -> tuple[Fault, ...]:
+    """The faults of ``fleet`` by itself."""
+    return tuple(_fleet_faults(fleet))
+
+
+def check(fleet: Fleet, group: RayClusterSpec) -> tuple[Fault, ...]:
+    """The faults of ``group`` on ``fleet``; paths are those of the group's file."""
+    return tuple(_group_faults(fleet, group))
+
+
+def _fleet_faults(fleet: Fleet) -> Iterator[Fault]:
+    names = [(("hosts", i, "name"), host.name) for i, host in enumerate(fleet.hosts)]
+    yield from _repeated(names, "a name that no other host has")
+    addresses = [(("hosts", i, "address"), host.address) for i, host in enumerate(fleet.hosts)]
+    yield from _repeated(addresses, "an address that no other host has")
+    limits, ports = fleet.limits, fleet.ports
+    if limits.disk_gb.min > limits.disk_gb.max:
+        what = f"min {limits.disk_gb.min} is above max {limits.disk_gb.max}"
+        yield Fault(("limits", "disk_gb"), what, "min at most max")
+    if limits.min_workers > limits.max_workers:
+        what = f"{limits.min_workers} is above max_workers"
+        yield Fault(("limits", "min_workers"), what, f"at most {limits.max_workers}", relative=True)
+    if ports.base + ports.block > EPHEMERAL_PORTS.start:
+        what = f"a block of {ports.block} from {ports.base} on does not end below 32768"
+        allowed = f"a base of at most {EPHEMERAL_PORTS.start - ports.block}"
+        yield Fault(("ports",), what, allowed)
+
+
+def _group_faults(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:
+    yield from _packages(group.ray)
+    yield from _head(fleet, group.head)
+    yield from _redis(fleet, group.redis)
+    names: list[tuple[Path, str]] = []
+    for index, workers in enumerate(group.worker_groups):
+        names.append((("worker_groups", index, "name"), workers.name))
+        yield from _workers(fleet, workers, ("worker_groups", index))
+    yield from _repeated(names, "a name that no other worker group has")
+
+
+def _packages(ray: RaySpec) -> Iterator[Fault]:
+    names: list[tuple[Path, str]] = [
+        (("ray", "packages", index), requirement_name(package))
+        for index, package in enumerate(ray.packages)
+    ]
+    yield from _repeated(names, "each package once")
+
+
+def _head(fleet: Fleet, head: HeadSpec) -> Iterator[Fault]:
+    yield from _size(fleet, head.size, ("head", "size"))
+    yield from _disk(fleet.limits.disk_gb, head.disk_gb, ("head", "disk_gb"))
+    yield from _selector(fleet, head.hosts, ("head", "hosts"))
+    ports = [("gcs", head.ports.gcs), ("dashboard", head.ports.dashboard)]
+    ports.append(("client", head.ports.client))
+    for name, port in ports:
+        yield from _head_port(fleet, port, ("head", "ports", name))
+    for (first, one), (second, other) in combinations(ports, 2):
+        if one == other:
+            what = f"{other} is the {first} port too"
+            yield Fault(("head", "ports", second), what, "three different ports", relative=True)
+
+
+def _head_port(fleet: Fleet, port: int, path: Path) -> Iterator[Fault]:
+    base = fleet.ports.base
+    allowed = f"1024 to {base - 1}, or {EPHEMERAL_PORTS.stop} to 65535"
+    if base <= port < EPHEMERAL_PORTS.start:
+        what = f"{port} lies in the slots' port blocks ({base} to {EPHEMERAL_PORTS.start - 1})"
+        yield Fault(path, what, f"{allowed} (ports.base in fleet.yml)")
+    elif port in EPHEMERAL_PORTS:
+        what = f"{port} may be taken by any outgoing connection"
+        yield Fault(path, what, allowed)
+
+
+def _redis(fleet: Fleet, redis: RedisSpec) -> Iterator[Fault]:
+    yield from _selector(fleet, redis.hosts, ("redis", "hosts"))
+    keys = _REDIS_KEYS[redis.mode]
+    for key in sorted(redis.model_fields_set - {"mode", *keys}):
+        owner = next(mode for mode, known in _REDIS_KEYS.items() if key in known)
+        what = f"key {key!r} belongs to mode {owner}, and the mode is {redis.mode}"
+        allowed = ", ".join(keys) or "no other key"
+        hint = f"set mode: {owner}, or leave {key} out"
+        yield Fault(("redis", key), what, allowed, hint, of_key=True, relative=True)
+    if redis.mode is RedisMode.EXTERNAL and redis.url is None:
+        what = "key 'url' is missing"
+        yield Fault(
+            ("redis", "url"),
+            what,
+            "redis://HOST:PORT or rediss://HOST:PORT",
+            of_key=True,
+            relative=True,
+        )
+    if redis.username is not None and redis.password_file is None:
+        what = "a username without a password"
+        yield Fault(
+            ("redis", "username"), what, "username together with password_file", relative=True
+        )
+
+
+def _workers(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:
+    limits = fleet.limits
+    if workers.name in RESERVED_SLOTS:
+        what = f"{workers.name!r} is the name of a slot"
+        yield Fault((*path, "name"), what, "any other name")
+    yield from _size(fleet, workers.size, (*path, "size"))
+    yield from _disk(limits.disk_gb, workers.disk_gb, (*path, "disk_gb"))
+    yield from _selector(fleet, workers.hosts, (*path, "hosts"))
+    yield from _counts(fleet, workers, path)
+    if workers.type is WorkerType.CPU and workers.allocation_unit is not None:
+        what = "a worker group of type CPU has no allocation unit"
+        yield Fault(
+            (*path, "allocation_unit"), what, "type: GPU, or no allocation_unit", relative=True
+        )
+    size = Catalog(fleet.sizes).get(workers.size)
+    store = workers.object_store_gb
+    if size and store is not None and store >= size.memory_gb:
+        what = f"{store:g} leaves no memory for tasks"
+        allowed = f"less than {size.memory_gb:g} (memory of size {workers.size})"
+        yield Fault((*path, "object_store_gb"), what, allowed)
+
+
+def _counts(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:
+    limits = fleet.limits
+    low, high = workers.min_workers, workers.max_workers
+    allowed = f"{limits.min_workers} to {limits.max_workers}"
+    if low < limits.min_workers:
+        source = "limits.min_workers in fleet.yml"
+        yield Fault((*path, "min_workers"), f"{low} is too small", f"{allowed} ({source})")
+    # A max_workers that was left out equals min_workers, and min_workers is what is wrong.
+    key = "max_workers" if "max_workers" in workers.model_fields_set else "min_workers"
+    if high > limits.max_workers:
+        source = "limits.max_workers in fleet.yml"
+        yield Fault((*path, key), f"{high} is too large", f"{allowed} ({source})")
+    elif low > high:
+        what = f"{high} is below min_workers"
+        yield Fault((*path, key), what, f"{low} to {limits.max_workers}", relative=True)
+
+
+def _size(fleet: Fleet, name: str, path: Path) -> Iterator[Fault]:
+    catalog = Catalog(fleet.sizes)
+    if name not in catalog:
+        yield Fault(
+            path,
+            f"size {name!r} is unknown",
+            f"{', '.join(catalog)} (add others under sizes in fleet.yml)",
+            did_you_mean(name, tuple(catalog)),
+        )
+
+
+def _disk(limit: Range, value: int, path: Path) -> Iterator[Fault]:
+    if not limit.min <= value <= limit.max:
+        what = f"{value} is too {'small' if value < limit.min else 'large'}"
+        yield Fault(path, what, f"{limit.min} to {limit.max} (limits.disk_gb in fleet.yml)")
+
+
+def _selector(fleet: Fleet, selector: Selector, path: Path) -> Iterator[Fault]:
+    known = tuple(host.name for host in fleet.hosts)
+    unknown = False
+    for index, name in enumerate(selector.names):
+        if name not in known:
+            unknown = True
+            what, hint = f"host {name!r} is not in fleet.yml", did_you_mean(name, known)
+            yield Fault((*path, "names", index), what, _some(known), hint)
+    if not unknown and not any(selects(fleet, selector, name) for name in known):
+        where = (*path, "labels") if selector.labels else path
+        what = "no host of fleet.yml has all of these labels"
+        if selector.names:
+            what = "none of the named hosts has all of these labels"
+        yield Fault(where, what, "labels that a host has")
+
+
+def selects(fleet: Fleet, selector: Selector, name: str) -> bool:
+    """Whether ``selector`` admits the host ``name`` of ``fleet``."""
+    if selector.names and name not in selector.names:
+        return False
+    labels = fleet.host(name).labels
+    return all(labels.get(key) == value for key, value in selector.labels.items())
+
+
+def _repeated(entries: Iterable[tuple[Path, str]], allowed: str) -> Iterator[Fault]:
+    first: set[str] = set()
+    for path, value in entries:
+        if value in first:
+            yield Fault(path, f"{value!r} is there twice", allowed)
+        first.add(value)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
