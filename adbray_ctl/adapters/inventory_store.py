@@ -1,0 +1,60 @@
+"""Writes inventories as YAML files that plain ansible-playbook reads."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adbray_ctl.core.inventory import Inventory
+
+_HEADER = "# Written by adbray; the next apply or render writes it again.\n"
+
+
+class InventoryFiles:
+    """InventoryStore under ``<state>/inventory/<group>/``."""
+
+    def __init__(self, state: Path) -> None:
+        self._base = state / "inventory"
+
+    def path(self, group: str) -> Path:
+        return self._base / group
+
+    def write(self, inventory: Inventory, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        files = {"hosts.yml": _hosts(inventory), "group_vars/all.yml": inventory.all_vars}
+        files |= {f"host_vars/{host}.yml": v for host, v in inventory.host_vars.items()}
+        for folder in ("group_vars", "host_vars"):
+            (directory / folder).mkdir(exist_ok=True)
+            for file in (directory / folder).glob("*.yml"):
+                if f"{folder}/{file.name}" not in files:
+                    file.unlink()
+        for name, value in files.items():
+            target = directory / name
+            temporary = target.with_name(f".{target.name}.tmp")
+            temporary.write_text(_HEADER + _dump(value))
+            temporary.replace(target)
+
+    def forget(self, group: str) -> None:
+        shutil.rmtree(self.path(group), ignore_errors=True)
+
+
+def _hosts(inventory: Inventory) -> dict[str, Any]:
+    children = {
+        group: {"hosts": dict.fromkeys(hosts, None)} for group, hosts in inventory.groups.items()
+    }
+    return {"all": {"children": children}}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Safe YAML without aliases, which people find hard to read."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _dump(value: Any) -> str:
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=100, allow_unicode=True)
+    return text

@@ -1,0 +1,66 @@
+"""The files of one project directory: its specs as a port, and new files for beginners."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+from adbray_ctl.adapters.spec_file import (
+    FLEET_FILE,
+    group_file,
+    list_groups,
+    load_fleet,
+    load_group,
+)
+from adbray_ctl.core.errors import RefusedError
+from adbray_ctl.core.spec import Fleet, RayClusterSpec, json_schema
+
+
+class ProjectFiles:
+    """Specs of the project in ``directory``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def fleet(self) -> Fleet:
+        return load_fleet(self._directory / FLEET_FILE)
+
+    def group(self, name: str, fleet: Fleet) -> RayClusterSpec:
+        return load_group(group_file(self._directory, name), fleet)
+
+    def names(self) -> tuple[str, ...]:
+        return list_groups(self._directory)
+
+    def has_fleet(self) -> bool:
+        return (self._directory / FLEET_FILE).exists()
+
+    def write_fleet(self, text: str) -> Path:
+        return self._write_new(self._directory / FLEET_FILE, text)
+
+    def write_group(self, name: str, text: str) -> Path:
+        return self._write_new(group_file(self._directory, name), text)
+
+    def write_schemas(self) -> None:
+        folder = self._directory / ".adbray" / "schema"
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind in ("fleet", "group"):
+            text = json.dumps(json_schema("fleet" if kind == "fleet" else "group"), indent=2)
+            (folder / f"{kind}.json").write_text(text + "\n")
+
+    def template(self, name: str) -> str:
+        return resources.files("adbray_ctl").joinpath("templates", name).read_text()
+
+    def _write_new(self, path: Path, text: str) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("x") as file:
+                file.write(text)
+        except FileExistsError as error:
+            raise RefusedError(
+                "the file exists already and is left as it is",
+                where=str(path),
+                hint="edit it, or move it away first",
+            ) from error
+        return path
+

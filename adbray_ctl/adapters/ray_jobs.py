@@ -1,0 +1,135 @@
+"""Ray's job submission API, through Ray's own client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adbray_ctl.core.errors import ClusterError
+from adbray_ctl.core.jobs import Job, JobRequest
+
+if TYPE_CHECKING:
+    from ray.job_submission import JobDetails, JobSubmissionClient
+
+
+class RayJobs:
+    """JobApi of one group; connects at the first call, because importing Ray takes a second."""
+
+    def __init__(self, *, address: str, token_file: str) -> None:
+        self._address = address
+        self._token_file = token_file
+        self._connected: JobSubmissionClient | None = None
+
+    def check(self) -> str:
+        with self._told():
+            return str(self._client.get_version())
+
+    def submit(self, request: JobRequest) -> str:
+        environment: dict[str, Any] = {}
+        if request.working_dir is not None:
+            environment["working_dir"] = request.working_dir
+        if request.env:
+            environment["env_vars"] = dict(request.env)
+        with self._told():
+            return self._client.submit_job(
+                entrypoint=request.entrypoint,
+                runtime_env=environment,
+                submission_id=request.submission_id,
+                entrypoint_num_cpus=request.entrypoint_cpus or None,
+            )
+
+    def list(self) -> tuple[Job, ...]:
+        with self._told():
+            jobs = [_job(details) for details in self._client.list_jobs()]
+        return tuple(sorted(jobs, key=lambda job: -(job.started_at or 0)))
+
+    def status(self, job_id: str) -> Job:
+        with self._told():
+            return _job(self._client.get_job_info(job_id))
+
+    def logs(self, job_id: str) -> str:
+        with self._told():
+            return self._client.get_job_logs(job_id)
+
+    def follow(self, job_id: str) -> Iterator[str]:
+        # The client only has an asynchronous stream; a loop of our own pulls it chunk by chunk.
+        loop = asyncio.new_event_loop()
+        stream = self._client.tail_job_logs(job_id)
+        try:
+            while True:
+                with self._told():
+                    try:
+                        chunk = loop.run_until_complete(anext(stream))
+                    except StopAsyncIteration:
+                        return
+                yield chunk
+        finally:
+            loop.close()
+
+    def stop(self, job_id: str) -> bool:
+        with self._told():
+            return self._client.stop_job(job_id)
+
+    @property
+    def _client(self) -> JobSubmissionClient:
+        if self._connected is None:
+            from ray.job_submission import JobSubmissionClient
+
+            try:
+                token = Path(self._token_file).read_text().strip()
+            except OSError as error:
+                raise ClusterError(
+                    f"the group's token cannot be read: {error.strerror}",
+                    where=self._token_file,
+                    hint="run `adbray apply` here once; it fetches the secrets back from the hosts",
+                ) from error
+            headers = {"Authorization": f"Bearer {token}"}
+            with self._told():
+                self._connected = JobSubmissionClient(self._address, headers=headers)
+        return self._connected
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what Ray's client raises into one ClusterError."""
+        try:
+            yield
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            raise _explain(error, self._address) from error
+
+
+def _explain(error: Exception, address: str) -> ClusterError:
+    text = str(error).strip().split("\nTraceback")[0]
+    lowered = text.lower()
+    if "authentication" in lowered or "401" in lowered or "403" in lowered:
+        return ClusterError(
+            "the cluster refused the token",
+            where=address,
+            hint="run `adbray apply` to put this project's token on the hosts",
+        )
+    if isinstance(error, ConnectionError):
+        return ClusterError(
+            "no Ray dashboard answers", where=address, hint="look at `adbray status`"
+        )
+    if "does not exist" in lowered or "404" in lowered:
+        return ClusterError(
+            "there is no such job", where=address, hint="`adbray job list` names them all"
+        )
+    return ClusterError(text.splitlines()[-1] if text else repr(error), where=address)
+
+
+def _job(details: JobDetails) -> Job:
+    return Job(
+        id=str(details.submission_id or details.job_id),
+        status=str(getattr(details.status, "value", details.status)),
+        entrypoint=details.entrypoint,
+        message=details.message or "",
+        started_at=_seconds(details.start_time),
+        ended_at=_seconds(details.end_time),
+    )
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return milliseconds / 1000 if milliseconds else None

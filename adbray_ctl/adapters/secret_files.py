@@ -1,0 +1,60 @@
+"""Secrets as files under ``.adbray/secrets/<group>/``, readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+from adbray_ctl.core.inventory import Site
+
+
+class SecretFiles:
+    """SecretStore. Directories 0700, files 0600, written by rename."""
+
+    def __init__(self, state: Path, cache: Path) -> None:
+        self._state = state
+        self._cache = cache
+
+    def site(self, group: str) -> Site:
+        return Site(
+            known_hosts=str(self._state / "known_hosts"),
+            token_file=str(self._directory(group) / "token"),
+            redis_password_file=str(self._directory(group) / "redis_password"),
+            wheel_cache=str(self._cache / "wheels"),
+        )
+
+    def has(self, group: str) -> bool:
+        site = self.site(group)
+        return Path(site.token_file).exists() and Path(site.redis_password_file).exists()
+
+    def create(self, group: str) -> None:
+        site = self.site(group)
+        for path in (Path(site.token_file), Path(site.redis_password_file)):
+            if not path.exists():
+                self._write(path, secrets.token_hex(32).encode())
+
+    def store(self, group: str, *, token: bytes, redis_password: bytes | None) -> None:
+        site = self.site(group)
+        self._write(Path(site.token_file), token)
+        if redis_password is not None:
+            self._write(Path(site.redis_password_file), redis_password)
+
+    def forget(self, group: str) -> None:
+        shutil.rmtree(self._directory(group), ignore_errors=True)
+
+    def new_id(self) -> str:
+        return secrets.token_hex(4)
+
+    def _directory(self, group: str) -> Path:
+        return self._state / "secrets" / group
+
+    def _write(self, path: Path, value: bytes) -> None:
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(value)
+        temporary.replace(path)

@@ -1,0 +1,226 @@
+"""Plain SSH to the hosts: one parallel round trip that observes, and reading single files."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import socket
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from importlib import resources
+from typing import Any
+
+import paramiko
+from pydantic import ValidationError
+
+from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
+from adbray_ctl.core.errors import HostError, HostKeyError
+from adbray_ctl.core.observed import HostObservation, Observed
+from adbray_ctl.core.spec import Fleet, Jump, Ssh
+
+# At most this many hosts are asked at a time.
+_PARALLEL = 32
+# A host's whole answer, Ray's included, must come within this many seconds of logging in.
+_ANSWER_S = 30.0
+
+
+class SshHosts:
+    """HostAccess over paramiko; keys are pinned and checked in the project's known_hosts."""
+
+    def __init__(self, known_hosts: KnownHosts) -> None:
+        self._known_hosts = known_hosts
+
+    def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
+        names = [host.name for host in fleet.hosts if hosts is None or host.name in hosts]
+        script = resources.files("adbray_ctl.adapters").joinpath("probe_script.py").read_text()
+        with ThreadPoolExecutor(max_workers=min(_PARALLEL, max(len(names), 1))) as pool:
+            answers = pool.map(lambda name: self._observe_one(fleet, name, script), names)
+            return Observed(hosts=tuple(answers))
+
+    def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
+        with self._session(fleet, host) as (client, ssh):
+            command = f"cat {shlex.quote(path)}"
+            status, output, errors = _execute(client, _as_root(ssh, command), b"", host)
+        if status != 0:
+            raise HostError(f"cannot read {path}: {errors.strip()}", where=host)
+        return output
+
+    def _observe_one(self, fleet: Fleet, host: str, script: str) -> HostObservation:
+        try:
+            with self._session(fleet, host) as (client, ssh):
+                command = _as_root(ssh, "/usr/bin/env python3 -")
+                result = _execute(client, command, script.encode(), host)
+            return HostObservation(host=host, **_answer(host, ssh, *result))
+        except HostKeyError:
+            raise
+        except HostError as error:
+            next_step = f"; {error.hint}" if error.hint else ""
+            return HostObservation(host=host, error=f"{error.what}{next_step}")
+
+    @contextmanager
+    def _session(self, fleet: Fleet, name: str) -> Iterator[tuple[paramiko.SSHClient, Ssh]]:
+        host = fleet.host(name)
+        ssh = fleet.ssh_for(host)
+        with ExitStack() as stack:
+            channel = None
+            if ssh.jump is not None:
+                gate = self._connect(name, _jump_login(ssh, ssh.jump), ssh.jump.address, None)
+                stack.callback(gate.close)
+                channel = _tunnel(gate, name, host.address, ssh)
+            client = self._connect(name, ssh, host.address, channel)
+            stack.callback(client.close)
+            yield client, ssh
+
+    def _connect(
+        self, name: str, ssh: Ssh, address: str, channel: paramiko.Channel | None
+    ) -> paramiko.SSHClient:
+        client = paramiko.SSHClient()
+        client.set_missing_host_key_policy(_PinFirst(self._known_hosts, name, address, ssh.port))
+        pinned = self._known_hosts.expected(address, ssh.port)
+        if pinned is not None:
+            # Ask for the very kind of key that is pinned: another kind would look like a change.
+            entry = address if ssh.port == 22 else f"[{address}]:{ssh.port}"
+            client.get_host_keys().add(entry, pinned.get_name(), pinned)
+        try:
+            client.connect(
+                address,
+                port=ssh.port,
+                username=ssh.user,
+                key_filename=ssh.identity_file,
+                allow_agent=ssh.identity_file is None,
+                look_for_keys=ssh.identity_file is None,
+                timeout=ssh.connect_timeout_s,
+                banner_timeout=ssh.connect_timeout_s,
+                auth_timeout=ssh.connect_timeout_s,
+                sock=channel,
+            )
+        except Exception as error:
+            client.close()
+            raise _explain(error, name, address, ssh, self._known_hosts) from error
+        return client
+
+
+class _PinFirst(paramiko.MissingHostKeyPolicy):
+    """Trust on first use: an unknown host's key is pinned."""
+
+    def __init__(self, known_hosts: KnownHosts, name: str, address: str, port: int) -> None:
+        self._known_hosts = known_hosts
+        self._name = name
+        self._at = (address, port)
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: Any) -> None:
+        pinned = self._known_hosts.expected(*self._at)
+        if pinned is not None:
+            raise paramiko.BadHostKeyException(hostname, key, pinned)
+        self._known_hosts.pin(*self._at, key)
+
+
+def _explain(
+    error: Exception, name: str, address: str, ssh: Ssh, known_hosts: KnownHosts
+) -> HostError:
+    """One clear HostError for whatever a connection can die of."""
+    target = f"{ssh.user}@{address}:{ssh.port}"
+    match error:
+        case paramiko.BadHostKeyException():
+            return HostKeyError(
+                f"the host key of {target} has changed: pinned {fingerprint(error.expected_key)},"
+                f" offered {fingerprint(error.key)}",
+                where=name,
+                hint="if the host was reinstalled on purpose, remove its line with"
+                f" `ssh-keygen -f {known_hosts.path} -R {_entry(address, ssh.port)}`",
+            )
+        case paramiko.PasswordRequiredException():
+            what = f"the private key {ssh.identity_file} is protected by a passphrase"
+            hint = "load it into ssh-agent and leave identity_file out"
+        case paramiko.AuthenticationException():
+            what = f"login refused for {target} with {ssh.identity_file or 'the default keys'}"
+            hint = "check ssh.user and ssh.identity_file in fleet.yml, and authorized_keys there"
+        case FileNotFoundError() | PermissionError():
+            what = f"cannot read the private key {error.filename or ssh.identity_file}"
+            hint = "check ssh.identity_file in fleet.yml"
+        case socket.gaierror():
+            what, hint = f"the name {address} is not known", "check the address in fleet.yml"
+        case TimeoutError():
+            what = f"no answer from {target} within {ssh.connect_timeout_s} s"
+            hint = "check that the host is up and reachable"
+        case OSError() | EOFError() | paramiko.SSHException() | ValueError():
+            what, hint = f"cannot connect to {target}: {error}", "check address, port and sshd"
+        case _:
+            raise error
+    return HostError(what, where=name, hint=hint)
+
+
+def _entry(address: str, port: int) -> str:
+    return address if port == 22 else f"'[{address}]:{port}'"
+
+
+def _jump_login(ssh: Ssh, jump: Jump) -> Ssh:
+    return ssh.model_copy(
+        update={
+            "user": jump.user,
+            "port": jump.port,
+            "identity_file": jump.identity_file or ssh.identity_file,
+            "jump": None,
+        }
+    )
+
+
+def _tunnel(gate: paramiko.SSHClient, name: str, address: str, ssh: Ssh) -> paramiko.Channel:
+    transport = gate.get_transport()
+    assert transport is not None
+    try:
+        return transport.open_channel(
+            "direct-tcpip", (address, ssh.port), ("127.0.0.1", 0), timeout=ssh.connect_timeout_s
+        )
+    except (paramiko.SSHException, OSError) as error:
+        jump = ssh.jump.address if ssh.jump else "the jump host"
+        raise HostError(
+            f"{jump} cannot reach {address}:{ssh.port}: {error}",
+            where=name,
+            hint="check the address in fleet.yml and AllowTcpForwarding on the jump host",
+        ) from error
+
+
+def _as_root(ssh: Ssh, command: str) -> str:
+    return command if ssh.user == "root" else f"sudo -n {command}"
+
+
+def _execute(
+    client: paramiko.SSHClient, command: str, stdin: bytes, host: str
+) -> tuple[int, bytes, str]:
+    try:
+        into, out, errors = client.exec_command(command, timeout=_ANSWER_S)
+        into.write(stdin)
+        into.channel.shutdown_write()
+        output, complaint = out.read(), errors.read().decode(errors="replace")
+        return out.channel.recv_exit_status(), output, complaint
+    except TimeoutError as error:
+        raise HostError(
+            f"no answer within {_ANSWER_S:g} s of logging in",
+            where=host,
+            hint="look at the host's load and disks",
+        ) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise HostError(f"the connection broke: {error}", where=host) from error
+
+
+def _answer(host: str, ssh: Ssh, status: int, output: bytes, errors: str) -> dict[str, Any]:
+    complaint = errors.strip().splitlines()[-1] if errors.strip() else f"exit status {status}"
+    if status != 0:
+        lowered = errors.lower()
+        if "password is required" in lowered or "not in the sudoers" in lowered:
+            hint = f"give {ssh.user} passwordless sudo (NOPASSWD) there, or log in as root"
+            raise HostError(f"{ssh.user} may not use sudo: {complaint}", where=host, hint=hint)
+        if "sudo" in lowered and "not found" in lowered:
+            raise HostError("sudo is not installed", where=host, hint="install sudo, or use root")
+        if status == 127 or "no such file" in lowered:
+            raise HostError("python3 is not installed", where=host, hint="install python3")
+        raise HostError(f"the probe failed: {complaint}", where=host)
+    try:
+        answer = json.loads(output)
+        HostObservation(host=host, **answer)
+    except (ValueError, TypeError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise HostError(f"the probe's answer cannot be read: {first}", where=host) from error
+    return dict(answer)

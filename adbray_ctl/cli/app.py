@@ -1,0 +1,122 @@
+"""The command line's entry: global options, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from adbray_ctl.cli.commands.apply import apply, render
+from adbray_ctl.cli.commands.completion import completion
+from adbray_ctl.cli.commands.demo import demo
+from adbray_ctl.cli.commands.destroy import destroy
+from adbray_ctl.cli.commands.init import init
+from adbray_ctl.cli.commands.job import job
+from adbray_ctl.cli.commands.lab import lab
+from adbray_ctl.cli.commands.spec import schema, validate
+from adbray_ctl.cli.commands.status import addresses, env, status
+from adbray_ctl.cli.commands.version import version
+from adbray_ctl.cli.render.errors import print_error
+from adbray_ctl.cli.state import State
+from adbray_ctl.core.errors import (
+    AdbrayError,
+    PlacementError,
+    RefusedError,
+    SpecError,
+    UsageError,
+)
+
+DONE, FAILED, BAD_INPUT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 bad usage or spec, 3 refused.",
+)
+@click.option(
+    "-C",
+    "--dir",
+    "directory",
+    default=".",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The project's directory, where fleet.yml and groups/ are.  [default: .]",
+)
+@click.pass_context
+def cli(context: click.Context, directory: Path) -> None:
+    """Ray as a service on your own machines.
+
+    \b
+    Try it without machines:   adbray demo
+    Use your own:              adbray init 10.0.0.1 10.0.0.2 10.0.0.3
+                               adbray apply
+                               adbray status
+    """
+    context.obj = State(directory=directory.resolve())
+
+
+for command in (
+    init,
+    validate,
+    schema,
+    render,
+    apply,
+    status,
+    addresses,
+    env,
+    job,
+    destroy,
+    lab,
+    demo,
+    version,
+    completion,
+):
+    cli.add_command(command)
+
+
+def entry() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; the exit code says how it ended (see ``adbray --help``)."""
+    try:
+        cli.main(args=arguments, prog_name="adbray", standalone_mode=False)
+    except AdbrayError as error:
+        print_error(error)
+        return exit_code(error)
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`adbray ... | head`): nothing is left to say, and nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as error:
+        print_error(_from_system(error))
+        return FAILED
+    return DONE
+
+
+def exit_code(error: AdbrayError) -> int:
+    """The table of exit codes."""
+    match error:
+        case SpecError() | UsageError() | PlacementError():
+            return BAD_INPUT
+        case RefusedError():
+            return REFUSED
+        case _:
+            return FAILED
+
+
+def _from_system(error: OSError) -> AdbrayError:
+    """The operating system's refusals (disk full, no permission) told like any other error."""
+    what = error.strerror or str(error)
+    hints = {28: "free some disk space", 13: "check the owner and mode", 30: "it is read-only"}
+    hint = hints.get(error.errno or 0)
+    return AdbrayError(what, where=str(error.filename) if error.filename else None, hint=hint)

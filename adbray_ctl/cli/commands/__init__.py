@@ -1,0 +1,1 @@
+"""One module for each verb: parse, ask, call one service, render."""

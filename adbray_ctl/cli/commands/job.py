@@ -1,0 +1,151 @@
+"""`adbray job submit|list|status|logs|stop`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from adbray_ctl.cli.render.tables import print_jobs, print_json
+from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.errors import ClusterError, UsageError
+from adbray_ctl.core.jobs import Job
+from adbray_ctl.core.ports import JobApi
+from adbray_ctl.services import jobs as service
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group(short_help="Submit and follow jobs.")
+def job() -> None:
+    """Jobs of a group, through Ray's job submission API."""
+
+
+@job.command(
+    epilog="Example:\n\n  adbray job submit analytics --working-dir examples/jobs -- "
+    "python hello.py",
+    short_help="Submit a job and follow it.",
+)
+@click.argument("group")
+@click.argument("entrypoint", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option(
+    "--working-dir",
+    type=click.Path(path_type=Path),
+    help="Directory whose files go to the cluster and in which the job runs.",
+)
+@click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="Environment of the job.")
+@click.option("--submission-id", help="The job's id; made by Ray if left out.")
+@click.option(
+    "--entrypoint-num-cpus",
+    default=0.0,
+    help="CPUs the entrypoint itself takes; above 0 it runs on a worker, else on the head.",
+)
+@click.option("--no-wait", is_flag=True, help="Return once the job is accepted.")
+@_JSON
+@pass_state
+def submit(
+    state: State,
+    group: str,
+    entrypoint: tuple[str, ...],
+    working_dir: Path | None,
+    env: tuple[str, ...],
+    submission_id: str | None,
+    entrypoint_num_cpus: float,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Run ENTRYPOINT as a job of GROUP; exits 1 if the job does not succeed."""
+    request = service.make_request(
+        entrypoint=entrypoint,
+        working_dir=str(working_dir) if working_dir else None,
+        files=state.tools.list_files(working_dir) if working_dir else (),
+        env=_pairs(env),
+        submission_id=submission_id,
+        entrypoint_cpus=entrypoint_num_cpus,
+    )
+    api = service.connect(state.tools, group)
+    job_id = api.submit(request)
+    click.echo(f"submitted {job_id}", err=True)
+    if not no_wait:
+        for chunk in api.follow(job_id):
+            click.echo(chunk, nl=False, err=as_json)
+    _finish(api, job_id, waited=not no_wait, as_json=as_json)
+
+
+@job.command("list", short_help="List jobs.")
+@click.argument("group")
+@_JSON
+@pass_state
+def list_jobs(state: State, group: str, as_json: bool) -> None:
+    """List GROUP's jobs, newest first."""
+    jobs = service.connect(state.tools, group).list()
+    if as_json:
+        print_json(jobs)
+    else:
+        print_jobs(jobs)
+
+
+@job.command(short_help="Show one job.")
+@click.argument("group")
+@click.argument("job_id")
+@_JSON
+@pass_state
+def status(state: State, group: str, job_id: str, as_json: bool) -> None:
+    """Show the state of JOB_ID."""
+    found = service.connect(state.tools, group).status(job_id)
+    if as_json:
+        print_json(found)
+    else:
+        print_jobs([found])
+        if found.message:
+            click.echo(found.message)
+
+
+@job.command(short_help="Print a job's output.")
+@click.argument("group")
+@click.argument("job_id")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
+@pass_state
+def logs(state: State, group: str, job_id: str, follow: bool) -> None:
+    """Print what JOB_ID wrote."""
+    api = service.connect(state.tools, group)
+    if not follow:
+        click.echo(api.logs(job_id), nl=False)
+        return
+    for chunk in api.follow(job_id):
+        click.echo(chunk, nl=False)
+
+
+@job.command(short_help="Stop a job.")
+@click.argument("group")
+@click.argument("job_id")
+@pass_state
+def stop(state: State, group: str, job_id: str) -> None:
+    """Ask JOB_ID to stop."""
+    stopped = service.connect(state.tools, group).stop(job_id)
+    click.echo(f"{job_id}: {'stopping' if stopped else 'had ended already'}")
+
+
+def _finish(api: JobApi, job_id: str, *, waited: bool, as_json: bool) -> None:
+    found = api.status(job_id)
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"{job_id}: {found.status}", err=True)
+    if waited and found.status != "SUCCEEDED":
+        raise _not_succeeded(found)
+
+
+def _not_succeeded(found: Job) -> ClusterError:
+    detail = f": {found.message.strip().splitlines()[-1]}" if found.message.strip() else ""
+    return ClusterError(f"ended as {found.status}{detail}", where=f"job {found.id}")
+
+
+def _pairs(values: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        name, separator, rest = value.partition("=")
+        if not separator or not name:
+            raise UsageError(f"--env {value!r} is not NAME=VALUE")
+        pairs[name] = rest
+    return pairs

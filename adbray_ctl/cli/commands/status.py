@@ -1,0 +1,76 @@
+"""`adbray status`, `adbray addresses` and `adbray env`."""
+
+from __future__ import annotations
+
+import shlex
+
+import click
+
+from adbray_ctl.cli.render.tables import print_addresses, print_json, print_status
+from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.services import jobs as job_service
+from adbray_ctl.services import status as service
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.command(
+    epilog="Example:\n\n  adbray status analytics --json", short_help="Show what runs, and where."
+)
+@click.argument("group", required=False)
+@_JSON
+@pass_state
+def status(state: State, group: str | None, as_json: bool) -> None:
+    """Show GROUP (default: all groups) slot by slot: host, size, state, ports."""
+    found = service.status(state.tools, (group,) if group else ())
+    if group and not found[0].slots and not found[0].problems:
+        raise service.not_applied(state.tools.specs.fleet(), group)
+    if as_json:
+        print_json(found[0] if group else found)
+        return
+    for one in found:
+        print_status(one)
+    if not found:
+        click.echo("no groups")
+
+
+@click.command(short_help="Show a group's addresses.")
+@click.argument("group")
+@_JSON
+@pass_state
+def addresses(state: State, group: str, as_json: bool) -> None:
+    """Show where GROUP's dashboard, Ray client and GCS are reached."""
+    found = service.addresses(state.tools, group)
+    if as_json:
+        print_json(found)
+    else:
+        print_addresses(found)
+
+
+@click.command(
+    epilog='Example:\n\n  eval "$(adbray env analytics)" && ray job list',
+    short_help="Print what a plain Ray client needs, for eval.",
+)
+@click.argument("group")
+@_JSON
+@pass_state
+def env(state: State, group: str, as_json: bool) -> None:
+    """Print shell exports for Ray's own tools: address, and the token's file (not the token).
+
+    The address is tried first, because Ray starts a local cluster when it gets a wrong one.
+    """
+    client = job_service.client_environment(state.tools, group)
+    variables = {
+        "RAY_ADDRESS": client.addresses.dashboard,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": client.token_file,
+    }
+    if as_json:
+        print_json({**variables, "client": client.addresses.client, "ray": client.ray_version})
+        return
+    click.echo(f"# group {group}: clients need ray=={client.ray_version}")
+    click.echo(f"# in Python: ray.init({client.addresses.client!r})")
+    # A token in the environment would win over the file.
+    click.echo("unset RAY_AUTH_TOKEN")
+    for name, value in variables.items():
+        click.echo(f"export {name}={shlex.quote(value)}")

@@ -1,0 +1,23 @@
+"""`adbray version`."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version as installed
+
+import click
+
+from adbray_ctl.cli.render.tables import print_json
+
+
+@click.command(short_help="Print versions.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def version(as_json: bool) -> None:
+    """Print the versions of adbray and of what it runs on."""
+    packages = ("adbray", "ansible-core", "ansible-runner", "ray")
+    versions = {name: installed(name) for name in packages} | {"python": platform.python_version()}
+    if as_json:
+        print_json(versions)
+        return
+    for name, value in versions.items():
+        click.echo(f"{name} {value}")

@@ -1,0 +1,30 @@
+"""Asking for consent; without a terminal the answer is no."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from adbray_ctl.core.errors import RefusedError
+
+
+def confirm(question: str) -> None:
+    """Ask yes or no. Raises RefusedError on no, or when there is nobody to ask."""
+    _require_terminal()
+    if not click.confirm(question):
+        raise RefusedError("not confirmed; nothing was changed")
+
+
+def confirm_name(question: str, name: str) -> None:
+    """Ask for ``name`` to be typed. Raises RefusedError on anything else."""
+    _require_terminal()
+    if click.prompt(f"{question}\nType {name} to go on") != name:
+        raise RefusedError("not confirmed; nothing was changed")
+
+
+def _require_terminal() -> None:
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            "this needs a yes, and there is no terminal to ask on", hint="pass --yes"
+        )

@@ -1,0 +1,101 @@
+"""A run's progress: a live table of hosts and steps on a terminal, one line an event elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from adbray_ctl.core.events import (
+    Cell,
+    HostResult,
+    Note,
+    Outcome,
+    Progress,
+    RunEvent,
+    fold,
+)
+
+
+class ProgressView:
+    """Context manager; calling it with an event shows that event."""
+
+    def __init__(self, title: str) -> None:
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._title = title
+        self._progress = Progress()
+        self._started = time.monotonic()
+        self._live: Live | None = None
+
+    @property
+    def progress(self) -> Progress:
+        return self._progress
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live = Live(
+                get_renderable=self._table, console=self._console, refresh_per_second=4
+            )
+            self._live.__enter__()
+        else:
+            self._console.print(self._title, soft_wrap=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+
+    def __call__(self, event: RunEvent) -> None:
+        self._progress = fold(self._progress, event)
+        if self._live is None:
+            line = _line(event)
+            if line:
+                self._console.print(f"{self.elapsed_s:6.1f}s  {line}", soft_wrap=True)
+
+    def _table(self) -> Table:
+        progress = self._progress
+        table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
+        table.add_column(f"{self._title}  {self.elapsed_s:.0f} s")
+        for step in progress.steps:
+            table.add_column(step, justify="center")
+        for host in progress.hosts:
+            cells = [progress.cells.get((host, step), Cell()) for step in progress.steps]
+            table.add_row(host, *(_cell(cell) for cell in cells))
+        table.add_row(Spinner("dots", text=Text(progress.current, style="dim")))
+        return table
+
+
+def _cell(cell: Cell) -> Text:
+    if cell.failed:
+        return Text("failed", style="bold red")
+    if cell.changed:
+        return Text(f"{cell.changed} changed", style="yellow")
+    return Text("ok", style="green") if cell.ok else Text("")
+
+
+def _line(event: RunEvent) -> str:
+    match event:
+        case Note(text=text):
+            return text
+        case HostResult(outcome=Outcome.CHANGED):
+            return f"{event.host}: {event.step}: {event.task}: changed"
+        case HostResult(outcome=Outcome.FAILED | Outcome.UNREACHABLE):
+            return f"{event.host}: {event.step}: {event.task}: {event.outcome}"
+        case _:
+            return ""

@@ -1,0 +1,138 @@
+"""Status, plans and jobs as tables and JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from adbray_ctl.core.jobs import Job
+from adbray_ctl.core.plan import Action, ChangePlan
+from adbray_ctl.core.status import Addresses, GroupStatus, SlotStatus, State
+
+_STATE_STYLES = {
+    State.RUNNING: "green",
+    State.STARTING: "yellow",
+    State.PREPARED: "dim",
+    State.FAILED: "bold red",
+    State.UNKNOWN: "bold red",
+}
+_ACTION_STYLES = {
+    Action.KEEP: "dim",
+    Action.START: "green",
+    Action.RESTART: "yellow",
+    Action.DELETE: "bold red",
+}
+
+
+def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> None:
+    """One JSON text on standard output, for scripts."""
+    if isinstance(value, BaseModel):
+        data: Any = value.model_dump(mode="json")
+    elif isinstance(value, dict):
+        data = value
+    else:
+        data = [item.model_dump(mode="json") for item in value]
+    click.echo(json.dumps(data, indent=2))
+
+
+def print_status(status: GroupStatus) -> None:
+    """One group: a row for each slot, then addresses and problems."""
+    console = _console()
+    running = status.count(State.RUNNING)
+    verdict = Text("ready", "green") if status.ready else Text("not ready", "bold red")
+    title = Text.assemble(("group ", "bold"), (status.group, "bold"), ": ", verdict)
+    console.print(title.append(f", {running} of {len(status.slots)} slots running"))
+    if status.slots:
+        console.print(_status_table(status.slots))
+    if status.addresses is not None:
+        print_addresses(status.addresses)
+    for problem in status.problems:
+        console.print(Text(f"! {problem}", style="red"), soft_wrap=True)
+
+
+def print_addresses(addresses: Addresses) -> None:
+    """The group's addresses, one a line."""
+    console = _console()
+    for name, value in addresses.model_dump().items():
+        if value is not None:
+            console.print(Text(f"{name:<10}", "dim").append(value, "default"), soft_wrap=True)
+
+
+def print_plan(plan: ChangePlan) -> None:
+    """What is about to happen; kept slots are only counted."""
+    console = _console()
+    counts = ", ".join(f"{plan.count(a)} {a}" for a in Action if plan.count(a))
+    console.print(Text.assemble(("group ", "bold"), (plan.group, "bold"), f": {counts}"))
+    table = _plain_table("action", "slot", "host", "reason")
+    for change in plan.changes:
+        if change.action is not Action.KEEP:
+            action = Text(change.action, _ACTION_STYLES[change.action])
+            table.add_row(action, change.slot, change.host, change.reason)
+    if table.row_count:
+        console.print(table)
+
+
+def print_jobs(jobs: Sequence[Job]) -> None:
+    """Jobs, newest first."""
+    table = _plain_table("job", "status", "started", "seconds", "entrypoint")
+    for job in jobs:
+        table.add_row(job.id, job.status, _when(job.started_at), _duration(job), job.entrypoint)
+    _console().print(table if table.row_count else "no jobs")
+
+
+def _status_table(slots: Sequence[SlotStatus]) -> Table:
+    table = _plain_table("slot", "host", "size", "cpu", "memory", "disk", "state", "ports")
+    for slot in slots:
+        state = Text(slot.state, _STATE_STYLES[slot.state])
+        if slot.detail:
+            state.append(f" ({slot.detail})", "dim")
+        table.add_row(
+            slot.slot,
+            f"{slot.host} {slot.address}",
+            slot.size or "-",
+            str(slot.cpus or "-"),
+            f"{slot.memory_mb / 1024:g} GiB",
+            f"{slot.disk_gb} GiB" if slot.disk_gb else "-",
+            state,
+            _ports(slot.ports),
+        )
+    return table
+
+
+def _ports(ports: dict[str, int]) -> str:
+    wellknown = [str(ports[n]) for n in ("gcs", "dashboard", "client", "redis") if n in ports]
+    if "worker_max" in ports:
+        block = [v for k, v in ports.items() if k not in ("gcs", "dashboard", "client")]
+        wellknown.append(f"{min(block)}-{max(block)}")
+    return " ".join(wellknown)
+
+
+def _plain_table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    # Piped output is for grep and files: never cut to a terminal's width nobody has.
+    return console if console.is_terminal else Console(highlight=False, width=200)
+
+
+def _when(seconds: float | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else "-"
+
+
+def _duration(job: Job) -> str:
+    if job.started_at is None:
+        return "-"
+    return f"{(job.ended_at or time.time()) - job.started_at:.1f}"

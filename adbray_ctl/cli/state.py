@@ -1,0 +1,47 @@
+"""What every command gets: the project's directory, and the tools made from it when asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from adbray_ctl import wiring
+from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.ports import ProjectFiles
+from adbray_ctl.services.tools import Tools
+
+
+@dataclass(frozen=True)
+class State:
+    """The object of the click context."""
+
+    directory: Path
+
+    @cached_property
+    def tools(self) -> Tools:
+        """The adapters of this project."""
+        return wiring.tools(self.directory)
+
+    @cached_property
+    def project(self) -> ProjectFiles:
+        """The project's own files."""
+        return wiring.project_files(self.directory)
+
+    def groups(self, named: str | None) -> tuple[str, ...]:
+        """The group that is named, or all that have a file. Raises UsageError if there is none."""
+        if named is not None:
+            return (named,)
+        names = self.tools.specs.names()
+        if not names:
+            raise UsageError(
+                "there is no group to work on",
+                where=str(self.directory / "groups"),
+                hint="write groups/<name>.yml, or let `adbray init` write a first one",
+            )
+        return names
+
+
+pass_state = click.make_pass_decorator(State)

@@ -1,0 +1,189 @@
+"""The account of one host: what it can carry, what is taken, and why something does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
+from adbray_ctl.core.spec import PortPolicy
+
+# Each slot owns one block of ports; a port's place in the block never changes, so that a firewall
+# can be written down once. Offsets up to 9 are single services, the rest serves Ray's workers.
+_SHARED_OFFSETS = {
+    "node_manager": 0,
+    "object_manager": 1,
+    "dashboard_agent_http": 2,
+    "dashboard_agent_grpc": 3,
+    "runtime_env_agent": 4,
+    "metrics": 5,
+}
+_HEAD_OFFSETS = {"autoscaler_metrics": 7, "dashboard_metrics": 8}
+_REDIS_OFFSETS = {"redis": 6}
+_WORKER_PORTS_OFFSET = 10
+
+
+class Capacity(BaseModel):
+    """What a host can carry. Memory in MiB, disk in GiB, GPUs in whole cards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    gpus: int = 0
+
+
+class Demand(BaseModel):
+    """What a slot asks of a host. ``slices`` is n for an allocation unit of 1/n of one card."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cpus: int = 0
+    memory_mb: int = 0
+    disk_gb: int = 0
+    cards: int = 0
+    slices: int = 1
+    own_ports: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        parts = []
+        if self.cpus:
+            parts.append(f"{self.cpus} CPU")
+        parts.append(f"{_gib(self.memory_mb)} GiB memory")
+        if self.disk_gb:
+            parts.append(f"{self.disk_gb} GiB disk")
+        if self.cards:
+            parts.append(f"1/{self.slices} GPU" if self.slices > 1 else f"{self.cards} GPU")
+        return ", ".join(parts)
+
+
+class HostLedger:
+    """Running account of one host; ``charge`` and ``take`` are its only changes."""
+
+    def __init__(self, *, host: str, capacity: Capacity | str, ports: PortPolicy) -> None:
+        self.host = host
+        self._capacity = capacity
+        self._policy = ports
+        self._cpus = self._memory = self._disk = 0
+        self._blocks: set[int] = set()
+        self._ports: dict[int, str] = {}
+        self._cards: dict[int, list[int]] = {}  # card -> slices n of each slot on it
+
+    @property
+    def room(self) -> float:
+        """Share of CPU and memory still free, 0..1: the smaller of the two."""
+        if isinstance(self._capacity, str):
+            return 0.0
+        cpus = 1 - self._cpus / max(self._capacity.cpus, 1)
+        memory = 1 - self._memory / max(self._capacity.memory_mb, 1)
+        return round(min(cpus, memory), 6)
+
+    def charge(self, record: SlotRecord) -> None:
+        """Book a slot that already stands here."""
+        self._cpus += record.cpus
+        self._memory += record.memory_mb
+        self._disk += record.disk_gb
+        self._blocks.add(record.block)
+        owner = f"{record.group}/{record.slot}"
+        self._ports.update(dict.fromkeys(record.ports.values(), owner))
+        for card in record.gpu.cards if record.gpu else ():
+            self._cards.setdefault(card, []).append(record.gpu.slices if record.gpu else 1)
+
+    def why_not(self, demand: Demand) -> str | None:
+        """The reason why ``demand`` does not fit here, or None when it does."""
+        capacity = self._capacity
+        if isinstance(capacity, str):
+            return capacity
+        short = [
+            f"{max(free, 0):g} of {total:g} {unit} free, {need:g} needed"
+            for need, free, total, unit in (
+                (demand.cpus, capacity.cpus - self._cpus, capacity.cpus, "CPU"),
+                (
+                    _gib(demand.memory_mb),
+                    _gib(capacity.memory_mb - self._memory),
+                    _gib(capacity.memory_mb),
+                    "GiB memory",
+                ),
+                (demand.disk_gb, capacity.disk_gb - self._disk, capacity.disk_gb, "GiB disk"),
+            )
+            if need > free and need
+        ]
+        if demand.cards and not self._free_cards(demand):
+            short.append(f"no free GPU for {demand.text.rsplit(', ', 1)[-1]} ({self._gpu_text()})")
+        for port in demand.own_ports:
+            if port in self._ports:
+                short.append(f"port {port} is used by {self._ports[port]}")
+        if self._free_block() is None:
+            short.append("no port block left (ports in fleet.yml)")
+        return "; ".join(short) or None
+
+    def block_is_free(self, block: int) -> bool:
+        return block not in self._blocks and block in self._all_blocks()
+
+    def gpu_is_free(self, gpu: Gpu | None, demand: Demand) -> bool:
+        """Whether the very share ``gpu`` can be taken again for ``demand``."""
+        if gpu is None or gpu.slices != demand.slices or len(gpu.cards) != demand.cards:
+            return False
+        return all(card in self._open_cards(demand) for card in gpu.cards)
+
+    def take(self, demand: Demand, *, block: int | None, gpu: Gpu | None) -> tuple[int, Gpu | None]:
+        """Book ``demand`` (which must fit); a given block and GPU share are kept, else chosen."""
+        chosen = block if block is not None else self._free_block()
+        if chosen is None:
+            raise ValueError(f"{self.host}: take() without a free port block")
+        if gpu is None and demand.cards:
+            gpu = Gpu(cards=self._free_cards(demand), slices=demand.slices)
+        self._cpus += demand.cpus
+        self._memory += demand.memory_mb
+        self._disk += demand.disk_gb
+        self._blocks.add(chosen)
+        self._ports.update(dict.fromkeys(demand.own_ports, "this group's head"))
+        for card in gpu.cards if gpu else ():
+            self._cards.setdefault(card, []).append(demand.slices)
+        return chosen, gpu
+
+    def block_ports(self, block: int, kind: SlotKind) -> dict[str, int]:
+        """The ports of a block by name; ``worker_min``..``worker_max`` is an inclusive range."""
+        start = self._policy.base + block * self._policy.block
+        if kind is SlotKind.REDIS:
+            return {name: start + offset for name, offset in _REDIS_OFFSETS.items()}
+        offsets = _SHARED_OFFSETS | (_HEAD_OFFSETS if kind is SlotKind.HEAD else {})
+        ports = {name: start + offset for name, offset in offsets.items()}
+        ports["worker_min"] = start + _WORKER_PORTS_OFFSET
+        ports["worker_max"] = start + self._policy.block - 1
+        return ports
+
+    def _all_blocks(self) -> range:
+        # 32768 is where Linux's ephemeral ports start (net.ipv4.ip_local_port_range).
+        return range((32768 - self._policy.base) // self._policy.block)
+
+    def _free_block(self) -> int | None:
+        return next((block for block in self._all_blocks() if block not in self._blocks), None)
+
+    def _open_cards(self, demand: Demand) -> Iterable[int]:
+        """Cards that can take the demand's share, half-used ones first so that slices pack."""
+        total = self._capacity.gpus if isinstance(self._capacity, Capacity) else 0
+        shared, empty = [], []
+        for card in range(total):
+            used = self._cards.get(card, [])
+            if not used:
+                empty.append(card)
+            elif demand.slices > 1 and set(used) == {demand.slices} and len(used) < demand.slices:
+                shared.append(card)
+        return shared + empty
+
+    def _free_cards(self, demand: Demand) -> tuple[int, ...]:
+        cards = tuple(self._open_cards(demand))[: demand.cards]
+        return cards if len(cards) == demand.cards else ()
+
+    def _gpu_text(self) -> str:
+        total = self._capacity.gpus if isinstance(self._capacity, Capacity) else 0
+        used = len(self._cards)
+        return f"{total} in the host, {used} in use"
+
+
+def _gib(mebibytes: int) -> float:
+    return round(mebibytes / 1024, 1)

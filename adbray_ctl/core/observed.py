@@ -1,0 +1,109 @@
+"""What is really there: each host's facts, slots and units, and Ray's own view of its nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.record import SlotKind, SlotRecord
+
+
+class _Observed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class HostFacts(_Observed):
+    """What a host detects of itself. Memory in MiB, disk in GiB (free, plus what slots hold)."""
+
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    gpus: int
+    arch: str
+    os: str
+    pythons: tuple[str, ...]
+
+
+class UnitState(_Observed):
+    """systemd's view of one unit: ``active`` is its ActiveState, ``sub`` its SubState."""
+
+    unit: str
+    active: str
+    sub: str
+    restarts: int = 0
+
+
+class ObservedSlot(_Observed):
+    """A slot's record, with the time it was applied (seconds since the epoch)."""
+
+    record: SlotRecord
+    applied_at: float
+
+
+class RayNode(_Observed):
+    """One node as Ray's state API lists it."""
+
+    node_id: str
+    address: str
+    alive: bool
+    is_head: bool
+    labels: dict[str, str] = {}
+    resources: dict[str, float] = {}
+
+
+class RayView(_Observed):
+    """Ray's answer, asked on the head host; ``error`` says why there is none."""
+
+    group: str
+    nodes: tuple[RayNode, ...] = ()
+    error: str | None = None
+
+
+class HostObservation(_Observed):
+    """One host's answer; ``error`` is set, and all else empty, when it gave none."""
+
+    host: str
+    facts: HostFacts | None = None
+    slots: tuple[ObservedSlot, ...] = ()
+    units: tuple[UnitState, ...] = ()
+    groups: tuple[str, ...] = ()
+    ray: tuple[RayView, ...] = ()
+    error: str | None = None
+
+    def unit(self, name: str) -> UnitState | None:
+        """The unit called ``name``, if systemd on this host knows it."""
+        return next((unit for unit in self.units if unit.unit == name), None)
+
+
+class Observed(_Observed):
+    """All hosts of the fleet, in its order."""
+
+    hosts: tuple[HostObservation, ...] = ()
+
+    def host(self, name: str) -> HostObservation:
+        """The observation of ``name``; an empty one when it was not asked."""
+        found = next((host for host in self.hosts if host.host == name), None)
+        return found or HostObservation(host=name, error="not observed")
+
+    def records(self) -> Iterator[tuple[str, SlotRecord]]:
+        """Every slot of every group as (host, record)."""
+        for host in self.hosts:
+            for slot in host.slots:
+                yield host.host, slot.record
+
+    def namespace(self, group: str) -> str | None:
+        """The storage namespace ``group`` was applied with, or None for a new group."""
+        kinds = (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER)
+        mine = [record for _, record in self.records() if record.group == group]
+        mine.sort(key=lambda record: kinds.index(record.kind))
+        return mine[0].namespace if mine else None
+
+    def ray(self, group: str) -> RayView | None:
+        """Ray's view of ``group``, if its head host answered."""
+        views = (view for host in self.hosts for view in host.ray if view.group == group)
+        return next(views, None)
+
+    def hosts_with(self, group: str) -> tuple[str, ...]:
+        """Hosts that hold anything of ``group``: a record, a unit, or a directory."""
+        return tuple(host.host for host in self.hosts if group in host.groups)

@@ -1,0 +1,143 @@
+"""The outside as the services see it: one Protocol for each thing that is not ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from adbray_ctl.core.events import RunEvent
+from adbray_ctl.core.inventory import Inventory, Site
+from adbray_ctl.core.jobs import Job, JobRequest
+from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.spec import Fleet, RayClusterSpec
+
+Report: TypeAlias = Callable[[RunEvent], None]
+
+
+class Specs(Protocol):
+    """The spec files of one project."""
+
+    def fleet(self) -> Fleet:
+        """Raises SpecError with every fault of fleet.yml."""
+
+    def group(self, name: str, fleet: Fleet) -> RayClusterSpec:
+        """Raises SpecError with every fault of groups/<name>.yml."""
+
+    def names(self) -> tuple[str, ...]:
+        """The groups there are files for, sorted."""
+
+
+class ProjectFiles(Specs, Protocol):
+    """The spec files, and the writing of first ones; nothing that exists is overwritten."""
+
+    def has_fleet(self) -> bool:
+        """Whether there is a fleet.yml."""
+
+    def write_fleet(self, text: str) -> Path:
+        """Write fleet.yml. Raises RefusedError if there is one."""
+
+    def write_group(self, name: str, text: str) -> Path:
+        """Write groups/<name>.yml. Raises RefusedError if there is one."""
+
+    def write_schemas(self) -> None:
+        """Write the JSON Schemas that the files' modelines name."""
+
+    def template(self, name: str) -> str:
+        """A file of the package's templates."""
+
+
+class HostAccess(Protocol):
+    """Plain SSH to the fleet's hosts."""
+
+    def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
+        """Ask all hosts (or those named) at once; a host that gives no answer says why.
+
+        Raises HostKeyError when a host's key is not the pinned one: that is never tolerated.
+        """
+
+    def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
+        """A file of ``host``, read as root. Raises HostError when it cannot be read."""
+
+
+class SecretStore(Protocol):
+    """Secrets of the groups, on the control side, readable by their owner only."""
+
+    def site(self, group: str) -> Site:
+        """Where the group's secrets and the control side's shared files are."""
+
+    def has(self, group: str) -> bool:
+        """Whether the group's secrets are all there."""
+
+    def create(self, group: str) -> None:
+        """Make the group's secrets that are not there yet."""
+
+    def store(self, group: str, *, token: bytes, redis_password: bytes | None) -> None:
+        """Keep secrets that were read back from the hosts."""
+
+    def forget(self, group: str) -> None:
+        """Remove the group's secrets."""
+
+    def new_id(self) -> str:
+        """Eight fresh hex digits."""
+
+
+class InventoryStore(Protocol):
+    """Rendered inventories."""
+
+    def write(self, inventory: Inventory, directory: Path) -> None:
+        """Write hosts.yml, group_vars and host_vars; files that are no longer wanted go."""
+
+    def path(self, group: str) -> Path:
+        """The group's place under `.adbray/`."""
+
+    def forget(self, group: str) -> None:
+        """Remove the group's rendered inventory."""
+
+
+class PlaybookRunner(Protocol):
+    """Runs a playbook on an inventory."""
+
+    def run(self, playbook: str, inventory: Path, report: Report) -> None:
+        """Run to the end. Raises RunError naming host, task and the log when anything failed."""
+
+
+class Lock(Protocol):
+    """One writer at a time."""
+
+    def hold(self, purpose: str) -> AbstractContextManager[None]:
+        """Hold the project's lock. Raises RefusedError naming who holds it."""
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Seconds, monotonic."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class JobApi(Protocol):
+    """Ray's job submission API of one group."""
+
+    def check(self) -> str:
+        """Ray's version. Raises ClusterError when the address or the token is refused."""
+
+    def submit(self, request: JobRequest) -> str:
+        """Submit and give the job's submission id."""
+
+    def list(self) -> tuple[Job, ...]:
+        """All jobs, newest first."""
+
+    def status(self, job_id: str) -> Job:
+        """One job. Raises ClusterError when there is none of that id."""
+
+    def logs(self, job_id: str) -> str:
+        """What the job printed so far."""
+
+    def follow(self, job_id: str) -> Iterator[str]:
+        """The job's output as it comes, until the job ends."""
+
+    def stop(self, job_id: str) -> bool:
+        """Ask the job to stop; False when it had ended already."""

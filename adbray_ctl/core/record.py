@@ -1,0 +1,70 @@
+"""The slot record: what a host says about one slot it carries.
+
+Written by the roles to ``/etc/adbray/<group>/<slot>.json`` and read back by the observe pass, it
+is the only place where placement is remembered (docs/adr/0002). The file's mtime is "applied at".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class SlotKind(StrEnum):
+    HEAD = "head"
+    REDIS = "redis"
+    WORKER = "worker"
+
+
+class Gpu(BaseModel):
+    """A worker's GPU share: whole cards, or one slice of one card.
+
+    ``cards`` are the host's GPU indices; ``slices`` is n for an allocation unit of 1/n, else 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cards: tuple[int, ...]
+    slices: int = 1
+
+    @property
+    def ray_gpus(self) -> int:
+        """Ray's node resource: whole numbers only, so a 1/n slice counts as one."""
+        return len(self.cards)
+
+
+class SlotRecord(BaseModel):
+    """One slot as applied. Memory in MiB, disk in GiB, ports as TCP port numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    group: str
+    slot: str
+    kind: SlotKind
+    address: str
+    worker_group: str | None = None
+    index: int | None = None
+    size: str | None = None
+    cpus: int = 0
+    memory_mb: int = 0
+    disk_gb: int = 0
+    gpu: Gpu | None = None
+    block: int
+    ports: dict[str, int]
+    namespace: str
+    revision: str
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """One text per value: sorted keys, no spaces; the input of every revision hash."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def revision_of(value: Mapping[str, Any]) -> str:
+    """Twelve hex digits of SHA-256 over the canonical JSON of what is applied to a slot."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:12]

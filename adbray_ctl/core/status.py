@@ -1,0 +1,165 @@
+"""The state of a group: what should stand, what systemd says, and what Ray says, in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.observed import Observed, RayNode
+from adbray_ctl.core.record import SlotKind, SlotRecord
+
+SLOT_LABEL = "adbray.io/slot"
+
+
+class State(StrEnum):
+    RUNNING = "running"
+    STARTING = "starting"
+    PREPARED = "prepared"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class SlotStatus(BaseModel):
+    """One slot. ``ray_node`` is Ray's node id; memory in MiB, disk in GiB."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slot: str
+    kind: SlotKind
+    worker_group: str | None
+    host: str
+    address: str
+    size: str | None
+    cpus: int
+    memory_mb: int
+    disk_gb: int
+    state: State
+    detail: str = ""
+    ports: dict[str, int]
+    ray_node: str | None = None
+    revision: str
+    restarts: int = 0
+
+
+class Addresses(BaseModel):
+    """Where the group is reached."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dashboard: str
+    client: str
+    gcs: str
+    redis: str | None = None
+
+
+class GroupStatus(BaseModel):
+    """A group as observed. ``ready``: the head and every worker that runs are known to Ray."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str
+    ready: bool
+    slots: tuple[SlotStatus, ...]
+    addresses: Addresses | None
+    problems: tuple[str, ...] = ()
+
+    def count(self, state: State) -> int:
+        return sum(1 for slot in self.slots if slot.state is state)
+
+
+def unit_name(record: SlotRecord) -> str:
+    """The systemd unit of a slot."""
+    match record.kind:
+        case SlotKind.HEAD:
+            return f"adbray-head@{record.group}.service"
+        case SlotKind.REDIS:
+            return f"adbray-redis@{record.group}.service"
+        case SlotKind.WORKER:
+            return f"adbray-worker@{record.group}.{record.slot}.service"
+
+
+def group_status(group: str, observed: Observed) -> GroupStatus:
+    """Join the slots on the hosts with systemd's and Ray's word about them."""
+    records = [(host, r) for host, r in observed.records() if r.group == group]
+    records.sort(key=lambda pair: (list(SlotKind).index(pair[1].kind), _natural(pair[1])))
+    view = observed.ray(group)
+    nodes = _nodes_by_slot(view.nodes if view else ())
+    slots = tuple(_slot(host, record, observed, nodes) for host, record in records)
+    problems = [f"{h.host}: {h.error}" for h in observed.hosts if h.error]
+    if view is not None and view.error:
+        problems.append(f"Ray does not answer on the head: {view.error}")
+    settled = (State.RUNNING, State.PREPARED)
+    return GroupStatus(
+        group=group,
+        ready=any(slot.kind is SlotKind.HEAD for slot in slots)
+        and all(slot.state in settled for slot in slots),
+        slots=slots,
+        addresses=addresses_of([record for _, record in records]),
+        problems=tuple(problems),
+    )
+
+
+def addresses_of(records: list[SlotRecord]) -> Addresses | None:
+    """The group's addresses by its head's record, or None without a head."""
+    head = next((r for r in records if r.kind is SlotKind.HEAD), None)
+    if head is None:
+        return None
+    redis = next((r for r in records if r.kind is SlotKind.REDIS), None)
+    return Addresses(
+        dashboard=f"http://{head.address}:{head.ports['dashboard']}",
+        client=f"ray://{head.address}:{head.ports['client']}",
+        gcs=f"{head.address}:{head.ports['gcs']}",
+        redis=f"{redis.address}:{redis.ports['redis']}" if redis else None,
+    )
+
+
+def _slot(
+    host: str, record: SlotRecord, observed: Observed, nodes: Mapping[str, RayNode]
+) -> SlotStatus:
+    unit = observed.host(host).unit(unit_name(record))
+    node = nodes.get(record.slot)
+    state, detail = State.UNKNOWN, "systemd does not know its unit"
+    if unit is not None:
+        detail = ""
+        if unit.active in ("inactive", "deactivating"):
+            state = State.PREPARED
+        elif unit.active == "failed" or unit.sub == "auto-restart":
+            state, detail = State.FAILED, f"unit is {unit.active}/{unit.sub}"
+        elif record.kind is SlotKind.REDIS or node is not None:
+            state = State.RUNNING if unit.active == "active" else State.STARTING
+        else:
+            state, detail = State.STARTING, "Ray does not know this node yet"
+    return SlotStatus(
+        slot=record.slot,
+        kind=record.kind,
+        worker_group=record.worker_group,
+        host=host,
+        address=record.address,
+        size=record.size,
+        cpus=record.cpus,
+        memory_mb=record.memory_mb,
+        disk_gb=record.disk_gb,
+        state=state,
+        detail=detail,
+        ports=record.ports,
+        ray_node=node.node_id if node else None,
+        revision=record.revision,
+        restarts=unit.restarts if unit else 0,
+    )
+
+
+def _nodes_by_slot(nodes: tuple[RayNode, ...]) -> Mapping[str, RayNode]:
+    found: dict[str, RayNode] = {}
+    for node in nodes:
+        if not node.alive:
+            continue
+        slot = "head" if node.is_head else node.labels.get(SLOT_LABEL)
+        if slot:
+            found[slot] = node
+    return found
+
+
+def _natural(record: SlotRecord) -> tuple[str, int]:
+    return record.worker_group or "", record.index or 0

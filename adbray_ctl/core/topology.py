@@ -1,0 +1,289 @@
+"""Placement: which slot stands on which host, with which ports, or why it cannot stand anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.catalog import Catalog
+from adbray_ctl.core.errors import PlacementError
+from adbray_ctl.core.ledger import Capacity, Demand, HostLedger
+from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
+from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, Selector, WorkerGroup
+
+# Redis keeps Ray's metadata only, tens of MiB for thousands of actors; its process needs some
+# room above maxmemory for copy-on-write while the append-only file is rewritten.
+REDIS_OVERHEAD_MB = 256
+
+
+class Placement(BaseModel):
+    """One slot on one host. Memory in MiB, disk in GiB; ``started`` says it runs from the start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slot: str
+    kind: SlotKind
+    host: str
+    address: str
+    worker_group: str | None = None
+    index: int | None = None
+    size: str | None = None
+    cpus: int = 0
+    memory_mb: int = 0
+    disk_gb: int = 0
+    gpu: Gpu | None = None
+    block: int
+    ports: dict[str, int]
+    started: bool = True
+
+
+class Topology(BaseModel):
+    """Every slot of one group, head first, then Redis, then workers in the spec's order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str
+    placements: tuple[Placement, ...]
+
+    @property
+    def head(self) -> Placement:
+        return next(p for p in self.placements if p.kind is SlotKind.HEAD)
+
+    @property
+    def redis(self) -> Placement | None:
+        return next((p for p in self.placements if p.kind is SlotKind.REDIS), None)
+
+    @property
+    def workers(self) -> tuple[Placement, ...]:
+        return tuple(p for p in self.placements if p.kind is SlotKind.WORKER)
+
+    @property
+    def started(self) -> tuple[Placement, ...]:
+        return tuple(p for p in self.placements if p.started)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Hosts in use, each once, in order of first use."""
+        return tuple(dict.fromkeys(p.host for p in self.placements))
+
+    def on(self, host: str) -> tuple[Placement, ...]:
+        """The slots of this group on ``host``."""
+        return tuple(p for p in self.placements if p.host == host)
+
+
+class _Wanted(BaseModel):
+    """A slot to be placed: its place in the group and what it asks of a host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slot: str
+    kind: SlotKind
+    selector: Selector
+    demand: Demand
+    worker_group: str | None = None
+    index: int | None = None
+    size: str | None = None
+    started: bool = True
+
+
+def place(
+    *,
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    capacities: Mapping[str, Capacity | str],
+    records: Iterable[tuple[str, SlotRecord]],
+) -> Topology:
+    """Put every slot of ``spec`` on a host of ``fleet``; the same input gives the same output.
+
+    ``capacities`` has, by host name, what the host can carry or the reason why it is unknown.
+    ``records`` are all slots that stand on the hosts: those of other groups take room, those of
+    this group stay where they are as long as they fit and the selector still admits the host.
+    New slots go to the host with the most room left, in the fleet's order among equals.
+
+    Raises PlacementError, telling for each host why the slot does not fit and what would.
+    """
+    ledgers = _open_ledgers(fleet, capacities)
+    before: dict[str, tuple[str, SlotRecord]] = {}
+    for host, record in records:
+        if record.group == spec.name:
+            before[record.slot] = (host, record)
+        elif host in ledgers:
+            ledgers[host].charge(record)
+    wanted = _wanted(fleet, spec)
+    placed = {w.slot: p for w in wanted if (p := _keep(fleet, w, before.get(w.slot), ledgers))}
+    for want in wanted:
+        if want.slot not in placed:
+            placed[want.slot] = _settle(fleet, spec, want, ledgers, placed)
+    return Topology(group=spec.name, placements=tuple(placed[w.slot] for w in wanted))
+
+
+def _open_ledgers(
+    fleet: Fleet, capacities: Mapping[str, Capacity | str]
+) -> dict[str, HostLedger]:
+    ledgers = {}
+    for host in fleet.hosts:
+        capacity = capacities.get(host.name, "not observed")
+        ledgers[host.name] = HostLedger(host=host.name, capacity=capacity, ports=fleet.ports)
+    return ledgers
+
+
+def _wanted(fleet: Fleet, spec: RayClusterSpec) -> list[_Wanted]:
+    catalog = Catalog(fleet.sizes)
+    head = catalog[spec.head.size]
+    ports = spec.head.ports
+    wanted = [
+        _Wanted(
+            slot="head",
+            kind=SlotKind.HEAD,
+            selector=spec.head.hosts,
+            size=spec.head.size,
+            demand=Demand(
+                cpus=head.cpus,
+                memory_mb=int(head.memory_gb * 1024),
+                disk_gb=spec.head.disk_gb,
+                own_ports=(ports.gcs, ports.dashboard, ports.client),
+            ),
+        )
+    ]
+    if spec.redis.mode is RedisMode.MANAGED:
+        memory = spec.redis.maxmemory_mb + REDIS_OVERHEAD_MB
+        demand = Demand(memory_mb=memory)
+        selector = spec.redis.hosts
+        wanted.append(
+            _Wanted(slot="redis", kind=SlotKind.REDIS, selector=selector, demand=demand)
+        )
+    for group in spec.worker_groups:
+        wanted.extend(_wanted_workers(catalog, group))
+    return wanted
+
+
+def _wanted_workers(catalog: Catalog, group: WorkerGroup) -> Iterable[_Wanted]:
+    size = catalog[group.size]
+    demand = Demand(
+        cpus=size.cpus,
+        memory_mb=int(size.memory_gb * 1024),
+        disk_gb=group.disk_gb,
+        cards=group.gpu_cards,
+        slices=group.gpu_slices,
+    )
+    for index in range(group.max_workers):
+        yield _Wanted(
+            slot=f"{group.name}-{index}",
+            kind=SlotKind.WORKER,
+            selector=group.hosts,
+            demand=demand,
+            worker_group=group.name,
+            index=index,
+            size=group.size,
+            started=index < group.min_workers,
+        )
+
+
+def _keep(
+    fleet: Fleet,
+    want: _Wanted,
+    before: tuple[str, SlotRecord] | None,
+    ledgers: Mapping[str, HostLedger],
+) -> Placement | None:
+    """The slot where it already stands, if it may stay there."""
+    if before is None or before[0] not in ledgers:
+        return None
+    host, record = before
+    ledger = ledgers[host]
+    if not _admits(fleet, want.selector, host):
+        return None
+    if not ledger.block_is_free(record.block) or ledger.why_not(want.demand):
+        return None
+    gpu = record.gpu if ledger.gpu_is_free(record.gpu, want.demand) else None
+    return _take(fleet, want, ledger, block=record.block, gpu=gpu)
+
+
+def _settle(
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    want: _Wanted,
+    ledgers: Mapping[str, HostLedger],
+    placed: Mapping[str, Placement],
+) -> Placement:
+    """The slot on the best host that fits."""
+    refusals: dict[str, str] = {}
+    fitting: list[HostLedger] = []
+    for name, ledger in ledgers.items():
+        if not _admits(fleet, want.selector, name):
+            refusals[name] = f"not selected by {_selector_text(want.selector)}"
+        elif why := ledger.why_not(want.demand):
+            refusals[name] = why
+        else:
+            fitting.append(ledger)
+    if not fitting:
+        raise _does_not_fit(spec, want, refusals, placed)
+    apart = placed.get("head") if want.kind is SlotKind.REDIS else None
+    best = min(
+        enumerate(fitting),
+        key=lambda pair: (apart is not None and pair[1].host == apart.host, -pair[1].room, pair[0]),
+    )[1]
+    return _take(fleet, want, best, block=None, gpu=None)
+
+
+def _take(
+    fleet: Fleet, want: _Wanted, ledger: HostLedger, *, block: int | None, gpu: Gpu | None
+) -> Placement:
+    block, gpu = ledger.take(want.demand, block=block, gpu=gpu)
+    ports = ledger.block_ports(block, want.kind)
+    if want.kind is SlotKind.HEAD:
+        gcs, dashboard, client = want.demand.own_ports
+        ports = {"gcs": gcs, "dashboard": dashboard, "client": client, **ports}
+    return Placement(
+        slot=want.slot,
+        kind=want.kind,
+        host=ledger.host,
+        address=fleet.host(ledger.host).address,
+        worker_group=want.worker_group,
+        index=want.index,
+        size=want.size,
+        cpus=want.demand.cpus,
+        memory_mb=want.demand.memory_mb,
+        disk_gb=want.demand.disk_gb,
+        gpu=gpu,
+        block=block,
+        ports=ports,
+        started=want.started,
+    )
+
+
+def _admits(fleet: Fleet, selector: Selector, name: str) -> bool:
+    host = fleet.host(name)
+    if selector.names and name not in selector.names:
+        return False
+    return all(host.labels.get(key) == value for key, value in selector.labels.items())
+
+
+def _selector_text(selector: Selector) -> str:
+    parts = [f"names {', '.join(selector.names)}"] if selector.names else []
+    parts += [f"label {key}={value}" for key, value in selector.labels.items()]
+    return " and ".join(parts)
+
+
+def _does_not_fit(
+    spec: RayClusterSpec,
+    want: _Wanted,
+    refusals: Mapping[str, str],
+    placed: Mapping[str, Placement],
+) -> PlacementError:
+    lines = [f"slot {want.slot} ({want.demand.text}) fits on no host"]
+    lines += [f"    {host}: {why}" for host, why in refusals.items()]
+    fits = sum(1 for p in placed.values() if p.worker_group == want.worker_group)
+    if want.worker_group is None:
+        hint = f"give {want.slot} a smaller size, a wider selector, or add a host"
+    elif fits:
+        hint = (
+            f"lower max_workers of worker group {want.worker_group} to {fits},"
+            f" choose a smaller size, or add a host with {want.demand.text} free"
+        )
+    else:
+        hint = (
+            f"choose a smaller size or disk for worker group {want.worker_group},"
+            f" widen its selector, or add a host with {want.demand.text} free"
+        )
+    return PlacementError("\n".join(lines), where=f"group {spec.name}", hint=hint)

@@ -1,0 +1,60 @@
+"""Destroy: remove every trace of a group from its hosts and from the control side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adbray_ctl.core.errors import RunError
+from adbray_ctl.core.inventory import build_removal_inventory
+from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.ports import Report
+from adbray_ctl.core.spec import Fleet
+from adbray_ctl.services.observe import require_hosts
+from adbray_ctl.services.tools import Tools
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What a destroy will remove: the hosts and slots that hold anything of the group."""
+
+    group: str
+    fleet: Fleet
+    hosts: tuple[str, ...]
+    slots: tuple[str, ...]
+
+
+def prepare(tools: Tools, group: str) -> Removal:
+    """Needs no group file: the hosts say what stands. Raises HostError if any host is silent."""
+    fleet = tools.specs.fleet()
+    observed = tools.hosts.observe(fleet)
+    require_hosts(observed, tuple(host.name for host in fleet.hosts))
+    slots = tuple(r.slot for _, r in observed.records() if r.group == group)
+    return Removal(group=group, fleet=fleet, hosts=observed.hosts_with(group), slots=slots)
+
+
+def destroy(tools: Tools, removal: Removal, report: Report) -> None:
+    """Carry out ``removal`` and prove that nothing is left. Raises RunError if something is."""
+    group = removal.group
+    if removal.hosts:
+        directory = tools.inventories.path(group)
+        inventory = build_removal_inventory(
+            fleet=removal.fleet,
+            group=group,
+            hosts=removal.hosts,
+            site=tools.secrets.site(group),
+        )
+        tools.inventories.write(inventory, directory)
+        tools.runner.run("delete", directory, report)
+        _require_gone(group, tools.hosts.observe(removal.fleet, removal.hosts))
+    tools.inventories.forget(group)
+    tools.secrets.forget(group)
+
+
+def _require_gone(group: str, observed: Observed) -> None:
+    left = observed.hosts_with(group)
+    if left:
+        raise RunError(
+            f"something of group {group} is left on {', '.join(left)}",
+            where=left[0],
+            hint="run destroy again; if it stays, look at /etc/adbray and /var/lib/adbray there",
+        )

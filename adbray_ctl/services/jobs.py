@@ -1,0 +1,58 @@
+"""Jobs of a group: submit with checks first, list, follow, stop."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from adbray_ctl.core.jobs import DirectoryFile, JobRequest, check_working_dir
+from adbray_ctl.core.ports import JobApi
+from adbray_ctl.core.status import Addresses
+from adbray_ctl.services.status import addresses
+from adbray_ctl.services.tools import Tools
+
+
+@dataclass(frozen=True)
+class ClientEnvironment:
+    """What a plain Ray client needs: addresses, and where the token is (never the token)."""
+
+    addresses: Addresses
+    token_file: str
+    ray_version: str
+
+
+def connect(tools: Tools, group: str) -> JobApi:
+    """The group's job API. Raises ClusterError if the group is not applied."""
+    found = addresses(tools, group)
+    return tools.jobs(found.dashboard, tools.secrets.site(group).token_file)
+
+
+def client_environment(tools: Tools, group: str) -> ClientEnvironment:
+    """Checked against the running cluster: a wrong address would make Ray start a local one."""
+    found = addresses(tools, group)
+    token_file = tools.secrets.site(group).token_file
+    version = tools.jobs(found.dashboard, token_file).check()
+    return ClientEnvironment(addresses=found, token_file=token_file, ray_version=version)
+
+
+def make_request(
+    *,
+    entrypoint: Sequence[str],
+    working_dir: str | None,
+    files: Sequence[DirectoryFile],
+    env: dict[str, str],
+    submission_id: str | None = None,
+    entrypoint_cpus: float = 0,
+) -> JobRequest:
+    """Check the working directory and build the request. Raises UsageError."""
+    if working_dir is not None:
+        check_working_dir(working_dir, files, entrypoint)
+    command = entrypoint[0] if len(entrypoint) == 1 else shlex.join(entrypoint)
+    return JobRequest(
+        entrypoint=command,
+        working_dir=working_dir,
+        env=env,
+        submission_id=submission_id,
+        entrypoint_cpus=entrypoint_cpus,
+    )

@@ -1,0 +1,36 @@
+"""The outside of one project, as one value the services are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from adbray_ctl.core.jobs import DirectoryFile
+from adbray_ctl.core.ports import (
+    Clock,
+    HostAccess,
+    InventoryStore,
+    JobApi,
+    Lock,
+    PlaybookRunner,
+    SecretStore,
+    Specs,
+)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """``jobs`` makes a group's job client from its dashboard address and token file;
+    ``list_files`` gives what Ray would upload of a working directory.
+    """
+
+    specs: Specs
+    hosts: HostAccess
+    secrets: SecretStore
+    inventories: InventoryStore
+    runner: PlaybookRunner
+    lock: Lock
+    clock: Clock
+    jobs: Callable[[str, str], JobApi]
+    list_files: Callable[[Path], tuple[DirectoryFile, ...]]

@@ -1,0 +1,47 @@
+"""The composition root: the one place that makes adapters and hands them to the services."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from adbray_ctl.adapters.ansible import AnsibleRunner
+from adbray_ctl.adapters.clock import SystemClock
+from adbray_ctl.adapters.inventory_store import InventoryFiles
+from adbray_ctl.adapters.known_hosts import KnownHosts
+from adbray_ctl.adapters.lab import NspawnLab
+from adbray_ctl.adapters.lock_file import LockFile
+from adbray_ctl.adapters.project_files import ProjectFiles
+from adbray_ctl.adapters.ray_jobs import RayJobs
+from adbray_ctl.adapters.secret_files import SecretFiles
+from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.working_dir import list_files
+from adbray_ctl.core.lab import Lab
+from adbray_ctl.services.tools import Tools
+
+
+def tools(directory: Path) -> Tools:
+    """The adapters of the project in ``directory``; nothing is touched until they are used."""
+    state = directory / ".adbray"
+    return Tools(
+        specs=project_files(directory),
+        hosts=SshHosts(KnownHosts(state / "known_hosts")),
+        secrets=SecretFiles(state, cache_dir()),
+        inventories=InventoryFiles(state),
+        runner=AnsibleRunner(state / "runs"),
+        lock=LockFile(state / "lock"),
+        clock=SystemClock(),
+        jobs=lambda address, token_file: RayJobs(address=address, token_file=token_file),
+        list_files=list_files,
+    )
+
+
+def project_files(directory: Path) -> ProjectFiles:
+    """The spec files of ``directory``."""
+    return ProjectFiles(directory)
+
+
+def cache_dir() -> Path:
+    """Wheels and lab images, shared by all projects of a user (XDG Base Directory)."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "adbray"
