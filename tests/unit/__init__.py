@@ -1,0 +1,1 @@
+"""Tests without network, hosts or privileges."""
