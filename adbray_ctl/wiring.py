@@ -41,6 +41,11 @@ def project_files(directory: Path) -> ProjectFiles:
     return ProjectFiles(directory)
 
 
+def lab(directory: Path) -> Lab:
+    """The lab of ``directory``."""
+    return NspawnLab(directory, cache_dir())
+
+
 def cache_dir() -> Path:
     """Wheels and lab images, shared by all projects of a user (XDG Base Directory)."""
     base = os.environ.get("XDG_CACHE_HOME")

@@ -1,7 +1,9 @@
 """The observe pass's remote half: runs on a host under its own python3 and prints one JSON text.
 
-Standard library only, Python 3.6 or newer, one process for everything, and it changes nothing.
+Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
 """
+
+from __future__ import annotations
 
 import glob
 import json
@@ -9,12 +11,13 @@ import os
 import subprocess
 import threading
 import urllib.request
+from typing import Any
 
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
 
 
-def read(path):
+def read(path: str) -> str:
     try:
         with open(path) as file:
             return file.read()
@@ -22,14 +25,14 @@ def read(path):
         return ""
 
 
-def memory_mb():
+def memory_mb() -> int:
     for line in read("/proc/meminfo").splitlines():
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) // 1024
     return 0
 
 
-def disk_gb(slots):
+def disk_gb(slots: list[dict[str, Any]]) -> int:
     """Free space where slots live, plus what their images hold already."""
     path = DATA if os.path.isdir(DATA) else "/var/lib"
     stat = os.statvfs(path)
@@ -37,20 +40,20 @@ def disk_gb(slots):
     return stat.f_bavail * stat.f_frsize // 2**30 + held
 
 
-def os_name():
+def os_name() -> str:
     for line in read("/etc/os-release").splitlines():
         if line.startswith("PRETTY_NAME="):
             return line.split("=", 1)[1].strip('"')
     return "unknown"
 
 
-def pythons():
+def pythons() -> list[str]:
     names = glob.glob("/usr/bin/python3.*") + glob.glob("/usr/local/bin/python3.*")
     versions = {os.path.basename(name)[len("python") :] for name in names}
     return sorted(v for v in versions if v.replace(".", "").isdigit())
 
 
-def slots():
+def slots() -> list[dict[str, Any]]:
     found = []
     for path in sorted(glob.glob(ETC + "/*/*.json")):
         try:
@@ -61,14 +64,14 @@ def slots():
     return [slot for slot in found if "slot" in slot["record"]]
 
 
-def units():
+def units() -> list[dict[str, Any]]:
     keys = "Id,ActiveState,SubState,NRestarts"
-    command = ["systemctl", "show", "--property=" + keys, "adbray-*.service"]
+    # By their files: a prepared unit is not loaded, so that a glob would not show it.
+    names = [os.path.basename(p) for p in glob.glob("/etc/systemd/system/adbray-*.service")]
+    if not names:
+        return []
+    command = ["systemctl", "show", "--property=" + keys, *names]
     try:
-        # --all of loaded units, and prepared ones by their files.
-        names = [os.path.basename(p) for p in glob.glob("/etc/systemd/system/adbray-*.service")]
-        if names:
-            command = command[:3] + names
         output = subprocess.run(command, stdout=subprocess.PIPE, timeout=10).stdout.decode()
     except (OSError, subprocess.SubprocessError):
         return []
@@ -87,9 +90,9 @@ def units():
     return found
 
 
-def groups(seen_units):
+def groups(seen_units: list[dict[str, Any]]) -> list[str]:
     """Every group that left anything here: records, disks, images or units."""
-    names = set()
+    names: set[str] = set()
     for base in (ETC, DATA):
         names.update(n for n in _listdir(base) if os.path.isdir(os.path.join(base, n)))
     names.update(n.split(".", 1)[0] for n in _listdir(DATA + "/.images"))
@@ -100,14 +103,14 @@ def groups(seen_units):
     return sorted(n for n in names if n and not n.startswith("."))
 
 
-def _listdir(path):
+def _listdir(path: str) -> list[str]:
     try:
         return os.listdir(path)
     except OSError:
         return []
 
 
-def ray_view(record, answers):
+def ray_view(record: dict[str, Any], answers: list[dict[str, Any]]) -> None:
     """Ray's nodes, asked on the head itself so that the token stays on the host."""
     group = record["group"]
     address = record.get("address") or "127.0.0.1"
@@ -141,9 +144,9 @@ def ray_view(record, answers):
         answers.append({"group": group, "error": "%s: %s" % (type(error).__name__, error)})
 
 
-def main():
+def main() -> None:
     found, running = slots(), units()
-    answers = []
+    answers: list[dict[str, Any]] = []
     threads = [
         threading.Thread(target=ray_view, args=(slot["record"], answers))
         for slot in found

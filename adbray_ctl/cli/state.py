@@ -10,6 +10,7 @@ import click
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.lab import Lab
 from adbray_ctl.core.ports import ProjectFiles
 from adbray_ctl.services.tools import Tools
 
@@ -29,6 +30,11 @@ class State:
     def project(self) -> ProjectFiles:
         """The project's own files."""
         return wiring.project_files(self.directory)
+
+    @cached_property
+    def lab(self) -> Lab:
+        """The lab of this directory."""
+        return wiring.lab(self.directory)
 
     def groups(self, named: str | None) -> tuple[str, ...]:
         """The group that is named, or all that have a file. Raises UsageError if there is none."""

@@ -159,7 +159,10 @@ def _counts(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:
         yield Fault((*path, "min_workers"), f"{low} is too small", f"{allowed} ({source})")
     # A max_workers that was left out equals min_workers, and min_workers is what is wrong.
     key = "max_workers" if "max_workers" in workers.model_fields_set else "min_workers"
-    if high > limits.max_workers:
+    if high < 1:
+        what = f"{high} leaves max_workers at {high}"
+        yield Fault((*path, key), what, f"max_workers of 1 to {limits.max_workers}")
+    elif high > limits.max_workers:
         source = "limits.max_workers in fleet.yml"
         yield Fault((*path, key), f"{high} is too large", f"{allowed} ({source})")
     elif low > high:

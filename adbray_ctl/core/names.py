@@ -61,11 +61,16 @@ _RESERVED_ENV_PREFIXES = (
     *("ray_use_tls", "ray_tls_", "ray_gcs_rpc_server_reconnect"),
 )
 
+# PEP 440 versions, without epochs and the spellings that it only normalises.
+_PLAIN = r"[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
+_CLAUSE = (
+    rf"((==|!=)({_PLAIN}(\+[a-z0-9]+([.-][a-z0-9]+)*)?|[0-9]+(\.[0-9]+)*\.\*)"
+    rf"|~=[0-9]+\.{_PLAIN}|(<=|>=|<|>){_PLAIN})"
+)
+_EXTRA = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
 _REQUIREMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?)"
-    r"(\[[A-Za-z0-9][A-Za-z0-9._-]*(,[A-Za-z0-9][A-Za-z0-9._-]*)*\])?"
-    r"((===|~=|==|!=|<=|>=|<|>)[A-Za-z0-9][A-Za-z0-9.*+!_-]*"
-    r"(,(===|~=|==|!=|<=|>=|<|>)[A-Za-z0-9][A-Za-z0-9.*+!_-]*)*)?"
+    rf"(?P<name>[A-Za-z0-9]([A-Za-z0-9._-]{{0,98}}[A-Za-z0-9])?)"
+    rf"(\[{_EXTRA}(,{_EXTRA})*\])?({_CLAUSE}(,{_CLAUSE})*)?"
 )
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
 

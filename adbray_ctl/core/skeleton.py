@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.errors import UsageError
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
-_TARGET = re.compile(r"(?:(?P<user>[^@:]+)@)?(?P<address>[A-Za-z0-9][A-Za-z0-9.-]*)(?::(?P<port>\d+))?")
+_TARGET = re.compile(
+    r"(?:(?P<user>[^@:]+)@)?(?P<address>[A-Za-z0-9][A-Za-z0-9.-]*)(?::(?P<port>\d+))?"
+)
 
 
 class Target(BaseModel):

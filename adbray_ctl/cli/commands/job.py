@@ -9,7 +9,7 @@ import click
 from adbray_ctl.cli.render.tables import print_jobs, print_json
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, UsageError
-from adbray_ctl.core.jobs import Job
+from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.ports import JobApi
 from adbray_ctl.services import jobs as service
 
@@ -64,12 +64,14 @@ def submit(
         entrypoint_cpus=entrypoint_num_cpus,
     )
     api = service.connect(state.tools, group)
-    job_id = api.submit(request)
-    click.echo(f"submitted {job_id}", err=True)
     if not no_wait:
-        for chunk in api.follow(job_id):
-            click.echo(chunk, nl=False, err=as_json)
-    _finish(api, job_id, waited=not no_wait, as_json=as_json)
+        follow_to_end(api, request, as_json=as_json)
+        return
+    job_id = api.submit(request)
+    if as_json:
+        print_json(api.status(job_id))
+    else:
+        click.echo(job_id)
 
 
 @job.command("list", short_help="List jobs.")
@@ -126,13 +128,18 @@ def stop(state: State, group: str, job_id: str) -> None:
     click.echo(f"{job_id}: {'stopping' if stopped else 'had ended already'}")
 
 
-def _finish(api: JobApi, job_id: str, *, waited: bool, as_json: bool) -> None:
+def follow_to_end(api: JobApi, request: JobRequest, *, as_json: bool = False) -> None:
+    """Submit, print the output as it comes, and raise ClusterError unless the job succeeds."""
+    job_id = api.submit(request)
+    click.echo(f"submitted {job_id}", err=True)
+    for chunk in api.follow(job_id):
+        click.echo(chunk, nl=False, err=as_json)
     found = api.status(job_id)
     if as_json:
         print_json(found)
     else:
         click.echo(f"{job_id}: {found.status}", err=True)
-    if waited and found.status != "SUCCEEDED":
+    if found.status != "SUCCEEDED":
         raise _not_succeeded(found)
 
 

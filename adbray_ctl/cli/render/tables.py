@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adbray_ctl.core.jobs import Job
+from adbray_ctl.core.lab import LabStatus
 from adbray_ctl.core.plan import Action, ChangePlan
 from adbray_ctl.core.status import Addresses, GroupStatus, SlotStatus, State
 
@@ -86,6 +87,14 @@ def print_jobs(jobs: Sequence[Job]) -> None:
     for job in jobs:
         table.add_row(job.id, job.status, _when(job.started_at), _duration(job), job.entrypoint)
     _console().print(table if table.row_count else "no jobs")
+
+
+def print_lab(status: LabStatus) -> None:
+    """The lab's hosts."""
+    table = _plain_table("host", "address", "state")
+    for host in status.hosts:
+        table.add_row(host.name, host.address, host.state)
+    _console().print(table if status.hosts else f"no lab in {status.directory}")
 
 
 def _status_table(slots: Sequence[SlotStatus]) -> Table:

@@ -1,0 +1,52 @@
+"""Running the machine's own tools, with their complaint in the error."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from adbray_ctl.core.errors import LabError
+
+
+def run(*command: str, timeout_s: float = 60) -> str:
+    """Standard output of ``command``. Raises LabError with what it wrote to standard error."""
+    try:
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except FileNotFoundError as error:
+        raise LabError(f"{command[0]} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"`{' '.join(command)}` took more than {timeout_s:g} s") from error
+    if result.returncode != 0:
+        complaint = (result.stderr or result.stdout).strip().splitlines()
+        detail = complaint[-1] if complaint else f"exit status {result.returncode}"
+        raise LabError(f"`{' '.join(command)}` failed: {detail}")
+    return result.stdout
+
+
+def succeeds(*command: str, timeout_s: float = 60) -> bool:
+    """Whether ``command`` exits with 0; its output is not wanted."""
+    try:
+        run(*command, timeout_s=timeout_s)
+    except LabError:
+        return False
+    return True
+
+
+def read_text(path: Path) -> str:
+    """The text of ``path``, or nothing where it cannot be read."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def mounts_below(path: Path) -> list[Path]:
+    """Mount points at or below ``path``, the deepest first."""
+    found = []
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        point = Path(line.split()[1].encode().decode("unicode_escape"))
+        if point == path or path in point.parents:
+            found.append(point)
+    return sorted(found, key=lambda point: -len(point.parts))

@@ -1,0 +1,61 @@
+"""`adbray demo`: a lab, a group, a job, in one command."""
+
+from __future__ import annotations
+
+import time
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from adbray_ctl.cli.commands.apply import apply_one
+from adbray_ctl.cli.commands.job import follow_to_end
+from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.services import jobs as job_service
+from adbray_ctl.services import lab as lab_service
+
+GROUP = "quickstart"
+_HOSTS = 3
+
+
+@click.command(short_help="Try it all on this machine: lab, group, job.")
+@pass_state
+def demo(state: State) -> None:
+    """Make a lab of three hosts here, put the group quickstart on it, and run a job.
+
+    The job uses every worker and spills objects to the workers' disks. Run again, it changes
+    nothing and runs the job once more.
+    """
+    began = time.monotonic()
+    _headline("1/3  lab: three hosts on this machine")
+    lab_service.up(state.lab, state.project, _HOSTS, lambda text: click.echo(text, err=True))
+    if GROUP not in state.project.names():
+        state.project.write_group(GROUP, state.project.template(f"{GROUP}.yml"))
+    _headline(f"2/3  apply: groups/{GROUP}.yml becomes a Ray cluster")
+    with state.tools.lock.hold("demo"):
+        apply_one(state, GROUP, yes=True, quiet=False)
+    _headline("3/3  job: every worker makes twice the objects its store holds")
+    with resources.as_file(resources.files("adbray_ctl").joinpath("templates/jobs")) as folder:
+        _run_job(state, folder)
+    click.echo(f"\ndone in {time.monotonic() - began:.0f} s. Next:")
+    for command in (
+        f"adbray status {GROUP}",
+        f"adbray job submit {GROUP} -- python -c 'import ray; print(ray.cluster_resources())'",
+        f"adbray destroy {GROUP} && adbray lab down",
+    ):
+        click.echo(f"  {command}")
+
+
+def _run_job(state: State, folder: Path) -> None:
+    entrypoint = ("python", "quickstart.py")
+    request = job_service.make_request(
+        entrypoint=entrypoint,
+        working_dir=str(folder),
+        files=state.tools.list_files(folder),
+        env={},
+    )
+    follow_to_end(job_service.connect(state.tools, GROUP), request)
+
+
+def _headline(text: str) -> None:
+    click.secho(f"\n{text}", bold=True)

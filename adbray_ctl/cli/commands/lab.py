@@ -1,0 +1,82 @@
+"""`adbray lab up|status|down|cut|heal|kill|start`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from adbray_ctl.cli.render.tables import print_json, print_lab
+from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.services import lab as service
+
+
+@click.group(short_help="Real test hosts on this machine.")
+def lab() -> None:
+    """Test hosts on this machine: systemd-nspawn containers with systemd, sshd and addresses."""
+
+
+@lab.command(epilog="Example:\n\n  adbray lab up --hosts 3", short_help="Make hosts.")
+@click.option("--hosts", default=3, show_default=True, help="How many hosts.")
+@pass_state
+def up(state: State, hosts: int) -> None:
+    """Make hosts, wait until they answer, and write fleet.yml if there is none."""
+    began = time.monotonic()
+    plan = service.up(state.lab, state.project, hosts, lambda text: click.echo(text, err=True))
+    addresses = f"{plan.hosts[0].address}..{plan.hosts[-1].address.rsplit('.', 1)[1]}"
+    click.echo(f"{plan.count} hosts up ({addresses}) in {time.monotonic() - began:.1f} s")
+
+
+@lab.command(short_help="Show the hosts.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_state
+def status(state: State, as_json: bool) -> None:
+    """Show this directory's hosts."""
+    found = state.lab.status()
+    if as_json:
+        print_json(found)
+    else:
+        print_lab(found)
+
+
+@lab.command(short_help="Remove the hosts.")
+@click.option("--purge-cache", is_flag=True, help="Also remove the cached base images.")
+@pass_state
+def down(state: State, purge_cache: bool) -> None:
+    """Remove this directory's hosts and everything made for them, also after a crash."""
+    state.lab.down(lambda text: click.echo(text, err=True))
+    if purge_cache:
+        state.lab.purge_cache()
+    click.echo("the lab is down")
+
+
+@lab.command(short_help="Cut a host off the network.")
+@click.argument("host")
+@pass_state
+def cut(state: State, host: str) -> None:
+    """Take HOST's link down; `heal` brings it back."""
+    state.lab.cut(host)
+
+
+@lab.command(short_help="End a cut.")
+@click.argument("host")
+@pass_state
+def heal(state: State, host: str) -> None:
+    """Bring HOST's link up again."""
+    state.lab.heal(host)
+
+
+@lab.command(short_help="End a host as a power cut would.")
+@click.argument("host")
+@pass_state
+def kill(state: State, host: str) -> None:
+    """End HOST at once; `start` boots it again from its old disk."""
+    state.lab.kill(host)
+
+
+@lab.command(short_help="Boot a killed host.")
+@click.argument("host")
+@pass_state
+def start(state: State, host: str) -> None:
+    """Boot HOST again."""
+    state.lab.start(host)
