@@ -81,7 +81,7 @@ def load_group(path: Path, fleet: Fleet) -> RayClusterSpec:
         own = Fault(("name",), what, f"{path.stem!r}", "rename the file or the group")
         return (own, *faults)
 
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists, false for a name that is too long
         raise _no_group(path.parent.parent, path.stem)
     group = _load(path, RayClusterSpec, rules)
     password = _resolve(group.redis.password_file, path.parent.parent)

@@ -1,0 +1,105 @@
+"""Rules across values: the paths they point at, and what a faulty rest leaves unsaid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from adbray_ctl.core.checks import check, check_fleet, selects
+from adbray_ctl.core.faults import Fault, faults_of, show, show_path
+from adbray_ctl.core.salvage import salvage
+from adbray_ctl.core.spec import Fleet, RayClusterSpec, Selector
+
+FLEET = Fleet.model_validate(
+    {
+        "kind": "Fleet",
+        "hosts": [
+            {"name": "one", "address": "10.0.0.1", "labels": {"zone": "a"}},
+            {"name": "two", "address": "10.0.0.2", "labels": {"zone": "b", "disk": "ssd"}},
+        ],
+    }
+)
+
+
+def group(**keys: Any) -> dict[str, Any]:
+    return {"kind": "RayCluster", "name": "demo", **keys}
+
+
+def salvaged(document: dict[str, Any]) -> list[str]:
+    """What the rules find beside the faults of a document that has some."""
+    try:
+        RayClusterSpec.model_validate(document)
+    except ValidationError as error:
+        faults = faults_of(error, RayClusterSpec)
+    found = salvage(document, faults, RayClusterSpec, lambda spec: check(FLEET, spec))
+    return [fault.text for fault in found]
+
+
+def test_a_sound_spec_has_no_faults() -> None:
+    workers = ({"name": "w", "size": "small"},)
+    spec = RayClusterSpec.model_validate(group(worker_groups=workers))
+    assert check_fleet(FLEET) == ()
+    assert check(FLEET, spec) == ()
+
+
+def test_a_fault_has_the_path_of_its_value() -> None:
+    workers = ({"name": "w", "size": "small", "disk_gb": 5},)
+    spec = RayClusterSpec.model_validate(group(worker_groups=workers))
+    (fault,) = check(FLEET, spec)
+    assert fault.path == ("worker_groups", 0, "disk_gb")
+    assert fault.text == (
+        "worker_groups[0].disk_gb: 5 is too small; allowed: 30 to 2000"
+        " (limits.disk_gb in fleet.yml)"
+    )
+
+
+def test_raised_limits_hold() -> None:
+    limits = {"disk_gb": {"min": 1}, "min_workers": 0, "max_workers": 20}
+    fleet = Fleet.model_validate({**FLEET.model_dump(), "limits": limits})
+    workers = ({"name": "w", "size": "small", "disk_gb": 1, "min_workers": 0, "max_workers": 20},)
+    assert check(fleet, RayClusterSpec.model_validate(group(worker_groups=workers))) == ()
+
+
+def test_no_workers_needs_a_max() -> None:
+    fleet = Fleet.model_validate({**FLEET.model_dump(), "limits": {"min_workers": 0}})
+    workers = ({"name": "w", "size": "small", "min_workers": 0},)
+    (fault,) = check(fleet, RayClusterSpec.model_validate(group(worker_groups=workers)))
+    assert fault.text == (
+        "worker_groups[0].min_workers: 0 leaves max_workers at 0; allowed: max_workers of 1 to 8"
+    )
+
+
+def test_selects() -> None:
+    assert selects(FLEET, Selector(), "one")
+    assert selects(FLEET, Selector(names=("two",), labels={"disk": "ssd"}), "two")
+    assert not selects(FLEET, Selector(names=("two",)), "one")
+    assert not selects(FLEET, Selector(labels={"zone": "a"}), "two")
+
+
+def test_salvage_keeps_indices_of_the_document() -> None:
+    workers = ({"size": "small"}, {"name": "b", "size": "small", "disk_gb": 1})
+    (text,) = salvaged(group(worker_groups=workers))
+    assert text.startswith("worker_groups[1].disk_gb: 1 is too small")
+
+
+def test_salvage_says_nothing_that_follows_from_a_fault() -> None:
+    redis = {"mod": "external", "url": "redis://h:1"}
+    workers = ({"name": "w", "size": "small", "type": "gpu", "allocation_unit": 2},)
+    assert salvaged(group(redis=redis, worker_groups=workers)) == []
+
+
+def test_salvage_gives_up_where_nothing_is_left() -> None:
+    assert salvaged({"name": "demo"}) == []
+
+
+def test_values_are_shown_in_one_line() -> None:
+    assert show("a\nb\x1b\u202e") == r"'a\nb\x1b\u202e'"
+    assert show("é") == "'é'"
+    assert len(show("x" * 1000)) < 70
+
+
+def test_paths_are_shown_as_in_messages() -> None:
+    assert show_path(("worker_groups", 0, "labels", "a.b/c")) == "worker_groups[0].labels.a.b/c"
+    assert show_path(("sizes", "a\nb")) == r"sizes.'a\nb'"
+    assert Fault((), "is wrong").text == "is wrong"
