@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -171,7 +172,9 @@ def _summary(faults: list[SpecError]) -> SpecError:
 
 
 def show_file(path: Path) -> str:
-    """A path for a message: as given, odd characters escaped."""
+    """A path for a message: from the working directory on, if inside; odd characters escaped."""
+    with contextlib.suppress(OSError, ValueError):
+        path = path.relative_to(Path.cwd())
     text = os.fspath(path)
     return text if text.isprintable() else ascii(text)
 

@@ -134,6 +134,16 @@ def test_an_odd_file_name_is_refused_as_a_group(tmp_path: Path) -> None:
     assert "\n" not in faults(tmp_path)[0]
 
 
+def test_files_are_named_from_the_working_directory_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    project(tmp_path, fleet="- 1")
+    with pytest.raises(SpecError) as caught:
+        load_project(tmp_path.resolve())
+    assert caught.value.where == "fleet.yml:1"
+
+
 def test_list_groups(tmp_path: Path) -> None:
     assert list_groups(tmp_path) == ()
     (tmp_path / "groups").mkdir()
