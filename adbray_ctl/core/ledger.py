@@ -52,7 +52,7 @@ class Demand(BaseModel):
         parts = []
         if self.cpus:
             parts.append(f"{self.cpus} CPU")
-        parts.append(f"{_gib(self.memory_mb)} GiB memory")
+        parts.append(f"{_gib(self.memory_mb):g} GiB memory")
         if self.disk_gb:
             parts.append(f"{self.disk_gb} GiB disk")
         if self.cards:

@@ -1,0 +1,105 @@
+"""Exit codes and messages of the command line, for input that never reaches a host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from adbray_ctl.cli.app import cli, run
+from tests.unit.cases import SpecCase, spec_cases
+
+
+@pytest.mark.parametrize("case", spec_cases("bad_specs"), ids=str)
+def test_bad_spec_exits_2_with_file_and_line(
+    case: SpecCase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case.write(tmp_path)
+    assert run(["-C", str(tmp_path), "validate"]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    told = output.err.replace(f"{tmp_path}/", "")
+    for fragment in case.expect:
+        assert fragment in told
+    assert "Traceback" not in output.err
+
+
+@pytest.mark.parametrize("case", spec_cases("good_specs"), ids=str)
+def test_good_spec_exits_0(case: SpecCase, tmp_path: Path) -> None:
+    case.write(tmp_path)
+    assert run(["-C", str(tmp_path), "validate"]) == 0
+    assert run(["-C", str(tmp_path), "validate", "--json"]) == 0
+
+
+@pytest.mark.parametrize("kind", ["fleet", "group"])
+def test_schema_is_json(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema", kind]) == 0
+    assert json.loads(capsys.readouterr().out)["type"] == "object"
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_every_verb_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    assert "Usage: adbray" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["no-such-verb"],
+        ["apply", "--no-such-option"],
+        ["job", "submit"],
+        ["init"],
+        ["init", "10.0.0.1", "--lab"],
+        ["init", "not a host"],
+        ["init", "--lab"],
+        ["apply"],
+        ["apply", "nosuch"],
+        ["status"],
+        ["destroy", "nosuch"],
+        ["env", "nosuch"],
+        ["completion", "tcsh"],
+    ],
+    ids=" ".join,
+)
+def test_bad_usage_exits_2(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-C", str(tmp_path), *arguments]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.yml"))
+
+
+def test_init_writes_once_and_then_refuses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["-C", str(tmp_path), "init", "ops@10.0.0.1:2222", "node2.example.com"]
+    assert run(arguments) == 0
+    assert run(["-C", str(tmp_path), "validate"]) == 0
+    before = (tmp_path / "fleet.yml").read_text()
+    assert "node2" in before
+    assert "port: 2222" in before
+    assert run(arguments) == 3
+    assert (tmp_path / "fleet.yml").read_text() == before
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_job_without_its_script_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "main.py").write_text("print(1)\n")
+    submit = ["-C", str(tmp_path), "job", "submit", "g", "--working-dir", str(tmp_path), "--"]
+    assert run([*submit, "python", "mian.py"]) == 2
+    assert "'mian.py' is not in the working directory" in capsys.readouterr().err
+    missing = str(tmp_path / "nosuch")
+    submit = ["-C", str(tmp_path), "job", "submit", "g", "--working-dir", missing, "--"]
+    assert run([*submit, "python", "main.py"]) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_full_disk_and_permissions_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["-C", "/proc", "init", "10.0.0.1"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
