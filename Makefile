@@ -1,0 +1,65 @@
+# Two targets do everything on a fresh Debian 12 machine, as root: quickstart and test.
+.DEFAULT_GOAL := help
+.PHONY: help quickstart down test test-fast lint unit contract molecule e2e \
+	bootstrap venv wheel constraints clean
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+SHELL := /bin/sh
+
+BIN := .venv/bin
+# Tools find each other (ansible-lint starts ansible-playbook) through PATH.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+quickstart: bootstrap ## A lab of three hosts, a Ray cluster on them, a job on it
+	@$(BIN)/adbray demo
+
+down: venv ## Remove the lab of this checkout
+	@$(BIN)/adbray lab down
+
+test: bootstrap lint unit contract molecule e2e ## Everything; needs root, takes up to 20 minutes
+	@echo "test: everything passed"
+
+test-fast: unit contract ## Unit and contract tests; needs no root, takes seconds
+
+lint: venv ## ruff, mypy, import contracts, yamllint, ansible-lint
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports --quiet
+	yamllint --strict .
+	ansible-lint --offline --quiet
+
+unit: venv ## Unit tests
+	pytest -q tests/unit
+
+contract: venv ## Tests of what must agree: roles, specs, docs, package
+	pytest -q tests/contract
+
+molecule: bootstrap ## Every role on lab hosts: check, converge, idempotence, verify
+	tests/molecule/run
+
+e2e: bootstrap ## The command line against a lab
+	pytest -q tests/e2e
+
+bootstrap: ## Install what quickstart and test need; quick when nothing is missing
+	@scripts/bootstrap.sh
+
+venv: ## Make .venv alone
+	@scripts/bootstrap.sh venv
+
+wheel: venv ## Build dist/*.whl and dist/*.tar.gz
+	python -m build --no-isolation
+
+# No index, proxy or path of this machine may get in: hence --no-config and no --emit options.
+COMPILE = uv pip compile --no-config --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --custom-compile-command "make constraints"
+
+constraints: venv ## Pin again, within the ranges of pyproject.toml, with hashes
+	$(COMPILE) --upgrade --extra dev -o constraints/dev.txt pyproject.toml
+	$(COMPILE) --upgrade -c constraints/dev.txt -o constraints/runtime.txt pyproject.toml
+
+clean: ## Remove what was built and cached here; the lab and .venv stay
+	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
