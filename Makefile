@@ -27,7 +27,7 @@ lint: venv ## ruff, mypy, import contracts, yamllint, ansible-lint
 	ruff check
 	ruff format --check
 	mypy
-	lint-imports --quiet
+	lint-imports --no-logo
 	yamllint --strict .
 	ansible-lint --offline --quiet
 

@@ -1,0 +1,239 @@
+"""The project keeps its own rules: what is shipped, what is tracked, what is written down."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from adbray_ctl.cli.app import cli
+
+ROOT = Path(__file__).resolve().parents[2]
+FILE_LINES = 400
+FUNCTION_LINES = 60
+CODE_FOLDERS = ("adbray_ctl", "tests", "playbooks", "roles", "scripts", "examples")
+# Places to install from: a mirror, a local index, a folder of wheels of some machine.
+REGISTRY = re.compile(
+    r"https?://[^\s)\"']*(\bpypi\b|pythonhosted|/simple\b|\bregistry\b)|file:///|--find-links[= ]/"
+)
+
+
+def tracked() -> list[Path]:
+    """Every file of the checkout that is not ignored; the package's own files outside one."""
+    if not (ROOT / ".git").exists():
+        return [path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
+
+
+def python_files() -> list[Path]:
+    return [
+        path
+        for path in tracked()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in CODE_FOLDERS
+    ]
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+# --- what is shipped
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive, built from a copy, so that nothing lands in the checkout."""
+    work = tmp_path_factory.mktemp("source")
+    for path in tracked():
+        target = work / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    return build(work, "sdist", tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the unpacked source archive: what is not in one cannot be in it."""
+    unpacked = tmp_path_factory.mktemp("unpacked")
+    subprocess.run(["tar", "-xzf", str(sdist), "-C", str(unpacked)], check=True)
+    (source,) = unpacked.iterdir()
+    return build(source, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+def build(source: Path, kind: str, target: Path) -> Path:
+    command = [sys.executable, "-m", "build", "--no-isolation", f"--{kind}", "-o", str(target)]
+    result = subprocess.run(
+        [*command, str(source)], capture_output=True, text=True, check=False, cwd=source
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    (made,) = target.iterdir()
+    return made
+
+
+def test_wheel_carries_playbooks_and_roles(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    shipped = {
+        named(path)
+        for folder in ("playbooks", "roles")
+        for path in tracked()
+        if path.is_relative_to(ROOT / folder) and "molecule" not in path.parts
+    }
+    assert "playbooks/site.yml" in shipped
+    missing = {
+        name for name in shipped | {"ansible.cfg"} if f"adbray_ctl/_ansible/{name}" not in names
+    }
+    assert not missing
+    templates = {
+        named(path) for path in tracked() if path.is_relative_to(ROOT / "adbray_ctl/templates")
+    }
+    assert templates <= names
+
+
+def test_wheel_carries_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    strange = [
+        name
+        for name in names
+        if "molecule" in name or "__pycache__" in name or not name.startswith("adbray")
+    ]
+    assert not strange
+
+
+def test_wheel_has_the_command(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (entry_points,) = [n for n in archive.namelist() if n.endswith("entry_points.txt")]
+        assert "adbray = adbray_ctl.cli.app:entry" in archive.read(entry_points).decode()
+
+
+# --- what is tracked
+
+
+def test_no_registry_address_is_tracked() -> None:
+    found = []
+    for path in tracked():
+        if path == Path(__file__):
+            continue
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+            if REGISTRY.search(line):
+                found.append(f"{named(path)}:{number}: {line.strip()[:100]}")
+    assert not found
+
+
+@pytest.mark.parametrize("name", ["runtime", "dev"])
+def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
+    text = (ROOT / "constraints" / f"{name}.txt").read_text().replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert len(lines) > 50
+    for line in lines:
+        assert re.match(r"[a-z0-9._-]+(\[[a-z,]+\])?==\S+ .*--hash=sha256:[0-9a-f]{64}", line), line
+
+
+@pytest.mark.parametrize("path", python_files(), ids=named)
+def test_files_and_functions_stay_short(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            length = node.end_lineno - node.lineno + 1
+            assert length <= FUNCTION_LINES, f"{node.name}: {length} lines"
+
+
+@pytest.mark.parametrize("path", python_files(), ids=named)
+def test_every_module_says_what_it_knows(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text())), "no module docstring"
+
+
+def test_core_imports_pydantic_and_the_standard_library_alone() -> None:
+    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "adbray_ctl"}
+    for path in sorted((ROOT / "adbray_ctl" / "core").glob("*.py")):
+        foreign = set(imported(path)) - allowed
+        assert not foreign, f"{named(path)} imports {sorted(foreign)}"
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The first part of every imported module's name."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{named(path)}:{node.lineno}: relative import"
+            yield str(node.module).split(".")[0]
+
+
+# --- what is written down
+
+
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=named)
+def test_documented_commands_exist(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for code in code_of(path.read_text()):
+        for target in re.findall(r"(?:^|[\s(`])make ([a-z0-9-]+)", code):
+            assert target in targets, f"make {target}"
+        for words in re.findall(r"(?:^|[\s(`/])adbray((?: (?:-C \S+|[a-z-]+))+)", code):
+            assert_command(words.split())
+
+
+def code_of(text: str) -> list[str]:
+    """Fenced blocks and `inline code`: the only places where a command may stand."""
+    fences = re.findall(r"^```(?:sh|console|bash)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [*fences, *re.findall(r"`([^`\n]+)`", prose)]
+
+
+def assert_command(words: list[str]) -> None:
+    """The words lead down the tree of commands as far as it goes."""
+    command: click.Command = cli
+    if words[0] == "-C":
+        words = words[2:]
+    for word in words:
+        if not isinstance(command, click.Group):
+            return
+        assert word in command.commands, f"adbray {' '.join(words)}"
+        command = command.commands[word]
+
+
+def test_every_command_is_documented() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text()
+    missing = [words for words in commands(cli, "adbray") if f"`{words}" not in text]
+    assert not missing
+
+
+def commands(command: click.Command, name: str) -> Iterator[str]:
+    if not isinstance(command, click.Group):
+        yield name
+        return
+    for word, child in command.commands.items():
+        yield from commands(child, f"{name} {word}")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=named)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text()):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), target
+
+
+def test_decisions_are_numbered_and_short() -> None:
+    files = sorted((ROOT / "docs" / "adr").glob("[0-9]*.md"))
+    assert [path.name[:4] for path in files] == [f"{n:04d}" for n in range(1, len(files) + 1)]
+    for path in files:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 50, path.name
+        for heading in ("## Context", "## Decision", "## Consequence"):
+            assert heading in text, f"{path.name}: {heading}"
