@@ -1,7 +1,7 @@
 # Two targets do everything on a fresh Debian 12 machine, as root: quickstart and test.
 .DEFAULT_GOAL := help
 .PHONY: help quickstart down test test-fast lint unit contract molecule e2e \
-	bootstrap venv wheel constraints clean
+	bootstrap venv wheel constraints docs clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/sh
 
@@ -59,6 +59,9 @@ COMPILE = uv pip compile --no-config --quiet --universal --python-version 3.11 \
 constraints: venv ## Pin again, within the ranges of pyproject.toml, with hashes
 	$(COMPILE) --upgrade --extra dev -o constraints/dev.txt pyproject.toml
 	$(COMPILE) --upgrade -c constraints/dev.txt -o constraints/runtime.txt pyproject.toml
+
+docs: venv ## Write docs/spec.md from the spec models
+	python scripts/spec_reference.py
 
 clean: ## Remove what was built and cached here; the lab and .venv stay
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

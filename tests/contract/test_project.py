@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -206,6 +207,11 @@ def assert_command(words: list[str]) -> None:
             return
         assert word in command.commands, f"adbray {' '.join(words)}"
         command = command.commands[word]
+
+
+def test_spec_reference_is_up_to_date() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "spec_reference.py"))
+    assert (ROOT / "docs" / "spec.md").read_text() == script["reference"](), "run `make docs`"
 
 
 def test_every_command_is_documented() -> None:
