@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +19,13 @@ if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
 
 
+_CHATTY = (
+    "ray.dashboard.modules.dashboard_sdk",
+    "ray.dashboard.modules.job.sdk",
+    "ray._private.runtime_env.packaging",
+)
+
+
 class RayJobs:
     """JobApi of one group; connects at the first call, because importing Ray takes a second."""
 
@@ -24,8 +35,10 @@ class RayJobs:
         self._connected: JobSubmissionClient | None = None
 
     def check(self) -> str:
-        with self._told():
-            return str(self._client.get_version())
+        # The client's get_version() is the API's version; Ray's own stands beside it.
+        request = urllib.request.Request(f"{self._address}/api/version", headers=self._headers)
+        with self._told(), urllib.request.urlopen(request, timeout=10) as response:
+            return str(json.load(response)["ray_version"])
 
     def submit(self, request: JobRequest) -> str:
         environment: dict[str, Any] = {}
@@ -78,18 +91,24 @@ class RayJobs:
         if self._connected is None:
             from ray.job_submission import JobSubmissionClient
 
-            try:
-                token = Path(self._token_file).read_text().strip()
-            except OSError as error:
-                raise ClusterError(
-                    f"the group's token cannot be read: {error.strerror}",
-                    where=self._token_file,
-                    hint="run `adbray apply` here once; it fetches the secrets back from the hosts",
-                ) from error
-            headers = {"Authorization": f"Bearer {token}"}
+            # What the client tells (package uploads, closed sockets) is not the job's output.
+            for name in _CHATTY:
+                logging.getLogger(name).setLevel(logging.WARNING)
             with self._told():
-                self._connected = JobSubmissionClient(self._address, headers=headers)
+                self._connected = JobSubmissionClient(self._address, headers=self._headers)
         return self._connected
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        try:
+            token = Path(self._token_file).read_text().strip()
+        except OSError as error:
+            raise ClusterError(
+                f"the group's token cannot be read: {error.strerror}",
+                where=self._token_file,
+                hint="run `adbray apply` here once; it fetches the secrets back from the hosts",
+            ) from error
+        return {"Authorization": f"Bearer {token}"}
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -109,7 +128,7 @@ def _explain(error: Exception, address: str) -> ClusterError:
             where=address,
             hint="run `adbray apply` to put this project's token on the hosts",
         )
-    if isinstance(error, ConnectionError):
+    if isinstance(error, (ConnectionError, urllib.error.URLError)):
         return ClusterError(
             "no Ray dashboard answers", where=address, hint="look at `adbray status`"
         )

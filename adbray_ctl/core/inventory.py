@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.record import SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, Ssh
 from adbray_ctl.core.topology import Placement, Topology
 
@@ -65,10 +65,9 @@ def build_removal_inventory(
     return Inventory(
         groups={"adbray_hosts": hosts},
         all_vars={
-            "host_base_user": "adbray",
+            "host_base_group": group,
             "redis_group": group,
             "worker_disk_group": group,
-            "ray_runtime_group": group,
             "ray_head_group": group,
             "ray_worker_group": group,
         },
@@ -109,14 +108,13 @@ def _all_vars(
     venv = runtime_venv(spec)
     head = topology.head
     return {
-        "host_base_user": "adbray",
+        "host_base_group": spec.name,
         "ray_runtime_version": spec.ray.version,
         "ray_runtime_python": spec.ray.python,
         "ray_runtime_packages": list(spec.ray.packages),
         "ray_runtime_venv": venv,
         "ray_runtime_cache_dir": site.wheel_cache,
         "worker_disk_group": spec.name,
-        "worker_disk_backend": "loop",
         **_redis_vars(spec, topology, namespace, site),
         "ray_head_group": spec.name,
         "ray_head_address": head.address,
@@ -162,6 +160,12 @@ def _redis_address(spec: RayClusterSpec, topology: Topology) -> str:
         return spec.redis.url
     redis = topology.redis
     return f"{redis.address}:{redis.ports['redis']}" if redis else ""
+
+
+def _external_redis(spec: RayClusterSpec) -> ExternalRedis | None:
+    if spec.redis.mode is not RedisMode.EXTERNAL or not spec.redis.url:
+        return None
+    return ExternalRedis(url=spec.redis.url, username=spec.redis.username or REDIS_USER)
 
 
 def _redis_password_file(spec: RayClusterSpec, site: Site) -> str:
@@ -248,6 +252,8 @@ def _record(
         block=placement.block,
         ports=placement.ports,
         namespace=namespace,
+        venv="" if placement.kind is SlotKind.REDIS else runtime_venv(spec),
+        external_redis=_external_redis(spec) if placement.kind is SlotKind.HEAD else None,
         revision=revision_of(applied),
     )
 

@@ -38,6 +38,15 @@ class Gpu(BaseModel):
         return len(self.cards)
 
 
+class ExternalRedis(BaseModel):
+    """A Redis that stays when its group goes, so that the group's keys must be removed from it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str
+    username: str
+
+
 class SlotRecord(BaseModel):
     """One slot as applied. Memory in MiB, disk in GiB, ports as TCP port numbers."""
 
@@ -57,6 +66,8 @@ class SlotRecord(BaseModel):
     block: int
     ports: dict[str, int]
     namespace: str
+    venv: str = ""
+    external_redis: ExternalRedis | None = None
     revision: str
 
 

@@ -17,9 +17,9 @@ from adbray_ctl.core.errors import LabError
 SUITE = "bookworm"
 PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,python3,sudo,iproute2,iputils-ping,"
-    "ca-certificates,e2fsprogs,procps,curl"
+    "ca-certificates,e2fsprogs,procps,curl,python3-apt"
 )
-_FORMAT = 1
+_FORMAT = 2
 _NEEDED_GIB = 2
 # Where the control machine's extra certificate authorities go in a Debian host.
 _CA_TARGET = "usr/local/share/ca-certificates/control-machine.crt"

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from adbray_ctl.cli.confirm import confirm
+from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.tables import print_json, print_plan, print_status
 from adbray_ctl.cli.state import State, pass_state
@@ -21,7 +22,7 @@ from adbray_ctl.services import render as rendering
     epilog="Examples:\n\n  adbray apply\n\n  adbray apply analytics --yes --json",
     short_help="Make groups real on their hosts.",
 )
-@click.argument("group", required=False)
+@click.argument("group", type=GROUP, required=False)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask, whatever the plan says.")
 @click.option("--json", "as_json", is_flag=True, help="Print the resulting status as JSON.")
 @pass_state
@@ -60,7 +61,7 @@ def apply_one(state: State, group: str, *, yes: bool, quiet: bool) -> GroupStatu
     "  ansible-playbook -i inventories/analytics playbooks/site.yml",
     short_help="Write a group's inventory for plain ansible-playbook.",
 )
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @click.option(
     "-o",
     "--output",

@@ -34,7 +34,7 @@ def demo(state: State) -> None:
     _headline(f"2/3  apply: groups/{GROUP}.yml becomes a Ray cluster")
     with state.tools.lock.hold("demo"):
         apply_one(state, GROUP, yes=True, quiet=False)
-    _headline("3/3  job: every worker makes twice the objects its store holds")
+    _headline("3/3  job: every worker makes more objects than its store holds")
     with resources.as_file(resources.files("adbray_ctl").joinpath("templates/jobs")) as folder:
         _run_job(state, folder)
     click.echo(f"\ndone in {time.monotonic() - began:.0f} s. Next:")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from adbray_ctl.cli.confirm import confirm_name
+from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.services import destroy as service
@@ -13,7 +14,7 @@ from adbray_ctl.services import destroy as service
 @click.command(
     epilog="Example:\n\n  adbray destroy analytics", short_help="Remove a group from its hosts."
 )
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for the group's name to be typed.")
 @pass_state
 def destroy(state: State, group: str, yes: bool) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.tables import print_jobs, print_json
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, UsageError
@@ -26,7 +27,7 @@ def job() -> None:
     "python hello.py",
     short_help="Submit a job and follow it.",
 )
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @click.argument("entrypoint", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option(
     "--working-dir",
@@ -75,7 +76,7 @@ def submit(
 
 
 @job.command("list", short_help="List jobs.")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @_JSON
 @pass_state
 def list_jobs(state: State, group: str, as_json: bool) -> None:
@@ -88,7 +89,7 @@ def list_jobs(state: State, group: str, as_json: bool) -> None:
 
 
 @job.command(short_help="Show one job.")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @click.argument("job_id")
 @_JSON
 @pass_state
@@ -104,7 +105,7 @@ def status(state: State, group: str, job_id: str, as_json: bool) -> None:
 
 
 @job.command(short_help="Print a job's output.")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @click.argument("job_id")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
 @pass_state
@@ -119,7 +120,7 @@ def logs(state: State, group: str, job_id: str, follow: bool) -> None:
 
 
 @job.command(short_help="Stop a job.")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @click.argument("job_id")
 @pass_state
 def stop(state: State, group: str, job_id: str) -> None:

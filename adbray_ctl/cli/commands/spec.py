@@ -6,13 +6,14 @@ from typing import Literal
 
 import click
 
+from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.tables import print_json
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.spec import json_schema
 
 
 @click.command(short_help="Check fleet.yml and groups/*.yml without touching a host.")
-@click.argument("group", required=False)
+@click.argument("group", type=GROUP, required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the specs with all defaults as JSON.")
 @pass_state
 def validate(state: State, group: str | None, as_json: bool) -> None:

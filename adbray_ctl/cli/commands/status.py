@@ -6,6 +6,7 @@ import shlex
 
 import click
 
+from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.tables import print_addresses, print_json, print_status
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.services import jobs as job_service
@@ -17,7 +18,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.command(
     epilog="Example:\n\n  adbray status analytics --json", short_help="Show what runs, and where."
 )
-@click.argument("group", required=False)
+@click.argument("group", type=GROUP, required=False)
 @_JSON
 @pass_state
 def status(state: State, group: str | None, as_json: bool) -> None:
@@ -35,7 +36,7 @@ def status(state: State, group: str | None, as_json: bool) -> None:
 
 
 @click.command(short_help="Show a group's addresses.")
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @_JSON
 @pass_state
 def addresses(state: State, group: str, as_json: bool) -> None:
@@ -51,7 +52,7 @@ def addresses(state: State, group: str, as_json: bool) -> None:
     epilog='Example:\n\n  eval "$(adbray env analytics)" && ray job list',
     short_help="Print what a plain Ray client needs, for eval.",
 )
-@click.argument("group")
+@click.argument("group", type=GROUP)
 @_JSON
 @pass_state
 def env(state: State, group: str, as_json: bool) -> None:

@@ -1,0 +1,117 @@
+"""One lab and one applied group for all end-to-end tests; both are removed at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+GROUP = "quickstart"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Project:
+    """A project directory with a lab of three hosts, driven by the real command line."""
+
+    directory: Path
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    def adbray(self, *arguments: str, timeout_s: float = 600) -> Result:
+        command = [sys.executable, "-m", "adbray_ctl", "-C", str(self.directory), *arguments]
+        return run(command, timeout_s=timeout_s, cwd=REPOSITORY)
+
+    def ok(self, *arguments: str) -> str:
+        """Standard output of an adbray command that must succeed."""
+        result = self.adbray(*arguments)
+        assert result.code == 0, result.err + result.out
+        return result.out
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.ok(*arguments, "--json"))
+
+    def on(self, host: str, command: str) -> str:
+        """Standard output of a shell command on a lab host, as root; it must succeed."""
+        result = self.try_on(host, command)
+        assert result.code == 0, f"{host}: {command}: {result.err}{result.out}"
+        return result.out.strip()
+
+    def try_on(self, host: str, command: str) -> Result:
+        known = self.directory / ".adbray" / "known_hosts"
+        key = self.directory / ".adbray" / "lab" / "id_ed25519"
+        options = ["-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=accept-new"]
+        ssh = ["ssh", "-q", "-i", str(key), *options, f"root@{self.addresses[host]}", command]
+        return run(ssh, timeout_s=120)
+
+    def status(self) -> dict[str, Any]:
+        found = self.json("status", GROUP)
+        assert isinstance(found, dict)
+        return found
+
+    def slot(self, name: str) -> dict[str, Any]:
+        slots: list[dict[str, Any]] = self.status()["slots"]
+        return next(slot for slot in slots if slot["slot"] == name)
+
+    def secret(self, name: str) -> str:
+        return (self.directory / ".adbray" / "secrets" / GROUP / name).read_text().strip()
+
+
+def run(
+    command: Sequence[str],
+    *,
+    timeout_s: float,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+) -> Result:
+    """Run a command to its end, whatever its exit code."""
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+        cwd=cwd,
+        env=env or dict(os.environ),
+        stdin=subprocess.DEVNULL,
+    )
+    return Result(result.returncode, result.stdout, result.stderr)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A lab of three hosts, nothing applied."""
+    project = Project(tmp_path_factory.mktemp("e2e"))
+    try:
+        project.ok("lab", "up", "--hosts", "3")
+        hosts = project.json("lab", "status")["hosts"]
+        project.addresses = {host["name"]: host["address"] for host in hosts}
+        yield project
+    finally:
+        down = project.adbray("lab", "down")
+        shutil.rmtree(project.directory, ignore_errors=True)
+    assert down.code == 0, down.err
+
+
+@pytest.fixture(scope="session")
+def cluster(lab: Project) -> Project:
+    """The lab with the group quickstart applied."""
+    lab.ok("init", "--lab")
+    lab.ok("apply", GROUP)
+    return lab
