@@ -1,0 +1,244 @@
+#!/usr/bin/python
+"""Ansible module: a set of systemd units as they should be, in one round trip."""
+
+from __future__ import annotations
+
+import glob
+import os
+import socket
+import subprocess
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: managed_units
+short_description: Reload, enable, start, restart and remove systemd units
+description:
+  - Restarts a unit when one of its I(files) is younger than its main process, so a change whose
+    restart was missed, because a run broke off, is made good by the next run.
+  - A unit in state C(prepared) is neither enabled nor started, and a running one is not stopped.
+options:
+  units:
+    description: Units whose files are in place.
+    type: list
+    elements: dict
+  changed_paths:
+    description: Files just changed; in check mode the only way to know.
+    type: list
+    elements: str
+  disabled:
+    description: Units of others to stop and disable, where they exist.
+    type: list
+    elements: str
+  absent:
+    description: Glob patterns of unit names to stop, disable and delete unless listed in I(units).
+    type: list
+    elements: str
+author: [adbray maintainers]
+"""
+
+RETURN = r"""
+restarted:
+  description: Units that were started or restarted.
+  type: list
+  returned: always
+"""
+
+UNIT_DIR = "/etc/systemd/system"
+ARGUMENTS = {
+    "units": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["started", "prepared"], "default": "started"},
+            "files": {"type": "list", "elements": "path", "default": []},
+            "answers_at": {"type": "str", "default": ""},
+            "within_s": {"type": "int", "default": 60},
+        },
+    },
+    "changed_paths": {"type": "list", "elements": "str", "default": []},
+    "disabled": {"type": "list", "elements": "str", "default": []},
+    "absent": {"type": "list", "elements": "str", "default": []},
+}
+SHOWN = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "UnitFileState",
+    "NeedDaemonReload",
+    "ExecMainStartTimestampMonotonic",
+)
+RUNNING = ("active", "activating", "reloading")
+
+
+class UnitError(Exception):
+    """systemd refused, or a unit did not come up."""
+
+
+class Systemd:
+    """systemctl, with what was, or in check mode would be, done."""
+
+    def __init__(self, check_mode: bool) -> None:
+        self.check_mode = check_mode
+        self.done: list[str] = []
+
+    def act(self, verb: str, *units: str) -> None:
+        """Run ``systemctl verb units`` and count it as a change; nothing for no units."""
+        if not units and verb != "daemon-reload":
+            return
+        self.done.append(" ".join((verb, *units)))
+        if self.check_mode:
+            return
+        result = run("systemctl", verb, *units)
+        if result.returncode != 0:
+            journal = journals(units)
+            raise UnitError(f"systemctl {verb} failed: {result.stderr.strip()}{journal}")
+
+    def show(self, units: list[str]) -> dict[str, dict[str, str]]:
+        """The SHOWN properties by unit name."""
+        if not units:
+            return {}
+        output = run("systemctl", "show", f"--property={','.join(SHOWN)}", "--", *units).stdout
+        found = {}
+        for block in output.strip().split("\n\n"):
+            fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            found[fields.get("Id", "")] = fields
+        return {unit: found.get(unit, {}) for unit in units}
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def journals(units: tuple[str, ...]) -> str:
+    """The last lines each unit wrote, for an error message."""
+    parts = []
+    for unit in units:
+        output = run("journalctl", "--no-pager", "-q", "-o", "cat", "-n", "12", "-u", unit).stdout
+        if output.strip():
+            parts.append(f"\njournal of {unit}:\n{output.strip()}")
+    return "".join(parts)
+
+
+def remove(systemd: Systemd, patterns: list[str], kept: set[str]) -> None:
+    """Stop, disable and delete units matching ``patterns``."""
+    found: list[str] = []
+    for pattern in patterns:
+        found += (os.path.basename(path) for path in glob.glob(os.path.join(UNIT_DIR, pattern)))
+    gone = sorted(set(found) - kept)
+    if not gone:
+        return
+    systemd.act("stop", *gone)
+    systemd.act("disable", *gone)
+    if not systemd.check_mode:
+        for unit in gone:
+            os.unlink(os.path.join(UNIT_DIR, unit))
+    systemd.act("daemon-reload")
+    if not systemd.check_mode:
+        # A unit killed while stopping stays listed as failed otherwise.
+        run("systemctl", "reset-failed", "--", *gone)
+
+
+def switch_off(systemd: Systemd, units: list[str]) -> None:
+    """Stop and disable units of others."""
+    states = systemd.show(units)
+    systemd.act("stop", *(u for u in units if states[u].get("ActiveState") in RUNNING))
+    systemd.act("disable", *(u for u in units if states[u].get("UnitFileState") == "enabled"))
+
+
+def reload_if_needed(systemd: Systemd, units: list[dict[str, Any]], changed: set[str]) -> None:
+    states = systemd.show([unit["name"] for unit in units])
+    stale = [
+        name
+        for name, state in states.items()
+        if state.get("NeedDaemonReload") == "yes"
+        or state.get("LoadState") == "not-found"
+        or os.path.join(UNIT_DIR, name) in changed
+    ]
+    if stale:
+        systemd.act("daemon-reload")
+
+
+def outdated(unit: dict[str, Any], state: dict[str, str], changed: set[str]) -> bool:
+    """Whether the unit's main process started before its files were last written."""
+    files = [os.path.join(UNIT_DIR, unit["name"]), *unit["files"]]
+    if changed.intersection(files):
+        return True
+    started = int(state.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
+    boot = time.time() - time.monotonic()
+    written = [os.stat(path).st_mtime - boot for path in files if os.path.exists(path)]
+    return started > 0 and max(written, default=0.0) > started
+
+
+def ensure(systemd: Systemd, units: list[dict[str, Any]], changed: set[str]) -> list[str]:
+    """Enable, start and restart; returns the units that were started or restarted."""
+    states = systemd.show([unit["name"] for unit in units])
+    enable, disable, start, restart = [], [], [], []
+    for unit in units:
+        name, wanted = unit["name"], unit["state"] == "started"
+        state = states[name]
+        enabled = state.get("UnitFileState") == "enabled"
+        if wanted and not enabled:
+            enable.append(name)
+        if not wanted and enabled:
+            disable.append(name)
+        if state.get("ActiveState") in RUNNING:
+            if outdated(unit, state, changed):
+                restart.append(name)
+        elif wanted:
+            start.append(name)
+    systemd.act("enable", *enable)
+    systemd.act("disable", *disable)
+    systemd.act("start", *start)
+    systemd.act("restart", *restart)
+    return start + restart
+
+
+def await_answers(units: list[dict[str, Any]]) -> None:
+    """Wait until every started unit with ``answers_at`` accepts a TCP connection."""
+    began = time.monotonic()
+    for unit in units:
+        if unit["state"] != "started" or not unit["answers_at"]:
+            continue
+        host, port = unit["answers_at"].rsplit(":", 1)
+        while not accepts(host, int(port)):
+            if time.monotonic() - began > unit["within_s"]:
+                told = journals((unit["name"],))
+                raise UnitError(
+                    f"{unit['name']} does not answer at {unit['answers_at']} after"
+                    f" {unit['within_s']} s{told}"
+                )
+            time.sleep(0.2)
+
+
+def accepts(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    units, changed = module.params["units"], set(module.params["changed_paths"])
+    systemd = Systemd(module.check_mode)
+    restarted: list[str] = []
+    try:
+        remove(systemd, module.params["absent"], {unit["name"] for unit in units})
+        switch_off(systemd, module.params["disabled"])
+        reload_if_needed(systemd, units, changed)
+        restarted = ensure(systemd, units, changed)
+        if not module.check_mode:
+            await_answers(units)
+    except (UnitError, OSError) as error:
+        module.fail_json(msg=str(error), changed=bool(systemd.done))
+    module.exit_json(changed=bool(systemd.done), restarted=restarted, actions=systemd.done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,436 @@
+#!/usr/bin/python
+"""Ansible module: the disks of all slots one group has on a host, in one round trip."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import glob
+import os
+import pwd
+import shutil
+import struct
+import subprocess
+import zlib
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: slot_disks
+short_description: Give every slot a file system of a fixed size
+description:
+  - Each slot gets C(<root>/<group>/<slot>/) with C(tmp), C(logs) and C(spill), and can fill no more
+    than its size.
+  - Backend C(loop) mounts an ext4 image that is allocated in full, so that the space is kept.
+  - Backends C(xfs) and C(ext4) set a project quota on the file system that holds I(root), which must
+    be mounted with C(prjquota).
+  - A disk can grow while it is used; making it smaller is refused.
+  - Disks of the group whose slot is not listed are removed.
+options:
+  group:
+    description: The resource group.
+    type: str
+  user:
+    description: Owner of the slots' directories.
+    type: str
+  backend:
+    description: How the size is enforced.
+    type: str
+    choices: [loop, xfs, ext4]
+  slots:
+    description: Slots with C(name) and C(size_gb).
+    type: list
+    elements: dict
+  root:
+    description: Where slots live.
+    type: path
+author: [adbray maintainers]
+"""
+
+UNIT_DIR = "/etc/systemd/system"
+GIB = 2**30
+ARGUMENTS = {
+    "group": {"type": "str", "required": True},
+    "user": {"type": "str", "default": "adbray"},
+    "backend": {"type": "str", "choices": ["loop", "xfs", "ext4"], "default": "loop"},
+    "slots": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "size_gb": {"type": "int", "required": True},
+        },
+    },
+    "root": {"type": "path", "default": "/var/lib/adbray"},
+}
+# In the slot: name and mode. tmp becomes /tmp of the slot's unit.
+FOLDERS = {"tmp": 0o1777, "logs": 0o700, "spill": 0o700}
+UNIT = """\
+# Written by adbray: the disk of slot {slot} of group {group}.
+[Unit]
+Description=Disk of {group}/{slot}
+
+[Mount]
+What={image}
+Where={mount}
+Type=ext4
+Options=loop,nosuid,nodev,noatime
+
+[Install]
+WantedBy=local-fs.target
+"""
+
+
+class DiskError(Exception):
+    """A disk cannot be made as asked."""
+
+
+class Host:
+    """Carries out commands and remembers what was, or in check mode would be, changed."""
+
+    def __init__(self, check_mode: bool) -> None:
+        self.check_mode = check_mode
+        self.actions: list[str] = []
+
+    def change(self, action: str) -> bool:
+        """Remember a change; True when it is to be carried out as well."""
+        self.actions.append(action)
+        return not self.check_mode
+
+
+def run(*command: str) -> str:
+    try:
+        result = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise DiskError(f"{command[0]} is missing on this host") from error
+    if result.returncode != 0:
+        raise DiskError(f"{' '.join(command)} failed: {result.stdout.strip()}")
+    return result.stdout
+
+
+def escaped(path: str) -> str:
+    """``systemd-escape --path``: '/' becomes '-', what is not [a-zA-Z0-9:_.] its hex code."""
+    text = path.strip("/")
+    plain = "".join(
+        c if c.isascii() and (c.isalnum() or c in ":_./") else f"\\x{ord(c):02x}" for c in text
+    )
+    return plain.replace("/", "-")
+
+
+class LoopDisks:
+    """One allocated ext4 image and one .mount unit a slot."""
+
+    def __init__(self, host: Host, root: str, group: str) -> None:
+        self.host = host
+        self.root = root
+        self.group = group
+        self.images = os.path.join(root, ".images")
+
+    def image(self, slot: str) -> str:
+        return os.path.join(self.images, f"{self.group}.{slot}.img")
+
+    def mount(self, slot: str) -> str:
+        return os.path.join(self.root, self.group, slot)
+
+    def unit(self, slot: str) -> str:
+        return f"{escaped(self.mount(slot))}.mount"
+
+    def present(self) -> set[str]:
+        """Slots that have an image or a unit here."""
+        images = glob.glob(os.path.join(glob.escape(self.images), f"{self.group}.*.img"))
+        found = {os.path.basename(path)[len(self.group) + 1 : -4] for path in images}
+        prefix = escaped(os.path.join(self.root, self.group)) + "-"
+        for path in glob.glob(os.path.join(UNIT_DIR, glob.escape(prefix) + "*.mount")):
+            slot = os.path.basename(path)[len(prefix) : -len(".mount")]
+            found.add(slot.replace("\\x2d", "-"))
+        return found
+
+    def ensure(self, sizes: dict[str, int]) -> None:
+        """``sizes`` are in bytes."""
+        self._require_room(sizes)
+        units = []
+        for slot, size in sizes.items():
+            image = self.image(slot)
+            if not os.path.exists(image):
+                if self.host.change(f"make {image}"):
+                    self._make(image, size)
+            elif os.path.getsize(image) < size and self.host.change(f"grow {image}"):
+                self._grow(slot, size)
+            if self._write_unit(slot) or not os.path.ismount(self.mount(slot)):
+                units.append(self.unit(slot))
+        if units and self.host.change(f"mount {', '.join(units)}"):
+            run("systemctl", "daemon-reload")
+            run("systemctl", "enable", "--now", *units)
+
+    def remove(self, slots: set[str]) -> None:
+        """Units that need a mount (RequiresMountsFor) are stopped with it by systemd."""
+        if not slots or not self.host.change(f"remove disks of {', '.join(sorted(slots))}"):
+            return
+        units = [self.unit(slot) for slot in sorted(slots)]
+        files = [os.path.join(UNIT_DIR, unit) for unit in units]
+        known = [unit for unit, file in zip(units, files) if os.path.exists(file)]
+        if known:
+            run("systemctl", "disable", "--now", *known)
+        for slot, file in zip(sorted(slots), files):
+            if os.path.ismount(self.mount(slot)):
+                raise DiskError(f"{self.mount(slot)} is still in use and cannot be unmounted")
+            for path in (file, self.image(slot)):
+                if os.path.exists(path):
+                    os.unlink(path)
+            if os.path.isdir(self.mount(slot)):
+                os.rmdir(self.mount(slot))
+        run("systemctl", "daemon-reload")
+
+    def _require_room(self, sizes: dict[str, int]) -> None:
+        if not os.path.isdir(self.root):
+            return  # a check run on a fresh host
+        needed = 0
+        for slot, size in sizes.items():
+            image = self.image(slot)
+            now = os.path.getsize(image) if os.path.exists(image) else 0
+            if size < now:
+                raise DiskError(
+                    f"the disk of {self.group}/{slot} is {now / GIB:g} GB and cannot shrink to"
+                    f" {size / GIB:g} GB: give the worker group a new name, or keep the size"
+                )
+            needed += size - now
+        stat = os.statvfs(self.root)
+        free = stat.f_bavail * stat.f_frsize
+        if needed > free:
+            raise DiskError(
+                f"the disks of {self.group} need {needed / GIB:.1f} GB more below {self.root},"
+                f" {free / GIB:.1f} GB are free: lower disk_gb, or make room on this host"
+            )
+
+    def _make(self, image: str, size: int) -> None:
+        """Allocate in full, since the size is a promise, and format; the rename comes last."""
+        temporary = f"{image}.new"
+        try:
+            allocate(temporary, size)
+            # No discard: it would give the allocated blocks back. No reserve: root writes nothing.
+            run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", "nodiscard,lazy_itable_init=1", temporary)
+            os.rename(temporary, image)
+        finally:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+
+    def _grow(self, slot: str, size: int) -> None:
+        image = self.image(slot)
+        allocate(image, size)
+        device = run("losetup", "--noheadings", "--output", "NAME", "--associated", image).strip()
+        if device:
+            run("losetup", "--set-capacity", device)
+            run("resize2fs", device)
+        else:
+            run("e2fsck", "-fp", image)
+            run("resize2fs", image)
+
+    def _write_unit(self, slot: str) -> bool:
+        path = os.path.join(UNIT_DIR, self.unit(slot))
+        text = UNIT.format(
+            group=self.group, slot=slot, image=self.image(slot), mount=self.mount(slot)
+        )
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                if file.read() == text:
+                    return False
+        if self.host.change(f"write {path}"):
+            with open(f"{path}.new", "w", encoding="utf-8") as file:
+                file.write(text)
+            os.rename(f"{path}.new", path)
+        return True
+
+
+def allocate(path: str, size: int) -> None:
+    """Make ``path`` at least ``size`` bytes long with every block allocated."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except OSError as error:
+        raise DiskError(f"cannot allocate {size / GIB:g} GB for {path}: {error.strerror}") from error
+    finally:
+        os.close(handle)
+
+
+class QuotaDisks:
+    """A project quota a slot, set through the kernel's own calls, so no quota tools are needed.
+
+    Project ids live in the directories' attributes (linux/fs.h fsxattr) and limits in the file
+    system (quotactl(2)); both are the same for XFS and ext4.
+    """
+
+    _GET_ATTRIBUTES, _SET_ATTRIBUTES = 0x801C581F, 0x401C5820  # FS_IOC_FS[GS]ETXATTR
+    _INHERIT = 0x200  # FS_XFLAG_PROJINHERIT
+    _ATTRIBUTES = "=IIIII8s"  # struct fsxattr
+    _GET_QUOTA, _SET_QUOTA, _PROJECT = 0x800007, 0x800008, 2
+    _QUOTA = "=8QI4x"  # struct if_dqblk; limits in KiB
+    _BLOCK_LIMITS = 1  # QIF_BLIMITS
+
+    def __init__(self, host: Host, root: str, group: str, kind: str) -> None:
+        self.host = host
+        self.root = root
+        self.group = group
+        self.kind = kind
+        self.libc = ctypes.CDLL(None, use_errno=True)
+
+    def path(self, slot: str) -> str:
+        return os.path.join(self.root, self.group, slot)
+
+    def present(self) -> set[str]:
+        """Slots of the group that have a project of their own here."""
+        base = os.path.join(self.root, self.group)
+        names = os.listdir(base) if os.path.isdir(base) else []
+        return {name for name in names if self._project(os.path.join(base, name))}
+
+    def ensure(self, sizes: dict[str, int]) -> None:
+        """``sizes`` are in bytes."""
+        if not os.path.isdir(self.root):
+            for slot in sizes:
+                self.host.change(f"make {self.path(slot)}")
+            return
+        device = self._device()
+        for slot, size in sizes.items():
+            path = self.path(slot)
+            project = self._project(path) if os.path.isdir(path) else 0
+            if not project and self.host.change(f"make {path}"):
+                project = self._new_project(slot)
+                os.makedirs(path, exist_ok=True)
+                self._set_project(path, project)
+            if not project:
+                continue
+            limit, used = self._limit(device, project)
+            if used > size:
+                raise DiskError(
+                    f"the disk of {self.group}/{slot} holds {used / GIB:.1f} GB and cannot shrink"
+                    f" to {size / GIB:g} GB"
+                )
+            if limit != size and self.host.change(f"limit {path}"):
+                self._set_limit(device, project, size)
+
+    def remove(self, slots: set[str]) -> None:
+        for slot in sorted(slots):
+            path = self.path(slot)
+            if self.host.change(f"remove {path}"):
+                project = self._project(path)
+                shutil.rmtree(path)
+                self._set_limit(self._device(), project, 0)
+
+    def _device(self) -> str:
+        """The block device of the file system that holds ``root``; checks what it is."""
+        run_out = run("findmnt", "-n", "-o", "FSTYPE,SOURCE,OPTIONS,TARGET", "-T", self.root)
+        kind, source, options, target = run_out.split()[:4]
+        if kind != self.kind or not {"prjquota", "pquota"} & set(options.split(",")):
+            raise DiskError(
+                f"worker_disk_backend {self.kind} needs {self.root} on a {self.kind} file system"
+                f" mounted with prjquota; {target} is {kind} ({options}): mount one there, or use"
+                " the backend loop"
+            )
+        return source.split("[", 1)[0]
+
+    def _project(self, path: str) -> int:
+        """The directory's project id; 0 when it has none of its own."""
+        if not os.path.isdir(path) or os.path.islink(path):
+            return 0
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            raw = fcntl.ioctl(handle, self._GET_ATTRIBUTES, bytes(28))
+        except OSError:
+            return 0
+        finally:
+            os.close(handle)
+        fields = struct.unpack(self._ATTRIBUTES, raw)
+        return int(fields[3]) if fields[0] & self._INHERIT else 0
+
+    def _set_project(self, path: str, project: int) -> None:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            raw = fcntl.ioctl(handle, self._GET_ATTRIBUTES, bytes(28))
+            flags, extent, count, _, cow, pad = struct.unpack(self._ATTRIBUTES, raw)
+            fields = (flags | self._INHERIT, extent, count, project, cow, pad)
+            fcntl.ioctl(handle, self._SET_ATTRIBUTES, struct.pack(self._ATTRIBUTES, *fields))
+        finally:
+            os.close(handle)
+
+    def _new_project(self, slot: str) -> int:
+        """A free id: derived from the names, so that it tells nothing and needs no register."""
+        taken = {self._project(path) for path in glob.glob(os.path.join(self.root, "*", "*"))}
+        project = zlib.crc32(f"{self.group}/{slot}".encode()) & 0x7FFFFFFF | 0x10000
+        while project in taken:
+            project += 1
+        return project
+
+    def _limit(self, device: str, project: int) -> tuple[int, int]:
+        """Hard limit and use in bytes."""
+        buffer = ctypes.create_string_buffer(struct.calcsize(self._QUOTA))
+        self._quotactl(self._GET_QUOTA, device, project, buffer)
+        fields = struct.unpack(self._QUOTA, buffer.raw)
+        return fields[0] * 1024, fields[2]
+
+    def _set_limit(self, device: str, project: int, size: int) -> None:
+        fields = (size // 1024, size // 1024, 0, 0, 0, 0, 0, 0, self._BLOCK_LIMITS)
+        packed = struct.pack(self._QUOTA, *fields)
+        buffer = ctypes.create_string_buffer(packed, len(packed))
+        self._quotactl(self._SET_QUOTA, device, project, buffer)
+
+    def _quotactl(self, command: int, device: str, project: int, buffer: Any) -> None:
+        request = ctypes.c_int(command << 8 | self._PROJECT)
+        if self.libc.quotactl(request, device.encode(), ctypes.c_int(project), buffer) != 0:
+            raise DiskError(f"quota on {device}: {os.strerror(ctypes.get_errno())}")
+
+
+def ensure_folders(host: Host, path: str, user: str) -> None:
+    """The slot's own directories; nothing in a check run that made no disk."""
+    if not os.path.isdir(path):
+        return
+    try:
+        owner = pwd.getpwnam(user)
+    except KeyError:
+        if host.check_mode:
+            return
+        raise DiskError(f"no such user: {user}") from None
+    wanted = {path: (0, owner.pw_gid, 0o750)}
+    for name, mode in FOLDERS.items():
+        wanted[os.path.join(path, name)] = (owner.pw_uid, owner.pw_gid, mode)
+    for folder, (uid, gid, mode) in wanted.items():
+        if not os.path.isdir(folder) and host.change(f"make {folder}"):
+            os.mkdir(folder, 0o700)
+        if not os.path.isdir(folder):
+            continue
+        stat = os.stat(folder)
+        seen = (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
+        if seen != (uid, gid, mode) and host.change(f"own {folder}"):
+            os.chown(folder, uid, gid)
+            os.chmod(folder, mode)
+
+
+def backend(name: str, host: Host, root: str, group: str) -> LoopDisks | QuotaDisks:
+    return LoopDisks(host, root, group) if name == "loop" else QuotaDisks(host, root, group, name)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    group, root = module.params["group"], module.params["root"]
+    sizes = {slot["name"]: slot["size_gb"] * GIB for slot in module.params["slots"]}
+    host = Host(module.check_mode)
+    disks = backend(module.params["backend"], host, root, group)
+    base = os.path.join(root, group)
+    try:
+        disks.remove(disks.present() - set(sizes))
+        if sizes and os.path.isdir(root) and not os.path.isdir(base) and host.change(f"make {base}"):
+            os.mkdir(base, 0o755)
+        disks.ensure(sizes)
+        for slot in sizes:
+            ensure_folders(host, os.path.join(base, slot), module.params["user"])
+        if not sizes and os.path.isdir(base) and not os.listdir(base) and host.change("tidy"):
+            os.rmdir(base)
+    except (DiskError, OSError) as error:
+        module.fail_json(msg=str(error), changed=bool(host.actions))
+    module.exit_json(changed=bool(host.actions), actions=host.actions)
+
+
+if __name__ == "__main__":
+    main()

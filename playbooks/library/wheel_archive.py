@@ -1,0 +1,139 @@
+#!/usr/bin/python
+"""Ansible module: one tar file with all wheels a requirement needs; runs on the control machine."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: wheel_archive
+short_description: Download wheels for another machine into one tar file
+description:
+  - Resolves with uv for the target's Python and platform, whatever the control machine runs, then
+    downloads with pip; uv's own wheel is added for the host to install with.
+  - Does nothing when the file is there; many hosts may ask at once, one of them downloads.
+options:
+  dest:
+    type: path
+    description: The tar file.
+  requirements:
+    type: list
+    elements: str
+    description: What is to be installed.
+  python:
+    type: str
+    description: The target's Python, such as 3.11.
+  arch:
+    type: str
+    description: The target's machine type, such as x86_64.
+author: [adbray maintainers]
+"""
+
+ARGUMENTS = {
+    "dest": {"type": "path", "required": True},
+    "requirements": {"type": "list", "elements": "str", "required": True},
+    "python": {"type": "str", "required": True},
+    "arch": {"type": "str", "required": True},
+}
+# glibc 2.28 (Debian 10, RHEL 8) and older: what every supported host can load.
+OLDEST_GLIBC, NEWEST_GLIBC = 17, 28
+
+
+class DownloadError(Exception):
+    """The wheels cannot be had."""
+
+
+def platforms(arch: str) -> list[str]:
+    tags = [f"manylinux_2_{minor}_{arch}" for minor in range(NEWEST_GLIBC, OLDEST_GLIBC - 1, -1)]
+    return [*tags, f"manylinux2014_{arch}"]
+
+
+def run(what: str, *command: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    if result.returncode != 0:
+        told = (result.stderr or result.stdout).strip()[-1500:]
+        raise DownloadError(f"cannot {what}: {told}")
+    return result.stdout
+
+
+def resolve(requirements: list[str], python: str, arch: str) -> str:
+    """Exact versions for the target, as a requirements text."""
+    handle, path = tempfile.mkstemp(suffix=".in")
+    with os.fdopen(handle, "w") as file:
+        file.write("\n".join([*requirements, "uv", ""]))
+    try:
+        target = [f"--python-version={python}", f"--python-platform={arch}-manylinux_2_28"]
+        options = ["--quiet", "--no-header", "--no-annotate", "--only-binary=:all:"]
+        return run("resolve the packages", "uv", "pip", "compile", *options, *target, path)
+    finally:
+        os.unlink(path)
+
+
+def download(pinned: str, python: str, arch: str, folder: str) -> None:
+    listed = os.path.join(folder, "requirements.txt")
+    with open(listed, "w") as file:
+        file.write(pinned)
+    wheels = os.path.join(folder, "wheels")
+    target = [f"--platform={tag}" for tag in platforms(arch)]
+    target += [f"--python-version={python}", "--implementation=cp", "--only-binary=:all:"]
+    options = ["--quiet", "--disable-pip-version-check", "--no-deps", f"--dest={wheels}"]
+    run("download the wheels", "pip", "download", *options, *target, f"--requirement={listed}")
+
+
+def pack(folder: str, dest: str) -> None:
+    """Uncompressed, since wheels are; renamed into place when whole."""
+    temporary = f"{dest}.{os.getpid()}.tmp"
+    try:
+        with tarfile.open(temporary, "w") as tar:
+            for name in sorted(os.listdir(folder)):
+                tar.add(os.path.join(folder, name), arcname=name)
+        os.replace(temporary, dest)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+@contextmanager
+def sole(dest: str) -> Iterator[None]:
+    """Let one process at a time make ``dest``; the kernel frees the lock of one that dies."""
+    with open(f"{dest}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def make(dest: str, requirements: list[str], python: str, arch: str) -> None:
+    os.makedirs(os.path.dirname(dest), exist_ok=True)
+    with sole(dest):
+        if os.path.exists(dest):
+            return
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(dest)) as folder:
+            download(resolve(requirements, python, arch), python, arch, folder)
+            pack(os.path.join(folder, "wheels"), dest)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    dest = module.params["dest"]
+    if os.path.exists(dest):
+        module.exit_json(changed=False)
+    if not module.check_mode:
+        try:
+            make(**module.params)
+        except (DownloadError, OSError) as error:
+            module.fail_json(msg=f"{error} (the control machine needs a package index for this)")
+    module.exit_json(changed=True)
+
+
+if __name__ == "__main__":
+    main()
