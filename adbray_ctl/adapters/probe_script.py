@@ -9,6 +9,7 @@ import glob
 import json
 import os
 import subprocess
+import sys
 import threading
 import urllib.request
 from typing import Any
@@ -32,11 +33,17 @@ def memory_mb() -> int:
     return 0
 
 
+def address() -> str:
+    """The host's own end of the SSH connection: $SSH_CONNECTION, given as an argument."""
+    fields = sys.argv[1].split() if len(sys.argv) > 1 else []
+    return fields[2] if len(fields) == 4 else ""
+
+
 def disk_gb(slots: list[dict[str, Any]]) -> int:
     """Free space where slots live, plus what their images hold already."""
     path = DATA if os.path.isdir(DATA) else "/var/lib"
     stat = os.statvfs(path)
-    held = sum(slot["record"].get("disk_gb", 0) for slot in slots)
+    held = sum(int(slot["record"].get("disk_gb", 0)) for slot in slots)
     return stat.f_bavail * stat.f_frsize // 2**30 + held
 
 
@@ -72,7 +79,8 @@ def units() -> list[dict[str, Any]]:
         return []
     command = ["systemctl", "show", "--property=" + keys, *names]
     try:
-        output = subprocess.run(command, stdout=subprocess.PIPE, timeout=10).stdout.decode()
+        result = subprocess.run(command, stdout=subprocess.PIPE, timeout=10, check=False)
+        output = result.stdout.decode()
     except (OSError, subprocess.SubprocessError):
         return []
     found = []
@@ -160,6 +168,7 @@ def main() -> None:
         json.dumps(
             {
                 "facts": {
+                    "address": address(),
                     "cpus": os.cpu_count() or 1,
                     "memory_mb": memory_mb(),
                     "disk_gb": disk_gb(found),

@@ -63,4 +63,3 @@ class ProjectFiles:
                 hint="edit it, or move it away first",
             ) from error
         return path
-

@@ -82,7 +82,7 @@ def load_group(path: Path, fleet: Fleet) -> RayClusterSpec:
         own = Fault(("name",), what, f"{path.stem!r}", "rename the file or the group")
         return (own, *faults)
 
-    if not os.path.exists(path):  # unlike Path.exists, false for a name that is too long
+    if not os.path.exists(path):  # noqa: PTH110  # unlike Path.exists, false for a name that is too long
         raise _no_group(path.parent.parent, path.stem)
     group = _load(path, RayClusterSpec, rules)
     password = _resolve(group.redis.password_file, path.parent.parent)
@@ -188,7 +188,7 @@ def _kind_of(value: object) -> str:
 def _resolve(file: str | None, base: Path) -> str | None:
     if file is None:
         return None
-    return os.path.abspath(os.path.join(base, os.path.expanduser(file)))
+    return str((base / Path(file).expanduser()).absolute())
 
 
 def _resolve_jump(jump: Jump | None, base: Path) -> Jump | None:

@@ -49,7 +49,7 @@ class SshHosts:
     def _observe_one(self, fleet: Fleet, host: str, script: str) -> HostObservation:
         try:
             with self._session(fleet, host) as (client, ssh):
-                command = _as_root(ssh, "/usr/bin/env python3 -")
+                command = _as_root(ssh, '/usr/bin/env python3 - "$SSH_CONNECTION"')
                 result = _execute(client, command, script.encode(), host)
             return HostObservation(host=host, **_answer(host, ssh, *result))
         except HostKeyError:

@@ -45,7 +45,7 @@ DONE, FAILED, BAD_INPUT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 )
 @click.pass_context
 def cli(context: click.Context, directory: Path) -> None:
-    """Ray as a service on your own machines.
+    r"""Ray as a service on your own machines.
 
     \b
     Try it without machines:   adbray demo

@@ -48,7 +48,7 @@ def build_inventory(
 ) -> Inventory:
     """Everything `playbooks/site.yml` needs to make ``topology`` real."""
     hosts = {
-        host: _connection(fleet, host, site) | _host_vars(fleet, spec, topology, namespace, host)
+        host: _connection(fleet, host, site) | _host_vars(spec, topology, namespace, host)
         for host in topology.hosts
     }
     return Inventory(
@@ -61,7 +61,7 @@ def build_inventory(
 def build_removal_inventory(
     *, fleet: Fleet, group: str, hosts: tuple[str, ...], site: Site
 ) -> Inventory:
-    """What `playbooks/delete.yml` needs to remove ``group`` from ``hosts``; no spec is asked for."""
+    """What `playbooks/delete.yml` needs to remove ``group`` from ``hosts``; it needs no spec."""
     return Inventory(
         groups={"adbray_hosts": hosts},
         all_vars={
@@ -125,7 +125,7 @@ def _all_vars(
         "ray_head_redis_username": spec.redis.username or REDIS_USER,
         "ray_head_redis_password_file": _redis_password_file(spec, site),
         "ray_head_slot": {
-            **_slot_vars(spec, topology, head),
+            **_slot_vars(spec, head),
             "record": slot_records(spec, topology, namespace)["head"].model_dump(mode="json"),
         },
         "ray_worker_group": spec.name,
@@ -175,19 +175,19 @@ def _redis_password_file(spec: RayClusterSpec, site: Site) -> str:
 
 
 def _host_vars(
-    fleet: Fleet, spec: RayClusterSpec, topology: Topology, namespace: str, host: str
+    spec: RayClusterSpec, topology: Topology, namespace: str, host: str
 ) -> dict[str, Any]:
     here = topology.on(host)
     records = slot_records(spec, topology, namespace)
     workers = [p for p in here if p.kind is SlotKind.WORKER]
     return {
-        "ray_worker_address": fleet.host(host).address,
+        "ray_worker_address": here[0].address,
         "worker_disk_slots": [
             {"name": p.slot, "size_gb": p.disk_gb} for p in here if p.kind is not SlotKind.REDIS
         ],
         "ray_worker_slots": [
             {
-                **_slot_vars(spec, topology, p),
+                **_slot_vars(spec, p),
                 "record": records[p.slot].model_dump(mode="json"),
             }
             for p in workers
@@ -195,7 +195,7 @@ def _host_vars(
     }
 
 
-def _slot_vars(spec: RayClusterSpec, topology: Topology, placement: Placement) -> dict[str, Any]:
+def _slot_vars(spec: RayClusterSpec, placement: Placement) -> dict[str, Any]:
     """A slot as its role takes it, without the record (whose revision is a hash of this)."""
     slot: dict[str, Any] = {
         "name": placement.slot,
@@ -232,7 +232,7 @@ def _slot_vars(spec: RayClusterSpec, topology: Topology, placement: Placement) -
 def _record(
     spec: RayClusterSpec, topology: Topology, namespace: str, placement: Placement
 ) -> SlotRecord:
-    applied = _slot_vars(spec, topology, placement)
+    applied = _slot_vars(spec, placement)
     # min_workers decides what runs, not what a slot is: changing it must not look like a change.
     applied.pop("state", None)
     applied |= {"venv": runtime_venv(spec), "namespace": namespace}

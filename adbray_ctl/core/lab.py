@@ -83,8 +83,10 @@ def lab_id(directory: str) -> str:
 
 
 def fleet_text(hosts: tuple[LabHost, ...]) -> str:
-    """A fleet.yml for a lab. Capacity is declared: the hosts share one machine, so what each of
-    them would detect is not its own."""
+    """A fleet.yml for a lab.
+
+    Capacity is declared: the hosts share one machine, so what each would detect is not its own.
+    """
     lines = [
         "# yaml-language-server: $schema=.adbray/schema/fleet.json",
         "kind: Fleet",

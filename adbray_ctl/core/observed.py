@@ -14,8 +14,12 @@ class _Observed(BaseModel):
 
 
 class HostFacts(_Observed):
-    """What a host detects of itself. Memory in MiB, disk in GiB (free, plus what slots hold)."""
+    """What a host detects of itself. Memory in MiB, disk in GiB (free, plus what slots hold).
 
+    ``address`` is the host's own end of the SSH connection.
+    """
+
+    address: str = ""
     cpus: int
     memory_mb: int
     disk_gb: int

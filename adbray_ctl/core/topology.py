@@ -93,16 +93,25 @@ def place(
     spec: RayClusterSpec,
     capacities: Mapping[str, Capacity | str],
     records: Iterable[tuple[str, SlotRecord]],
+    addresses: Mapping[str, str] | None = None,
 ) -> Topology:
     """Put every slot of ``spec`` on a host of ``fleet``; the same input gives the same output.
 
     ``capacities`` has, by host name, what the host can carry or the reason why it is unknown.
     ``records`` are all slots that stand on the hosts: those of other groups take room, those of
     this group stay where they are as long as they fit and the selector still admits the host.
-    New slots go to the host with the most room left, in the fleet's order among equals.
+    ``addresses`` are the hosts' IPv4 addresses where the fleet has DNS names, which Ray does not
+    take for a node. New slots go to the host with the most room left, in the fleet's order among
+    equals.
 
     Raises PlacementError, telling for each host why the slot does not fit and what would.
     """
+    if addresses:
+        hosts = tuple(
+            host.model_copy(update={"address": addresses.get(host.name, host.address)})
+            for host in fleet.hosts
+        )
+        fleet = fleet.model_copy(update={"hosts": hosts})
     ledgers = _open_ledgers(fleet, capacities)
     before: dict[str, tuple[str, SlotRecord]] = {}
     for host, record in records:
@@ -118,9 +127,7 @@ def place(
     return Topology(group=spec.name, placements=tuple(placed[w.slot] for w in wanted))
 
 
-def _open_ledgers(
-    fleet: Fleet, capacities: Mapping[str, Capacity | str]
-) -> dict[str, HostLedger]:
+def _open_ledgers(fleet: Fleet, capacities: Mapping[str, Capacity | str]) -> dict[str, HostLedger]:
     ledgers = {}
     for host in fleet.hosts:
         capacity = capacities.get(host.name, "not observed")
@@ -150,9 +157,7 @@ def _wanted(fleet: Fleet, spec: RayClusterSpec) -> list[_Wanted]:
         memory = spec.redis.maxmemory_mb + REDIS_OVERHEAD_MB
         demand = Demand(memory_mb=memory)
         selector = spec.redis.hosts
-        wanted.append(
-            _Wanted(slot="redis", kind=SlotKind.REDIS, selector=selector, demand=demand)
-        )
+        wanted.append(_Wanted(slot="redis", kind=SlotKind.REDIS, selector=selector, demand=demand))
     for group in spec.worker_groups:
         wanted.extend(_wanted_workers(catalog, group))
     return wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 
 from adbray_ctl.core.errors import HostError
@@ -18,6 +19,16 @@ def capacities(fleet: Fleet, observed: Observed) -> Mapping[str, Capacity | str]
     return {host.name: _capacity(host, observed.host(host.name)) for host in fleet.hosts}
 
 
+def addresses(fleet: Fleet, observed: Observed) -> Mapping[str, str]:
+    """The IPv4 addresses of hosts that the fleet knows by a DNS name, as the hosts see them."""
+    found = {}
+    for host in fleet.hosts:
+        facts = observed.host(host.name).facts
+        if facts is not None and facts.address and not _is_ipv4(host.address):
+            found[host.name] = facts.address
+    return found
+
+
 def require_hosts(observed: Observed, names: tuple[str, ...]) -> None:
     """Raise HostError if any of ``names`` gave no answer; every silent host is told."""
     silent = [observed.host(name) for name in names if observed.host(name).error]
@@ -27,6 +38,14 @@ def require_hosts(observed: Observed, names: tuple[str, ...]) -> None:
     what = str(first.error)
     what += "".join(f"\n{host.host}: {host.error}" for host in rest)
     raise HostError(what, where=first.host)
+
+
+def _is_ipv4(address: str) -> bool:
+    try:
+        ipaddress.IPv4Address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _capacity(host: Host, seen: HostObservation) -> Capacity | str:

@@ -9,7 +9,7 @@ from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import ChangePlan, make_plan
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.topology import Topology, place
-from adbray_ctl.services.observe import capacities, require_hosts
+from adbray_ctl.services.observe import addresses, capacities, require_hosts
 from adbray_ctl.services.tools import Tools
 
 
@@ -36,14 +36,15 @@ def prepare(tools: Tools, group: str) -> Prepared:
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet)
     observed = tools.hosts.observe(fleet)
-    _require_candidates(fleet, observed)
+    # A silent host hides its slots: placing as if it were empty would make them twice.
+    require_hosts(observed, tuple(host.name for host in fleet.hosts))
     topology = place(
         fleet=fleet,
         spec=spec,
         capacities=capacities(fleet, observed),
         records=observed.records(),
+        addresses=addresses(fleet, observed),
     )
-    require_hosts(observed, topology.hosts)
     namespace = observed.namespace(group) or f"{group}-{tools.secrets.new_id()}"
     records = slot_records(spec, topology, namespace)
     return Prepared(
@@ -65,8 +66,3 @@ def inventory_of(tools: Tools, prepared: Prepared) -> Inventory:
         namespace=prepared.namespace,
         site=tools.secrets.site(prepared.spec.name),
     )
-
-
-def _require_candidates(fleet: Fleet, observed: Observed) -> None:
-    """A silent host hides its slots: placing as if it were empty would make them twice."""
-    require_hosts(observed, tuple(host.name for host in fleet.hosts))

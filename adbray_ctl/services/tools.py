@@ -21,7 +21,9 @@ from adbray_ctl.core.ports import (
 
 @dataclass(frozen=True)
 class Tools:
-    """``jobs`` makes a group's job client from its dashboard address and token file;
+    """The ports.
+
+    ``jobs`` makes a group's job client from its dashboard address and token file;
     ``list_files`` gives what Ray would upload of a working directory.
     """
 

@@ -129,7 +129,9 @@ def test_detached_actor_survives_the_heads_restart(cluster: Project) -> None:
     unit = f"adbray-head@{GROUP}.service"
     before = cluster.on(head["host"], f"systemctl show -p NRestarts --value {unit}")
     cluster.on(head["host"], "pkill -9 gcs_server")
-    _until(lambda: cluster.on(head["host"], f"systemctl show -p NRestarts --value {unit}") != before)
+    _until(
+        lambda: cluster.on(head["host"], f"systemctl show -p NRestarts --value {unit}") != before
+    )
     _until(lambda: cluster.status()["ready"])
     assert "counter 2" in _job(cluster, "counter.py", "count")
     _job(cluster, "counter.py", "remove")
@@ -155,8 +157,11 @@ def test_destroy_leaves_nothing(cluster: Project) -> None:
     for host in cluster.addresses:
         left = (
             "ls -d /etc/adbray /var/lib/adbray /opt/adbray /etc/systemd/system/*adbray*"
-            " /etc/tmpfiles.d/*adbray* 2>/dev/null; systemctl list-units --all --no-legend '*adbray*';"
-            " mount | grep adbray; losetup -a | grep adbray; ps -ef | grep -E '[r]aylet|[g]cs_server|[r]edis-server';"
+            " /etc/tmpfiles.d/*adbray* 2>/dev/null;"
+            " systemctl list-units --all --no-legend '*adbray*';"
+            " mount | grep /var/lib/adbray;"
+            " grep -s 'adbray.*deleted' /sys/block/loop*/loop/backing_file;"
+            " ps -ef | grep -E '[r]aylet|[g]cs_server|[r]edis-server';"
             " getent passwd adbray; grep hidepid /proc/mounts; true"
         )
         assert cluster.on(host, left) == ""
@@ -166,11 +171,10 @@ def test_destroy_leaves_nothing(cluster: Project) -> None:
 
 def _as_ray(command: str) -> str:
     """A shell command run with the head's own environment."""
-    environment = (
-        f"$(systemctl show -p Environment --value adbray-head@{GROUP} | tr ' ' '\\n' | grep RAY_AUTH)"
-    )
+    show = f"systemctl show -p Environment --value adbray-head@{GROUP}"
+    environment = f"$({show} | tr ' ' '\\n' | grep RAY_AUTH)"
     venv = "$(ls -d /opt/adbray/ray-*/bin)"
-    address = f"RAY_ADDRESS=$(hostname -I | cut -d' ' -f1):6379"
+    address = "RAY_ADDRESS=$(hostname -I | cut -d' ' -f1):6379"
     return f"env {environment} {address} PATH={venv}:$PATH {command}"
 
 

@@ -1,0 +1,1 @@
+"""The command line against real hosts of a lab."""
