@@ -55,13 +55,14 @@ class LabPlan(BaseModel):
 
 
 class LabHostStatus(BaseModel):
-    """One host of a lab, as it is now."""
+    """One host of a lab, as it is now; ``pid`` is its PID 1 as the machine sees it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     address: str
     state: HostState
+    pid: int | None = None
 
 
 class LabStatus(BaseModel):
@@ -116,10 +117,14 @@ class Lab(Protocol):
         """What runs now."""
 
     def up(self, count: int, report: Callable[[str], None]) -> LabPlan:
-        """Make ``count`` hosts and wait until they answer. Raises LabError, RefusedError."""
+        """Make ``count`` hosts and wait until they have booted; ``report`` is told of long steps.
+
+        With as many running already nothing changes; with fewer, hosts are added. Raises
+        LabError, and RefusedError for a lab that is larger or has hosts that do not run.
+        """
 
     def down(self, report: Callable[[str], None]) -> None:
-        """Remove everything ``up`` made; succeeds when there is nothing."""
+        """Remove everything ``up`` made, also after a crash; succeeds when there is nothing."""
 
     def cut(self, host: str) -> None:
         """Take the host's network link down."""
@@ -134,4 +139,4 @@ class Lab(Protocol):
         """Boot a killed host again, on its old disk."""
 
     def purge_cache(self) -> None:
-        """Remove the cached base images."""
+        """Remove the cached base images. Raises RefusedError while a lab stands on one."""

@@ -4,58 +4,70 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adbray_ctl.adapters.lab.shell import run
-from adbray_ctl.core.errors import LabError
+from adbray_ctl.adapters.lab.apt import apt_settings, debian_sources, extra_authorities
+from adbray_ctl.adapters.lab.shell import read_text, run
+from adbray_ctl.core.errors import LabError, RefusedError
 
 SUITE = "bookworm"
 PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,python3,sudo,iproute2,iputils-ping,"
+    # python3-apt: without it Ansible's apt module cannot run in check mode.
     "ca-certificates,e2fsprogs,procps,curl,python3-apt"
 )
-_FORMAT = 2
+_FORMAT = 4
 _NEEDED_GIB = 2
-# Where the control machine's extra certificate authorities go in a Debian host.
-_CA_TARGET = "usr/local/share/ca-certificates/control-machine.crt"
+# Where a Debian host looks for authorities beyond Debian's own.
+_AUTHORITIES = "usr/local/share/ca-certificates"
 
 
 def base_image(cache: Path, report: Callable[[str], None]) -> Path:
     """The image's directory; made now if it is not in ``cache`` yet (about 40 s)."""
-    bundle = _extra_authorities()
-    sources = _debian_sources()
-    key = f"{_FORMAT} {SUITE} {PACKAGES} {sources} {hashlib.sha256(bundle).hexdigest()}"
+    sources, settings, authorities = debian_sources(SUITE), apt_settings(), extra_authorities()
+    key = json.dumps([_FORMAT, SUITE, PACKAGES, sources, settings, authorities])
     target = cache / "lab" / f"base-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     if target.is_dir():
         return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with locked(cache / "lab" / "lock"):
+    with _locked(cache / "lab" / "lock"):
         if not target.is_dir():
             report(f"making the base image (Debian {SUITE}, once, about 40 s)")
-            _build(target, sources, bundle)
+            _build(target, sources, settings, authorities)
+            _drop_outdated(target)
     return target
 
 
 def purge(cache: Path) -> None:
-    """Remove every cached image."""
-    shutil.rmtree(cache / "lab", ignore_errors=True)
+    """Remove every cached image. Raises RefusedError if a lab stands on one."""
+    folder = cache / "lab"
+    if _in_use(f"{folder}/"):
+        raise RefusedError(
+            "a lab stands on the cached image",
+            where=str(folder),
+            hint="take every lab down first; `mount -t overlay` shows where they are",
+        )
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold ``path`` against other labs of this machine; waits for its turn."""
+def _locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _build(target: Path, sources: str, bundle: bytes) -> None:
+def _build(
+    target: Path, sources: tuple[str, ...], settings: tuple[str, ...], authorities: tuple[str, ...]
+) -> None:
+    """Under a name of its own first, so that an image with its right name is whole."""
+    for leftover in target.parent.glob("base-*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)  # of a build that was ended
     free = shutil.disk_usage(target.parent).free / 2**30
     if free < _NEEDED_GIB:
         raise LabError(
@@ -64,15 +76,13 @@ def _build(target: Path, sources: str, bundle: bytes) -> None:
             hint="free some space, or set XDG_CACHE_HOME to a larger disk",
         )
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    # Package lists stay, translations of descriptions do not: both spare every host a download.
+    options = ["--skip=cleanup/apt/lists", '--aptopt=Acquire::Languages "none";']
+    options += [f"--aptopt={setting}" for setting in settings]
     try:
-        include = f"--include={PACKAGES}"
-        # A list on standard input would be read; the mirror lines are arguments instead.
-        lines = sources.splitlines()
-        run("mmdebstrap", "--variant=minbase", include, SUITE, str(temporary), *lines,
-            timeout_s=900)  # fmt: skip
-        if bundle:
-            (temporary / _CA_TARGET).write_bytes(bundle)
-            run("chroot", str(temporary), "update-ca-certificates", timeout_s=120)
+        run("mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", *options,
+            SUITE, str(temporary), *sources, timeout_s=900)  # fmt: skip
+        _trust(temporary, authorities)
         for key in (temporary / "etc/ssh").glob("ssh_host_*"):
             key.unlink()  # each host gets its own
         temporary.rename(target)
@@ -80,55 +90,19 @@ def _build(target: Path, sources: str, bundle: bytes) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _debian_sources() -> str:
-    """The machine's own Debian mirrors, one-line style, so that hosts use what works here."""
-    texts = [Path("/etc/apt/sources.list")]
-    texts += sorted(Path("/etc/apt/sources.list.d").glob("*"))
-    lines = []
-    for path in texts:
-        text = path.read_text(errors="replace") if path.is_file() else ""
-        if path.suffix == ".sources":
-            lines += _from_deb822(text)
-        else:
-            lines += [line.strip() for line in text.splitlines() if line.startswith("deb ")]
-    ours = [line for line in lines if re.search(rf"\s{SUITE}(-updates|-security)?\s", line)]
-    # Only Debian's own archives: another vendor's key is not in the hosts' keyring.
-    debian = [line for line in ours if re.search(r"//[^ ]*/debian(-security)?/?\s", line)]
-    return "\n".join(debian)
+def _drop_outdated(current: Path) -> None:
+    """Images of earlier versions, unless a lab stands on one."""
+    for image in set(current.parent.glob("base-*")) - {current}:
+        if not _in_use(f"{image},"):
+            shutil.rmtree(image)
 
 
-def _from_deb822(text: str) -> list[str]:
-    lines = []
-    for stanza in re.split(r"\n\s*\n", text):
-        fields = dict(re.findall(r"^([A-Za-z-]+):\s*(.+)$", stanza, flags=re.MULTILINE))
-        if fields.get("Types", "").split()[:1] != ["deb"]:
-            continue
-        for uri in fields.get("URIs", "").split():
-            for suite in fields.get("Suites", "").split():
-                lines.append(f"deb {uri} {suite} {fields.get('Components', 'main')}")
-    return lines
+def _in_use(start: str) -> bool:
+    return f"lowerdir={start}" in read_text(Path("/proc/self/mounts"))
 
 
-def _extra_authorities() -> bytes:
-    """Authorities this machine's tools are told to trust by environment, beyond Debian's own.
-
-    A host behind the same TLS-inspecting proxy must trust them too.
-    """
-    for variable in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"):
-        path = Path(os.environ.get(variable, ""))
-        if path.is_file():
-            return _beyond_debian(path.read_text(errors="replace"))
-    return b""
-
-
-def _beyond_debian(bundle: str) -> bytes:
-    known: set[str] = set()
-    for path in Path("/usr/share/ca-certificates/mozilla").glob("*.crt"):
-        known.update(_certificates(path.read_text(errors="replace")))
-    extra = [text for text in _certificates(bundle) if text not in known]
-    return "".join(f"{text}\n" for text in extra).encode()
-
-
-def _certificates(text: str) -> list[str]:
-    pattern = r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----"
-    return re.findall(pattern, text, flags=re.DOTALL)
+def _trust(root: Path, authorities: tuple[str, ...]) -> None:
+    for number, text in enumerate(authorities):
+        (root / _AUTHORITIES / f"control-machine-{number}.crt").write_text(f"{text}\n")
+    if authorities:
+        run("chroot", str(root), "update-ca-certificates", timeout_s=120)

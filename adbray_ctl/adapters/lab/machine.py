@@ -1,4 +1,4 @@
-"""What all labs of one machine share: kernel settings and loop devices, counted by use."""
+"""What all labs of one machine share: kernel settings and loop devices, put back by the last."""
 
 from __future__ import annotations
 
@@ -7,24 +7,31 @@ import json
 import os
 import platform
 import shutil
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from adbray_ctl.adapters.lab.shell import read_text, run, succeeds
+from adbray_ctl.adapters.lab import loops
+from adbray_ctl.adapters.lab.shell import read_text, succeeds
 from adbray_ctl.core.errors import LabError
 
-LOOP_COUNT = 64
-"""Loop devices handed to every host: `mount -o loop` inside takes the first that is free on the
-whole machine, so each host must have a node for whichever that is."""
-
-_LOOP_CTL_ADD, _LOOP_CTL_REMOVE = 0x4C80, 0x4C81
-_LOOP_CONTROL = Path("/dev/loop-control")
 # A host takes about 7 inotify instances; the kernel's default of 128 ends at 17 hosts.
 _SETTINGS = {
     Path("/proc/sys/net/ipv4/ip_forward"): "1",
     Path("/proc/sys/fs/inotify/max_user_instances"): "2048",
 }
 _SHARED = Path("/run/adbray-lab")
+_MEMORY = _SHARED / "machine.json"
+_NSPAWN = Path("/run/systemd/nspawn")
+# Made by ip and nspawn when they are first used, and never removed by them; outermost first.
+_FOLDERS = (
+    Path("/run/netns"),
+    Path("/run/systemd"),
+    _NSPAWN,
+    _NSPAWN / "locks",
+    _NSPAWN / "propagate",
+    _NSPAWN / "unix-export",
+)
 _TOOLS = {
     "systemd-nspawn": "systemd-container",
     "mmdebstrap": "mmdebstrap",
@@ -32,7 +39,9 @@ _TOOLS = {
     "ip": "iproute2",
     "ssh-keygen": "openssh-client",
     "losetup": "mount",
+    "nsenter": "util-linux",
 }
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 def require_machine() -> None:
@@ -41,18 +50,28 @@ def require_machine() -> None:
         raise LabError("the lab needs Linux", hint="use real hosts: adbray init ADDRESS...")
     if os.geteuid() != 0:
         raise LabError("the lab needs root", hint="run it as root, for example with sudo")
-    missing = sorted({pkg for tool, pkg in _TOOLS.items() if shutil.which(tool) is None})
+    missing = {package for tool, package in _TOOLS.items() if shutil.which(tool) is None}
+    if not _KEYRING.exists():
+        missing.add("debian-archive-keyring")
     if missing:
+        names = sorted(missing)
         raise LabError(
-            f"not installed: {', '.join(missing)}", hint=f"apt-get install {' '.join(missing)}"
+            f"not installed: {', '.join(names)}", hint=f"apt-get install {' '.join(names)}"
         )
     if not succeeds("unshare", "--mount", "--pid", "--net", "--fork", "true"):
         raise LabError(
             "this machine lets nobody make namespaces",
             hint="run it on a machine or VM of your own, not in an unprivileged container",
         )
-    if not _LOOP_CONTROL.exists():
-        raise LabError("there is no /dev/loop-control", hint="modprobe loop")
+    if not (cgroup_root() / "cgroup.procs").exists():
+        raise LabError(
+            "cgroup v2 is not mounted",
+            where=str(cgroup_root()),
+            hint="mkdir -p /sys/fs/cgroup/unified && "
+            "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
+        )
+    if not loops.CONTROL.exists():
+        raise LabError(f"there is no {loops.CONTROL}", hint="modprobe loop")
 
 
 def cgroup_root() -> Path:
@@ -61,66 +80,81 @@ def cgroup_root() -> Path:
     return hybrid if hybrid.is_dir() else Path("/sys/fs/cgroup")
 
 
-def claim(lab: str) -> None:
-    """Prepare the machine for ``lab``; the first lab remembers how everything was."""
+@contextmanager
+def locked() -> Iterator[None]:
+    """Hold what labs share against all other labs of this machine; waits for its turn.
+
+    /run itself is locked: a lock file could not be removed without a race.
+    """
+    folder = os.open(_SHARED.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def claim(lab: str, directory: Path) -> None:
+    """Prepare the machine for ``lab``; the first lab remembers how everything was.
+
+    The caller holds ``locked``.
+    """
     _SHARED.mkdir(exist_ok=True)
-    memory = _SHARED / "machine.json"
-    if not memory.exists():
-        before = {str(path): path.read_text().strip() for path in _SETTINGS}
-        loops = [number for number in range(LOOP_COUNT) if _loop(number).exists()]
-        memory.write_text(json.dumps({"settings": before, "loops": loops}))
-    (_SHARED / f"{lab}.lab").touch()
+    if not _MEMORY.exists():
+        before = {
+            "settings": {str(path): path.read_text().strip() for path in _SETTINGS},
+            "loops": loops.existing(),
+            "folders": [str(folder) for folder in _FOLDERS if not folder.exists()],
+        }
+        temporary = _MEMORY.with_suffix(".tmp")
+        temporary.write_text(json.dumps(before))
+        temporary.replace(_MEMORY)
+    (_SHARED / f"{lab}.lab").write_text(f"{directory}\n")
     for path, value in _SETTINGS.items():
         if int(path.read_text()) < int(value):
             path.write_text(value)
-    _add_loops()
+    loops.add()
 
 
 def release(lab: str) -> None:
-    """``lab`` is gone; the last lab to go puts everything back as it was."""
+    """``lab`` is gone; the last lab to go puts everything back as it was.
+
+    The caller holds ``locked``.
+    """
+    _remove_traces(lab)
     (_SHARED / f"{lab}.lab").unlink(missing_ok=True)
-    memory = _SHARED / "machine.json"
-    if any(_SHARED.glob("*.lab")) or not memory.exists():
+    if any(_SHARED.glob("*.lab")) or not _MEMORY.exists():
         return
-    before = json.loads(memory.read_text())
-    for path, value in before["settings"].items():
-        Path(path).write_text(value)
-    _remove_loops(keep=set(before["loops"]))
+    before = json.loads(_MEMORY.read_text())
+    for name, value in before["settings"].items():
+        path = Path(name)
+        # A value that is not the labs' was set by somebody else since, and stays.
+        if read_text(path).strip() == _SETTINGS.get(path):
+            path.write_text(value)
+    loops.remove(keep=before["loops"])
+    for name in reversed(before.get("folders", [])):
+        _remove_empty(Path(name))
     shutil.rmtree(_SHARED)
 
 
-def detach_loops(below: Path) -> None:
-    """Free loop devices whose image lies below ``below``; a killed host leaves them attached."""
-    for number in range(LOOP_COUNT):
-        backing = read_text(Path(f"/sys/block/loop{number}/loop/backing_file")).strip()
-        if backing and below in Path(backing).parents:
-            run("losetup", "-d", str(_loop(number)))
+def forget_lock(root: Path) -> None:
+    """Remove the lock nspawn keeps for the directory ``root``; the host on it has ended."""
+    if root.exists():
+        found = root.stat()
+        (_NSPAWN / "locks" / f"inode-{found.st_dev}:{found.st_ino}").unlink(missing_ok=True)
 
 
-def loop_binds() -> list[str]:
-    """nspawn's arguments that hand the loop devices to a host."""
-    devices = [_LOOP_CONTROL, *(_loop(number) for number in range(LOOP_COUNT))]
-    return [f"--bind={device}" for device in devices]
+def _remove_traces(lab: str) -> None:
+    """What an nspawn that was killed could not remove."""
+    for folder in _NSPAWN.glob(f"*/adbray-{lab}-*"):
+        succeeds("umount", "-l", str(folder))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _loop(number: int) -> Path:
-    return Path(f"/dev/loop{number}")
-
-
-def _add_loops() -> None:
-    with _LOOP_CONTROL.open("rb") as control:
-        for number in range(LOOP_COUNT):
-            if not Path(f"/sys/block/loop{number}").exists():
-                fcntl.ioctl(control, _LOOP_CTL_ADD, number)
-            if not _loop(number).exists():  # no devtmpfs here: the kernel made no node
-                subprocess.run(["mknod", str(_loop(number)), "b", "7", str(number)], check=True)
-
-
-def _remove_loops(keep: set[int]) -> None:
-    with _LOOP_CONTROL.open("rb") as control:
-        for number in set(range(LOOP_COUNT)) - keep:
-            try:
-                fcntl.ioctl(control, _LOOP_CTL_REMOVE, number)
-            except OSError:
-                continue  # in use by somebody else by now, so it is theirs
-            _loop(number).unlink(missing_ok=True)
+def _remove_empty(folder: Path) -> None:
+    if not folder.is_dir() or any(folder.iterdir()):
+        return  # somebody else uses it by now
+    if folder == _FOLDERS[0]:
+        succeeds("umount", str(folder))  # ip mounts its folder onto itself
+    with suppress(OSError):
+        folder.rmdir()

@@ -5,20 +5,34 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from ipaddress import IPv4Network
 from pathlib import Path
 
-from adbray_ctl.adapters.lab.shell import run, succeeds
+from adbray_ctl.adapters.lab.shell import read_text, run, succeeds
 from adbray_ctl.core.errors import LabError
 from adbray_ctl.core.lab import SUBNETS, LabHost, LabPlan
 
+# net/if.h
+_IFF_UP = 0x1
+_LINK_WITHIN_S = 2.0
+
 
 def free_subnet() -> str:
-    """The first /24 of the labs' range that no address and no route of this machine touches."""
-    taken = run("ip", "-4", "addr") + run("ip", "-4", "route", "show", "table", "all")
+    """The first /24 of the labs' range that no route of this machine touches.
+
+    An address brings a route of its own, so routes tell of addresses too.
+    """
+    routes = json.loads(run("ip", "-json", "-4", "route", "show", "table", "all"))
+    found = {str(route["dst"]) for route in routes} - {"default", "0.0.0.0/0"}
+    taken = [IPv4Network(route, strict=False) for route in found]
     for subnet in SUBNETS:
-        if f"{subnet}." not in taken:
+        if not any(IPv4Network(f"{subnet}.0/24").overlaps(network) for network in taken):
             return subnet
-    raise LabError("every subnet for labs is taken", hint="take other labs down")
+    raise LabError(
+        "every subnet for labs is taken",
+        where=f"{SUBNETS[0]}.0/24 to {SUBNETS[-1]}.0/24",
+        hint="take other labs down, or see `ip route` for what else uses them",
+    )
 
 
 def bridge(plan: LabPlan) -> str:
@@ -37,17 +51,17 @@ def link(plan: LabPlan, host: LabHost) -> str:
 def make_bridge(plan: LabPlan) -> None:
     """Bridge, gateway address and NAT; whatever stands already stays."""
     name = bridge(plan)
-    if not Path(f"/sys/class/net/{name}").exists():
+    if not _exists(name):
         run("ip", "link", "add", name, "type", "bridge")
         run("ip", "addr", "add", f"{plan.gateway}/24", "dev", name)
+        _let_through(name)
     run("ip", "link", "set", name, "up")
     table = _table(plan)
     if not succeeds("nft", "list", "table", "ip", table):
-        subnet = f"{plan.subnet}.0/24"
-        run("nft", f"add table ip {table}")
         chain = "{ type nat hook postrouting priority srcnat; }"
-        run("nft", f"add chain ip {table} post {chain}")
-        run("nft", f"add rule ip {table} post ip saddr {subnet} oifname != {name} masquerade")
+        rule = f"ip saddr {plan.subnet}.0/24 oifname != {name} masquerade"
+        run("nft", f"add table ip {table}; add chain ip {table} post {chain}; "
+            f"add rule ip {table} post {rule}")  # fmt: skip
 
 
 def attach(plan: LabPlan, host: LabHost) -> None:
@@ -65,22 +79,20 @@ def attach(plan: LabPlan, host: LabHost) -> None:
 
 def detach(plan: LabPlan, host: LabHost) -> None:
     """Remove the host's namespace and veth pair."""
-    if Path(f"/sys/class/net/{link(plan, host)}").exists():
-        run("ip", "link", "del", link(plan, host))
-    if Path(f"/run/netns/{namespace(plan, host)}").exists():
-        run("ip", "netns", "del", namespace(plan, host))
+    _remove_link(link(plan, host))
+    _remove_namespace(namespace(plan, host))
 
 
 def detach_all(plan: LabPlan) -> None:
     """Remove everything that carries the lab's id, whatever the plan says of hosts."""
     for path in Path("/sys/class/net").glob(f"abv-{plan.id}-*"):
-        run("ip", "link", "del", path.name)
+        _remove_link(path.name)
     for path in Path("/run/netns").glob(f"adbray-{plan.id}-*"):
-        run("ip", "netns", "del", path.name)
+        _remove_namespace(path.name)
     if shutil.which("nft") and succeeds("nft", "list", "table", "ip", _table(plan)):
         run("nft", f"delete table ip {_table(plan)}")
-    if Path(f"/sys/class/net/{bridge(plan)}").exists():
-        run("ip", "link", "del", bridge(plan))
+    _forget_rules(bridge(plan))
+    _remove_link(bridge(plan))
 
 
 def set_link(plan: LabPlan, host: LabHost, state: str) -> None:
@@ -89,22 +101,63 @@ def set_link(plan: LabPlan, host: LabHost, state: str) -> None:
 
 
 def is_cut(plan: LabPlan, host: LabHost) -> bool:
-    """Whether the host's link was taken down."""
-    shown = json.loads(run("ip", "-json", "link", "show", link(plan, host)))
-    return "UP" not in shown[0]["flags"]
+    """Whether the host's link is down, or missing."""
+    flags = read_text(Path(f"/sys/class/net/{link(plan, host)}/flags")).strip()
+    return not (flags and int(flags, 16) & _IFF_UP)
 
 
 def _table(plan: LabPlan) -> str:
     return f"adbray_{plan.id}"
 
 
+def _exists(name: str) -> bool:
+    return Path(f"/sys/class/net/{name}").exists()
+
+
 def _add_link(outer: str, name: str) -> None:
     # The kernel takes a moment to forget a veth whose namespace has just been deleted.
-    for attempt in range(20):
+    deadline = time.monotonic() + _LINK_WITHIN_S
+    while True:
         try:
             run("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", name)
             return
         except LabError as error:
-            if "File exists" not in str(error) or attempt == 19:
+            if "File exists" not in str(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(0.1)
+            time.sleep(0.05)
+
+
+def _remove_link(name: str) -> None:
+    # A veth also goes by itself when its namespace does, perhaps just now.
+    if _exists(name) and not succeeds("ip", "link", "del", name) and _exists(name):
+        run("ip", "link", "del", name)
+
+
+def _remove_namespace(name: str) -> None:
+    path = Path("/run/netns") / name
+    if path.exists() and not succeeds("ip", "netns", "del", name):
+        path.unlink(missing_ok=True)  # never mounted: `ip netns add` was ended halfway
+
+
+def _let_through(name: str) -> None:
+    """Let the bridge's packets pass where the machine forwards nothing by default.
+
+    Docker sets that policy, and with br_netfilter it even stops hosts of one bridge.
+    """
+    if _drops_forwarded():
+        for side in ("-i", "-o"):
+            run("iptables", "-w", "-I", "FORWARD", side, name, "-j", "ACCEPT")
+
+
+def _forget_rules(name: str) -> None:
+    if _drops_forwarded():
+        for side in ("-i", "-o"):
+            succeeds("iptables", "-w", "-D", "FORWARD", side, name, "-j", "ACCEPT")
+
+
+def _drops_forwarded() -> bool:
+    if shutil.which("nft") is None or shutil.which("iptables") is None:
+        return False
+    if not succeeds("nft", "list", "chain", "ip", "filter", "FORWARD"):
+        return False
+    return "policy drop" in run("nft", "list", "chain", "ip", "filter", "FORWARD")

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
-import socket
-import subprocess
 import time
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from adbray_ctl.adapters.lab import host as hosts
 from adbray_ctl.adapters.lab import image, machine, network
 from adbray_ctl.adapters.lab.processes import container_inits, end, members
-from adbray_ctl.adapters.lab.shell import mounts_below, read_text, run
+from adbray_ctl.adapters.lab.shell import read_text, run
 from adbray_ctl.core.errors import LabError, RefusedError
 from adbray_ctl.core.lab import (
     HostState,
@@ -27,6 +27,11 @@ from adbray_ctl.core.lab import (
 
 _READY_WITHIN_S = 60.0
 _STOP_WITHIN_S = 20.0
+# A host that boots again may have services that wait for other hosts: sshd must do then.
+_BOOTED = frozenset({"running", "degraded"})
+_BOOTED_AGAIN = _BOOTED | {"starting"}
+# They would end an overlay's option or path in mount(8).
+_NOT_IN_PATHS = frozenset(',:\\"')
 
 
 class NspawnLab:
@@ -36,56 +41,49 @@ class NspawnLab:
         self._directory = directory
         self._base = directory / ".adbray" / "lab"
         self._cache = cache
+        self._id = lab_id(str(directory))
 
     def plan(self) -> LabPlan | None:
         text = read_text(self._base / "lab.json")
         return LabPlan.model_validate_json(text) if text else None
 
     def status(self) -> LabStatus:
-        plan = self.plan()
-        hosts = plan.hosts if plan else ()
-        return LabStatus(
-            directory=str(self._directory),
-            hosts=tuple(
-                LabHostStatus(name=h.name, address=h.address, state=self._state(plan, h))
-                for h in hosts
-                if plan is not None
-            ),
-        )
+        plan, inits = self.plan(), self._inits()
+        found = []
+        for host in plan.hosts if plan else ():
+            assert plan is not None
+            pid = inits.get(self._folder(host) / "upper")
+            state = HostState.CUT if network.is_cut(plan, host) else HostState.RUNNING
+            if pid is None:
+                state = HostState.STOPPED
+            found.append(LabHostStatus(name=host.name, address=host.address, state=state, pid=pid))
+        return LabStatus(directory=str(self._directory), hosts=tuple(found))
 
     def up(self, count: int, report: Callable[[str], None]) -> LabPlan:
         machine.require_machine()
-        before = self.plan()
-        if before is not None:
-            self._require_growth(before, count)
-        root = image.base_image(self._cache, report)
-        with image.locked(self._cache / "lab" / "lock"):
-            # The subnet is free until the bridge stands, so the choice is made under the lock.
-            plan = self._remember(before, count)
-            machine.claim(plan.id)
-            network.make_bridge(plan)
-        self._make_key()
-        started = [host for host in plan.hosts if not self._inits(host)]
-        for host in started:
-            self._prepare(plan, host, root)
-            self._boot(plan, host)
-        report(f"waiting for {len(started)} hosts")
-        self._await_ready(started)
-        return plan
+        self._require_plain_path()
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with self._alone():
+            before = self.plan()
+            if before is not None:
+                self._require_growth(before, count)
+                if before.count == count:
+                    report(f"the lab's {count} hosts are up already")
+                    return before
+            return self._make(before, count, report)
 
     def down(self, report: Callable[[str], None]) -> None:
-        plan = self.plan() or LabPlan(id=lab_id(str(self._directory)), subnet="0.0.0", count=0)
-        self._stop_all()
-        for point in mounts_below(self._base):
-            run("umount", "-l", str(point))
-        if self._base.exists():
-            machine.detach_loops(self._base)
-        network.detach_all(plan)
-        self._remove_cgroups(plan)
-        shutil.rmtree(self._base, ignore_errors=True)
-        machine.release(plan.id)
-        if plan.count:
-            report(f"removed {plan.count} hosts")
+        plan = self._known_plan()
+        with self._alone():
+            self._stop_all()
+            if self._base.exists():
+                hosts.clear_mounts(self._base)
+            network.detach_all(plan)
+            self._remove_cgroups(f"adbray-{plan.id}-*")
+            shutil.rmtree(self._base, ignore_errors=True)
+            with machine.locked():
+                machine.release(plan.id)
+        report(f"removed {plan.count} hosts" if plan.count else "there was no lab here")
 
     def cut(self, host: str) -> None:
         plan, found = self._find(host)
@@ -97,129 +95,145 @@ class NspawnLab:
 
     def kill(self, host: str) -> None:
         plan, found = self._find(host)
-        # Only the container's own PID 1 ends everything inside; nspawn then leaves by itself.
-        end(self._inits(found), within_s=0)
-        end(members(self._cgroup(plan, found)), within_s=5)
-        for point in mounts_below(self._folder(found)):
-            run("umount", "-l", str(point))
-        machine.detach_loops(self._folder(found))
+        with self._alone():
+            # Only the container's own PID 1 ends everything inside; nspawn then leaves by itself.
+            end(list(self._inits(found).values()), within_s=0)
+            end(members(hosts.cgroup(plan, found)), within_s=5)
+            hosts.clear_mounts(self._folder(found))
 
     def start(self, host: str) -> None:
         plan, found = self._find(host)
-        if self._inits(found):
-            return
-        network.detach(plan, found)
-        self._remove_cgroups(plan, only=found)
-        self._wire(plan, found, image.base_image(self._cache, lambda _: None))
-        self._boot(plan, found)
-        self._await_ready([found])
+        with self._alone():
+            if self._inits(found):
+                return
+            hosts.clear(plan, found, self._folder(found))
+            self._remove_cgroups(network.namespace(plan, found))
+            self._boot(plan, found)
+            self._await_ready([found], _BOOTED_AGAIN)
 
     def purge_cache(self) -> None:
         image.purge(self._cache)
 
+    def _make(self, before: LabPlan | None, count: int, report: Callable[[str], None]) -> LabPlan:
+        root = image.base_image(self._cache, report)
+        with machine.locked():
+            # The subnet is free until the bridge stands, so the choice is made under the lock.
+            plan = self._remember(before, count)
+            machine.claim(plan.id, self._directory)
+            network.make_bridge(plan)
+        if not (self._base / "image").is_symlink():
+            (self._base / "image").symlink_to(root)
+        public_key = self._key()
+        started = plan.hosts[before.count if before else 0 :]
+        for host in started:
+            hosts.write_files(plan, host, self._folder(host), public_key)
+            self._boot(plan, host)
+        for host in plan.hosts[: -len(started)]:
+            hosts.tell_names(plan, self._folder(host))
+        report(f"waiting for {len(started)} hosts to boot")
+        self._await_ready(started, _BOOTED)
+        return plan
+
+    def _require_plain_path(self) -> None:
+        bad = sorted(_NOT_IN_PATHS & set(f"{self._base}{self._cache}"))
+        if bad:
+            raise LabError(
+                f"the lab's disks cannot lie below a path with {' '.join(bad)}",
+                where=str(self._directory),
+                hint="choose another directory",
+            )
+
     def _require_growth(self, before: LabPlan, count: int) -> None:
-        broken = [h.name for h in self.status().hosts if h.state is not HostState.RUNNING]
+        found = self.status().hosts
+        broken = [host.name for host in found if host.state is not HostState.RUNNING]
         if broken or count < before.count:
-            what = f"{', '.join(broken)} not running" if broken else f"{before.count} hosts run"
+            what = f"{', '.join(broken)} not running" if broken else f"it has {before.count} hosts"
             raise RefusedError(
-                f"a lab is here already: {what}",
+                f"a lab is here already, and {what}",
                 where=str(self._directory),
                 hint="run `adbray lab down` first",
             )
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lab against other commands; they are refused, for what they saw changes.
+
+        The directory itself is locked: a lock file below it would go with the lab.
+        """
+        if not self._directory.is_dir():
+            yield  # removed by hand; what was made from it may still run
+            return
+        folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            if not _lock(folder):
+                raise RefusedError(
+                    "another `adbray lab` command works here",
+                    where=str(self._directory),
+                    hint="wait for its end and try again",
+                )
+            yield
+        finally:
+            os.close(folder)
+
     def _remember(self, before: LabPlan | None, count: int) -> LabPlan:
         subnet = before.subnet if before else network.free_subnet()
-        plan = LabPlan(id=lab_id(str(self._directory)), subnet=subnet, count=count)
+        plan = LabPlan(id=self._id, subnet=subnet, count=count)
         self._base.mkdir(parents=True, exist_ok=True)
         temporary = self._base / "lab.json.tmp"
         temporary.write_text(plan.model_dump_json())
         temporary.replace(self._base / "lab.json")
         return plan
 
-    def _make_key(self) -> None:
+    def _known_plan(self) -> LabPlan:
+        """The plan, or what stands in for one that was lost: only its id is needed to remove."""
+        try:
+            plan = self.plan()
+        except ValueError:
+            plan = None
+        return plan or LabPlan(id=self._id, subnet="0.0.0", count=0)
+
+    def _key(self) -> str:
+        """The public half of the key that opens every host; made once."""
         key = self._base / "id_ed25519"
         if not key.exists():
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "adbray-lab", "-f", str(key))
-
-    def _prepare(self, plan: LabPlan, host: LabHost, root: Path) -> None:
-        """The host's own files, laid over the base image before its first boot."""
-        upper = self._folder(host) / "upper"
-        (upper / "etc" / "ssh").mkdir(parents=True, exist_ok=True)
-        (upper / "root").mkdir(mode=0o700, exist_ok=True)
-        (upper / "root" / ".ssh").mkdir(mode=0o700, exist_ok=True)
-        public = (self._base / "id_ed25519.pub").read_text()
-        (upper / "root" / ".ssh" / "authorized_keys").write_text(public)
-        (upper / "etc" / "hostname").write_text(f"{host.name}\n")
-        (upper / "etc" / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
-        names = "".join(f"{other.address} {other.name}\n" for other in plan.hosts)
-        (upper / "etc" / "hosts").write_text(f"127.0.0.1 localhost\n{names}")
-        (upper / "etc" / "resolv.conf").write_text(read_text(Path("/etc/resolv.conf")))
-        key = upper / "etc" / "ssh" / "ssh_host_ed25519_key"
-        if not key.exists():
-            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", host.name, "-f", str(key))
-        self._wire(plan, host, root)
-
-    def _wire(self, plan: LabPlan, host: LabHost, root: Path) -> None:
-        folder = self._folder(host)
-        for name in ("work", "root"):
-            (folder / name).mkdir(exist_ok=True)
-        layers = f"lowerdir={root},upperdir={folder / 'upper'},workdir={folder / 'work'}"
-        run("mount", "-t", "overlay", f"adbray-{host.name}", "-o", layers, str(folder / "root"))
-        network.attach(plan, host)
+        return key.with_suffix(".pub").read_text()
 
     def _boot(self, plan: LabPlan, host: LabHost) -> None:
-        folder, cgroup = self._folder(host), self._cgroup(plan, host)
-        # A cgroup of its own: nspawn would else put every host's systemd into one shared tree.
-        cgroup.mkdir(parents=True, exist_ok=True)
-        name = network.namespace(plan, host)
-        command = [
-            *("systemd-nspawn", "--boot", f"--directory={folder / 'root'}", f"--machine={name}"),
-            *(f"--network-namespace-path=/run/netns/{name}", "--capability=CAP_NET_ADMIN"),
-            *("--register=no", "--keep-unit", "--resolv-conf=off", "--link-journal=no"),
-            *machine.loop_binds(),
-        ]
-        environment = os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
-        with (folder / "console.log").open("ab") as log:
-            # The shell enters the cgroup first, then becomes nspawn.
-            script = f'echo $$ > {cgroup}/cgroup.procs; exec "$@"'
-            subprocess.Popen(
-                ["sh", "-c", script, "sh", *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=environment,
-                start_new_session=True,
-            )
+        # The image it was made on, also when a later version would make another by now.
+        root = (self._base / "image").resolve(strict=True)
+        hosts.mount_root(host, self._folder(host), root)
+        network.attach(plan, host)
+        hosts.boot(plan, host, self._folder(host))
 
-    def _await_ready(self, hosts: Sequence[LabHost]) -> None:
+    def _await_ready(self, started: Sequence[LabHost], booted: frozenset[str]) -> None:
         deadline = time.monotonic() + _READY_WITHIN_S
-        for host in hosts:
-            while not _answers(host.address) or not self._settled(host):
+        for host in started:
+            while not self._ready(host, booted):
                 if time.monotonic() > deadline:
                     log = self._folder(host) / "console.log"
-                    tail = read_text(log).strip().splitlines()[-1:]
+                    tail = "".join(read_text(log).strip().splitlines()[-1:])
                     raise LabError(
-                        f"not up after {_READY_WITHIN_S:g} s{': ' + tail[0] if tail else ''}",
+                        f"not up after {_READY_WITHIN_S:g} s{': ' + tail if tail else ''}",
                         where=host.name,
                         hint=f"see {log}; `adbray lab down` cleans up",
                     )
                 time.sleep(0.1)
 
-    def _settled(self, host: LabHost) -> bool:
-        """Booted to the end: /run/nologin goes when systemd lets users in."""
-        inits = self._inits(host)
-        return bool(inits) and not Path(f"/proc/{inits[0]}/root/run/nologin").exists()
+    def _ready(self, host: LabHost, booted: frozenset[str]) -> bool:
+        if not hosts.answers(host):
+            return False
+        return any(hosts.system_state(pid) in booted for pid in self._inits(host).values())
 
     def _stop_all(self) -> None:
-        inits = container_inits(self._base)
+        inits = list(self._inits().values())
         end(inits, within_s=_STOP_WITHIN_S, first=signal.SIGRTMIN + 4)  # systemd: power off
-        for cgroup in machine.cgroup_root().glob(f"adbray-{lab_id(str(self._directory))}-*"):
-            end(members(cgroup), within_s=2)
+        for group in machine.cgroup_root().glob(f"adbray-{self._id}-*"):
+            end(members(group), within_s=2)
 
-    def _remove_cgroups(self, plan: LabPlan, only: LabHost | None = None) -> None:
-        pattern = network.namespace(plan, only) if only else f"adbray-{plan.id}-*"
-        roots = [machine.cgroup_root(), *Path("/sys/fs/cgroup").glob("*")]
-        for root in roots:
+    def _remove_cgroups(self, pattern: str) -> None:
+        # nspawn makes one in every hierarchy of a machine with cgroup v1.
+        for root in {machine.cgroup_root(), *Path("/sys/fs/cgroup").glob("*/")}:
             for top in root.glob(pattern):
                 for folder in sorted(top.rglob("*/"), key=lambda path: -len(path.parts)):
                     _rmdir(folder)
@@ -236,29 +250,19 @@ class NspawnLab:
             hint="`adbray lab status` names its hosts",
         )
 
-    def _state(self, plan: LabPlan | None, host: LabHost) -> HostState:
-        if plan is None or not self._inits(host):
-            return HostState.STOPPED
-        return HostState.CUT if network.is_cut(plan, host) else HostState.RUNNING
-
-    def _inits(self, host: LabHost) -> list[int]:
-        return container_inits(self._folder(host))
-
-    def _cgroup(self, plan: LabPlan, host: LabHost) -> Path:
-        return machine.cgroup_root() / network.namespace(plan, host)
+    def _inits(self, host: LabHost | None = None) -> dict[Path, int]:
+        return container_inits(self._folder(host) if host else self._base)
 
     def _folder(self, host: LabHost) -> Path:
         return self._base / "hosts" / host.name
 
 
-def _answers(address: str) -> bool:
-    """Whether sshd greets."""
+def _lock(folder: int) -> bool:
     try:
-        with socket.create_connection((address, 22), timeout=1) as connection:
-            connection.settimeout(1)
-            return connection.recv(4) == b"SSH-"
-    except OSError:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    return True
 
 
 def _rmdir(folder: Path) -> None:

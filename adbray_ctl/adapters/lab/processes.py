@@ -8,20 +8,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from adbray_ctl.adapters.lab.shell import read_text
+from adbray_ctl.adapters.lab.shell import read_text, unescaped
 
 
-def container_inits(below: Path) -> list[int]:
-    """Each PID 1 of a container whose root directory lies below ``below``.
+def container_inits(below: Path) -> dict[Path, int]:
+    """Each PID 1 of a container whose root lies below ``below``, by its overlay's upper layer.
 
     A killed nspawn leaves its container running, so processes are found by where their root is
     mounted from, which nobody can lose, rather than by a pid file.
     """
-    found = []
+    found = {}
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _is_init(entry) and _root_is_below(entry, below):
-            found.append(int(entry.name))
-    return sorted(found)
+        if entry.name.isdigit() and _is_init(entry):
+            upper = _upper(entry)
+            if upper is not None and below in upper.parents:
+                found[upper] = int(entry.name)
+    return found
 
 
 def members(cgroup: Path) -> list[int]:
@@ -34,10 +36,8 @@ def end(pids: Sequence[int], *, within_s: float, first: int = signal.SIGTERM) ->
     """Signal ``first``, wait up to ``within_s`` seconds, then SIGKILL what is left, and wait."""
     left = list(pids)
     if within_s > 0:
-        left = _signal(left, first)
-        left = _await_end(left, within_s)
-    left = _signal(left, signal.SIGKILL)
-    _await_end(left, 10)
+        left = _await_end(_signal(left, first), within_s)
+    _await_end(_signal(left, signal.SIGKILL), 10)
 
 
 def _signal(pids: Sequence[int], number: int) -> list[int]:
@@ -73,11 +73,10 @@ def _is_init(process: Path) -> bool:
     return False
 
 
-def _root_is_below(process: Path, below: Path) -> bool:
-    """By the overlay's upper directory in the process's own mount table."""
+def _upper(process: Path) -> Path | None:
+    """The upper layer of the overlay that is the process's root, from its own mount table."""
     for line in read_text(process / "mountinfo").splitlines():
         fields = line.split()
-        if fields[4] == "/" and "upperdir=" in line:
-            upper = line.rpartition("upperdir=")[2].split(",")[0]
-            return below in Path(upper).parents
-    return False
+        if fields[4] == "/" and "upperdir=" in fields[-1]:
+            return Path(unescaped(fields[-1].rpartition("upperdir=")[2].split(",")[0]))
+    return None

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 from adbray_ctl.core.errors import LabError
+
+
+class Mount(NamedTuple):
+    """A mount point and its file system's device ("major:minor")."""
+
+    point: Path
+    device: str
 
 
 def run(*command: str, timeout_s: float = 60) -> str:
     """Standard output of ``command``. Raises LabError with what it wrote to standard error."""
     try:
         result = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
         )
     except FileNotFoundError as error:
         raise LabError(f"{command[0]} is not installed") from error
@@ -42,11 +56,17 @@ def read_text(path: Path) -> str:
         return ""
 
 
-def mounts_below(path: Path) -> list[Path]:
-    """Mount points at or below ``path``, the deepest first."""
+def mounts_below(path: Path) -> list[Mount]:
+    """Mounts at or below ``path``, the deepest first."""
     found = []
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        point = Path(line.split()[1].encode().decode("unicode_escape"))
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields = line.split()
+        point = Path(unescaped(fields[4]))
         if point == path or path in point.parents:
-            found.append(point)
-    return sorted(found, key=lambda point: -len(point.parts))
+            found.append(Mount(point=point, device=fields[2]))
+    return sorted(found, key=lambda mount: -len(mount.point.parts))
+
+
+def unescaped(text: str) -> str:
+    r"""A path as it is, from a mount table, where spaces and the like are ``\040`` and so on."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
