@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,6 +111,8 @@ def _message(result: Mapping[str, Any]) -> str:
 
 def _environment(content: Path) -> dict[str, str]:
     return {
+        # The ansible-playbook that was installed with us comes first, whatever PATH says.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(content / "roles"),
         "ANSIBLE_LIBRARY": str(content / "playbooks" / "library"),
