@@ -75,7 +75,7 @@ class NspawnLab:
     def down(self, report: Callable[[str], None]) -> None:
         plan = self._known_plan()
         with self._alone():
-            self._stop_all()
+            ended = self._stop_all()
             if self._base.exists():
                 hosts.clear_mounts(self._base)
             network.detach_all(plan)
@@ -83,7 +83,8 @@ class NspawnLab:
             shutil.rmtree(self._base, ignore_errors=True)
             with machine.locked():
                 machine.release(plan.id)
-        report(f"removed {plan.count} hosts" if plan.count else "there was no lab here")
+        count = max(plan.count, ended)
+        report(f"removed {count} hosts" if count else "there was no lab here")
 
     def cut(self, host: str) -> None:
         plan, found = self._find(host)
@@ -225,11 +226,13 @@ class NspawnLab:
             return False
         return any(hosts.system_state(pid) in booted for pid in self._inits(host).values())
 
-    def _stop_all(self) -> None:
+    def _stop_all(self) -> int:
+        """End every host, also those nobody remembers; says how many ran."""
         inits = list(self._inits().values())
         end(inits, within_s=_STOP_WITHIN_S, first=signal.SIGRTMIN + 4)  # systemd: power off
         for group in machine.cgroup_root().glob(f"adbray-{self._id}-*"):
             end(members(group), within_s=2)
+        return len(inits)
 
     def _remove_cgroups(self, pattern: str) -> None:
         # nspawn makes one in every hierarchy of a machine with cgroup v1.

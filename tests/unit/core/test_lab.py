@@ -1,0 +1,57 @@
+"""The lab as data: names, addresses, ids and the fleet.yml that is written for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adbray_ctl.adapters.spec_file import load_fleet
+from adbray_ctl.core.lab import SUBNETS, HostState, LabHostStatus, LabPlan, LabStatus, lab_id
+from adbray_ctl.core.lab import fleet_text as fleet_of
+
+PLAN = LabPlan(id="0a1b2", subnet="198.18.7", count=3)
+
+
+def test_hosts_are_named_and_addressed_in_order() -> None:
+    assert [(host.name, host.address) for host in PLAN.hosts] == [
+        ("lab1", "198.18.7.11"),
+        ("lab2", "198.18.7.12"),
+        ("lab3", "198.18.7.13"),
+    ]
+    assert PLAN.gateway == "198.18.7.1"
+
+
+def test_subnets_lie_in_the_benchmark_range() -> None:
+    assert all(subnet.startswith(("198.18.", "198.19.")) for subnet in SUBNETS)
+    assert len(set(SUBNETS)) == len(SUBNETS)
+
+
+def test_id_is_short_and_of_the_directory() -> None:
+    one, other = lab_id("/srv/one"), lab_id("/srv/other")
+    assert one != other
+    assert one == lab_id("/srv/one")
+    assert len(f"abv-{one}-60") <= 15, "the kernel takes no longer interface name"
+
+
+@pytest.mark.parametrize(
+    ("states", "healthy"),
+    [
+        ((), False),
+        ((HostState.RUNNING, HostState.RUNNING), True),
+        ((HostState.RUNNING, HostState.CUT), False),
+        ((HostState.STOPPED,), False),
+    ],
+)
+def test_healthy_means_every_host_runs(states: tuple[HostState, ...], healthy: bool) -> None:
+    hosts = tuple(LabHostStatus(name="lab1", address="a", state=state) for state in states)
+    assert LabStatus(directory="/srv/lab", hosts=hosts).healthy is healthy
+
+
+def test_fleet_text_is_a_fleet(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yml"
+    file.write_text(fleet_of(PLAN.hosts))
+    fleet = load_fleet(file)
+    assert [(host.name, host.address) for host in fleet.hosts] == [
+        (host.name, host.address) for host in PLAN.hosts
+    ]
