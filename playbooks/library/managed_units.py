@@ -28,7 +28,7 @@ options:
     description: Files just changed; in check mode the only way to know.
     type: list
     elements: str
-  disabled:
+  stopped:
     description: Units of others to stop and disable, where they exist.
     type: list
     elements: str
@@ -61,7 +61,7 @@ ARGUMENTS = {
         },
     },
     "changed_paths": {"type": "list", "elements": "str", "default": []},
-    "disabled": {"type": "list", "elements": "str", "default": []},
+    "stopped": {"type": "list", "elements": "str", "default": []},
     "absent": {"type": "list", "elements": "str", "default": []},
 }
 SHOWN = (
@@ -111,7 +111,7 @@ class Systemd:
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def journals(units: tuple[str, ...]) -> str:
@@ -230,7 +230,7 @@ def main() -> None:
     restarted: list[str] = []
     try:
         remove(systemd, module.params["absent"], {unit["name"] for unit in units})
-        switch_off(systemd, module.params["disabled"])
+        switch_off(systemd, module.params["stopped"])
         reload_if_needed(systemd, units, changed)
         restarted = ensure(systemd, units, changed)
         if not module.check_mode:

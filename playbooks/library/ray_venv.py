@@ -161,7 +161,12 @@ def write_marker(path: str, text: str) -> None:
 
 def run(command: list[str], environment: dict[str, str]) -> None:
     result = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        check=False,
     )
     if result.returncode != 0:
         shown = " ".join(command[:3])

@@ -3,16 +3,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import glob
 import os
 import pwd
-import shutil
-import struct
 import subprocess
-import zlib
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -22,9 +16,8 @@ short_description: Give every slot a file system of a fixed size
 description:
   - Each slot gets C(<root>/<group>/<slot>/) with C(tmp), C(logs) and C(spill), and can fill no more
     than its size.
-  - Backend C(loop) mounts an ext4 image that is allocated in full, so that the space is kept.
-  - Backends C(xfs) and C(ext4) set a project quota on the file system that holds I(root), which must
-    be mounted with C(prjquota).
+  - Backend C(loop), the only one so far, mounts an ext4 image that is allocated in full, so that
+    the space is kept; it works on any file system.
   - A disk can grow while it is used; making it smaller is refused.
   - Disks of the group whose slot is not listed are removed.
 options:
@@ -37,7 +30,7 @@ options:
   backend:
     description: How the size is enforced.
     type: str
-    choices: [loop, xfs, ext4]
+    choices: [loop]
   slots:
     description: Slots with C(name) and C(size_gb).
     type: list
@@ -53,7 +46,7 @@ GIB = 2**30
 ARGUMENTS = {
     "group": {"type": "str", "required": True},
     "user": {"type": "str", "default": "adbray"},
-    "backend": {"type": "str", "choices": ["loop", "xfs", "ext4"], "default": "loop"},
+    "backend": {"type": "str", "choices": ["loop"], "default": "loop"},
     "slots": {
         "type": "list",
         "elements": "dict",
@@ -65,8 +58,9 @@ ARGUMENTS = {
     },
     "root": {"type": "path", "default": "/var/lib/adbray"},
 }
-# In the slot: name and mode. tmp becomes /tmp of the slot's unit.
-FOLDERS = {"tmp": 0o1777, "logs": 0o700, "spill": 0o700}
+# In the slot: name and mode. tmp becomes /tmp of the slot's unit. Ray itself sets spill to 0777;
+# the slot's own directory keeps others out.
+FOLDERS = {"tmp": 0o1777, "logs": 0o700, "spill": 0o777}
 UNIT = """\
 # Written by adbray: the disk of slot {slot} of group {group}.
 [Unit]
@@ -221,8 +215,8 @@ class LoopDisks:
     def _grow(self, slot: str, size: int) -> None:
         image = self.image(slot)
         allocate(image, size)
-        device = run("losetup", "--noheadings", "--output", "NAME", "--associated", image).strip()
-        if device:
+        if os.path.ismount(self.mount(slot)):
+            device = run("findmnt", "--noheadings", "--output", "SOURCE", self.mount(slot)).strip()
             run("losetup", "--set-capacity", device)
             run("resize2fs", device)
         else:
@@ -251,135 +245,10 @@ def allocate(path: str, size: int) -> None:
     try:
         os.posix_fallocate(handle, 0, size)
     except OSError as error:
-        raise DiskError(f"cannot allocate {size / GIB:g} GB for {path}: {error.strerror}") from error
+        asked = f"{size / GIB:g} GB for {path}"
+        raise DiskError(f"cannot allocate {asked}: {error.strerror}") from error
     finally:
         os.close(handle)
-
-
-class QuotaDisks:
-    """A project quota a slot, set through the kernel's own calls, so no quota tools are needed.
-
-    Project ids live in the directories' attributes (linux/fs.h fsxattr) and limits in the file
-    system (quotactl(2)); both are the same for XFS and ext4.
-    """
-
-    _GET_ATTRIBUTES, _SET_ATTRIBUTES = 0x801C581F, 0x401C5820  # FS_IOC_FS[GS]ETXATTR
-    _INHERIT = 0x200  # FS_XFLAG_PROJINHERIT
-    _ATTRIBUTES = "=IIIII8s"  # struct fsxattr
-    _GET_QUOTA, _SET_QUOTA, _PROJECT = 0x800007, 0x800008, 2
-    _QUOTA = "=8QI4x"  # struct if_dqblk; limits in KiB
-    _BLOCK_LIMITS = 1  # QIF_BLIMITS
-
-    def __init__(self, host: Host, root: str, group: str, kind: str) -> None:
-        self.host = host
-        self.root = root
-        self.group = group
-        self.kind = kind
-        self.libc = ctypes.CDLL(None, use_errno=True)
-
-    def path(self, slot: str) -> str:
-        return os.path.join(self.root, self.group, slot)
-
-    def present(self) -> set[str]:
-        """Slots of the group that have a project of their own here."""
-        base = os.path.join(self.root, self.group)
-        names = os.listdir(base) if os.path.isdir(base) else []
-        return {name for name in names if self._project(os.path.join(base, name))}
-
-    def ensure(self, sizes: dict[str, int]) -> None:
-        """``sizes`` are in bytes."""
-        if not os.path.isdir(self.root):
-            for slot in sizes:
-                self.host.change(f"make {self.path(slot)}")
-            return
-        device = self._device()
-        for slot, size in sizes.items():
-            path = self.path(slot)
-            project = self._project(path) if os.path.isdir(path) else 0
-            if not project and self.host.change(f"make {path}"):
-                project = self._new_project(slot)
-                os.makedirs(path, exist_ok=True)
-                self._set_project(path, project)
-            if not project:
-                continue
-            limit, used = self._limit(device, project)
-            if used > size:
-                raise DiskError(
-                    f"the disk of {self.group}/{slot} holds {used / GIB:.1f} GB and cannot shrink"
-                    f" to {size / GIB:g} GB"
-                )
-            if limit != size and self.host.change(f"limit {path}"):
-                self._set_limit(device, project, size)
-
-    def remove(self, slots: set[str]) -> None:
-        for slot in sorted(slots):
-            path = self.path(slot)
-            if self.host.change(f"remove {path}"):
-                project = self._project(path)
-                shutil.rmtree(path)
-                self._set_limit(self._device(), project, 0)
-
-    def _device(self) -> str:
-        """The block device of the file system that holds ``root``; checks what it is."""
-        run_out = run("findmnt", "-n", "-o", "FSTYPE,SOURCE,OPTIONS,TARGET", "-T", self.root)
-        kind, source, options, target = run_out.split()[:4]
-        if kind != self.kind or not {"prjquota", "pquota"} & set(options.split(",")):
-            raise DiskError(
-                f"worker_disk_backend {self.kind} needs {self.root} on a {self.kind} file system"
-                f" mounted with prjquota; {target} is {kind} ({options}): mount one there, or use"
-                " the backend loop"
-            )
-        return source.split("[", 1)[0]
-
-    def _project(self, path: str) -> int:
-        """The directory's project id; 0 when it has none of its own."""
-        if not os.path.isdir(path) or os.path.islink(path):
-            return 0
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            raw = fcntl.ioctl(handle, self._GET_ATTRIBUTES, bytes(28))
-        except OSError:
-            return 0
-        finally:
-            os.close(handle)
-        fields = struct.unpack(self._ATTRIBUTES, raw)
-        return int(fields[3]) if fields[0] & self._INHERIT else 0
-
-    def _set_project(self, path: str, project: int) -> None:
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            raw = fcntl.ioctl(handle, self._GET_ATTRIBUTES, bytes(28))
-            flags, extent, count, _, cow, pad = struct.unpack(self._ATTRIBUTES, raw)
-            fields = (flags | self._INHERIT, extent, count, project, cow, pad)
-            fcntl.ioctl(handle, self._SET_ATTRIBUTES, struct.pack(self._ATTRIBUTES, *fields))
-        finally:
-            os.close(handle)
-
-    def _new_project(self, slot: str) -> int:
-        """A free id: derived from the names, so that it tells nothing and needs no register."""
-        taken = {self._project(path) for path in glob.glob(os.path.join(self.root, "*", "*"))}
-        project = zlib.crc32(f"{self.group}/{slot}".encode()) & 0x7FFFFFFF | 0x10000
-        while project in taken:
-            project += 1
-        return project
-
-    def _limit(self, device: str, project: int) -> tuple[int, int]:
-        """Hard limit and use in bytes."""
-        buffer = ctypes.create_string_buffer(struct.calcsize(self._QUOTA))
-        self._quotactl(self._GET_QUOTA, device, project, buffer)
-        fields = struct.unpack(self._QUOTA, buffer.raw)
-        return fields[0] * 1024, fields[2]
-
-    def _set_limit(self, device: str, project: int, size: int) -> None:
-        fields = (size // 1024, size // 1024, 0, 0, 0, 0, 0, 0, self._BLOCK_LIMITS)
-        packed = struct.pack(self._QUOTA, *fields)
-        buffer = ctypes.create_string_buffer(packed, len(packed))
-        self._quotactl(self._SET_QUOTA, device, project, buffer)
-
-    def _quotactl(self, command: int, device: str, project: int, buffer: Any) -> None:
-        request = ctypes.c_int(command << 8 | self._PROJECT)
-        if self.libc.quotactl(request, device.encode(), ctypes.c_int(project), buffer) != 0:
-            raise DiskError(f"quota on {device}: {os.strerror(ctypes.get_errno())}")
 
 
 def ensure_folders(host: Host, path: str, user: str) -> None:
@@ -407,20 +276,16 @@ def ensure_folders(host: Host, path: str, user: str) -> None:
             os.chmod(folder, mode)
 
 
-def backend(name: str, host: Host, root: str, group: str) -> LoopDisks | QuotaDisks:
-    return LoopDisks(host, root, group) if name == "loop" else QuotaDisks(host, root, group, name)
-
-
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     group, root = module.params["group"], module.params["root"]
     sizes = {slot["name"]: slot["size_gb"] * GIB for slot in module.params["slots"]}
     host = Host(module.check_mode)
-    disks = backend(module.params["backend"], host, root, group)
+    disks = LoopDisks(host, root, group)
     base = os.path.join(root, group)
     try:
         disks.remove(disks.present() - set(sizes))
-        if sizes and os.path.isdir(root) and not os.path.isdir(base) and host.change(f"make {base}"):
+        if sizes and not os.path.isdir(base) and host.change(f"make {base}"):
             os.mkdir(base, 0o755)
         disks.ensure(sizes)
         for slot in sizes:

@@ -59,7 +59,7 @@ def platforms(arch: str) -> list[str]:
 
 def run(what: str, *command: str) -> str:
     result = subprocess.run(
-        [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False
     )
     if result.returncode != 0:
         told = (result.stderr or result.stdout).strip()[-1500:]
