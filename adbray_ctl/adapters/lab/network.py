@@ -17,15 +17,17 @@ _IFF_UP = 0x1
 _LINK_WITHIN_S = 2.0
 
 
-def free_subnet() -> str:
-    """The first /24 of the labs' range that no route of this machine touches.
+def free_subnet(lab: str) -> str:
+    """A /24 of the labs' range that no route of this machine touches.
 
+    Each lab has a favourite, so that its fleet.yml is still right when it was down for a while.
     An address brings a route of its own, so routes tell of addresses too.
     """
     routes = json.loads(run("ip", "-json", "-4", "route", "show", "table", "all"))
     found = {str(route["dst"]) for route in routes} - {"default", "0.0.0.0/0"}
     taken = [IPv4Network(route, strict=False) for route in found]
-    for subnet in SUBNETS:
+    favourite = int(lab, base=16) % len(SUBNETS)
+    for subnet in SUBNETS[favourite:] + SUBNETS[:favourite]:
         if not any(IPv4Network(f"{subnet}.0/24").overlaps(network) for network in taken):
             return subnet
     raise LabError(

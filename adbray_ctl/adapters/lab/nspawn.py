@@ -126,6 +126,7 @@ class NspawnLab:
             (self._base / "image").symlink_to(root)
         public_key = self._key()
         started = plan.hosts[before.count if before else 0 :]
+        self._forget_pins(started)
         for host in started:
             hosts.write_files(plan, host, self._folder(host), public_key)
             self._boot(plan, host)
@@ -177,7 +178,7 @@ class NspawnLab:
             os.close(folder)
 
     def _remember(self, before: LabPlan | None, count: int) -> LabPlan:
-        subnet = before.subnet if before else network.free_subnet()
+        subnet = before.subnet if before else network.free_subnet(self._id)
         plan = LabPlan(id=self._id, subnet=subnet, count=count)
         self._base.mkdir(parents=True, exist_ok=True)
         temporary = self._base / "lab.json.tmp"
@@ -199,6 +200,14 @@ class NspawnLab:
         if not key.exists():
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "adbray-lab", "-f", str(key))
         return key.with_suffix(".pub").read_text()
+
+    def _forget_pins(self, started: Sequence[LabHost]) -> None:
+        """New hosts have new keys; those pinned for hosts before them at the same addresses go."""
+        pins = self._directory / ".adbray" / "known_hosts"
+        if pins.exists():
+            for host in started:
+                run("ssh-keygen", "-q", "-R", host.address, "-f", str(pins))
+            pins.with_name(f"{pins.name}.old").unlink(missing_ok=True)
 
     def _boot(self, plan: LabPlan, host: LabHost) -> None:
         # The image it was made on, also when a later version would make another by now.

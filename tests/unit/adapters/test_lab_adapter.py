@@ -137,13 +137,16 @@ def test_too_little_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_subnet_inside_a_wider_route_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     routes = '[{"dst": "default"}, {"dst": "198.18.0.0/23"}, {"dst": "198.18.2.11"}]'
     monkeypatch.setattr(network, "run", lambda *_: routes)
-    assert network.free_subnet() == "198.18.3"
+    assert network.free_subnet("00000") == "198.18.3"
+    assert network.free_subnet("00001") == "198.18.3"
+    assert network.free_subnet("00007") == "198.18.8"
+    assert network.free_subnet("000f8") == "198.18.249"
 
 
 def test_no_subnet_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "run", lambda *_: '[{"dst": "198.18.0.0/15"}]')
     with pytest.raises(LabError, match="every subnet"):
-        network.free_subnet()
+        network.free_subnet("0a1b2")
 
 
 def test_interface_names_fit_the_kernel() -> None:
