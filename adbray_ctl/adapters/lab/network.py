@@ -54,7 +54,7 @@ def make_bridge(plan: LabPlan) -> None:
     """Bridge, gateway address and NAT; whatever stands already stays."""
     name = bridge(plan)
     if not _exists(name):
-        run("ip", "link", "add", name, "type", "bridge")
+        run("ip", "link", "add", name, "address", _mac(plan, 0), "type", "bridge")
         run("ip", "addr", "add", f"{plan.gateway}/24", "dev", name)
         _let_through(name)
     run("ip", "link", "set", name, "up")
@@ -70,7 +70,7 @@ def attach(plan: LabPlan, host: LabHost) -> None:
     """The host's own network namespace, wired to the bridge."""
     name, outer = namespace(plan, host), link(plan, host)
     run("ip", "netns", "add", name)
-    _add_link(outer, name)
+    _add_link(outer, name, _mac(plan, host.number))
     run("ip", "link", "set", outer, "master", bridge(plan), "up")
     inner = ("ip", "-n", name)
     run(*inner, "addr", "add", f"{host.address}/24", "dev", "eth0")
@@ -116,12 +116,22 @@ def _exists(name: str) -> bool:
     return Path(f"/sys/class/net/{name}").exists()
 
 
-def _add_link(outer: str, name: str) -> None:
+def _mac(plan: LabPlan, number: int) -> str:
+    """A locally administered address that is the same after each boot.
+
+    With a new one, neighbours would go on sending to the old one for most of a minute.
+    """
+    digits = f"02{plan.id}0{number:04x}"
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
+
+
+def _add_link(outer: str, name: str, mac: str) -> None:
     # The kernel takes a moment to forget a veth whose namespace has just been deleted.
     deadline = time.monotonic() + _LINK_WITHIN_S
     while True:
         try:
-            run("ip", "link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", name)
+            run("ip", "link", "add", outer, "type", "veth",
+                "peer", "name", "eth0", "address", mac, "netns", name)  # fmt: skip
             return
         except LabError as error:
             if "File exists" not in str(error) or time.monotonic() > deadline:

@@ -153,3 +153,9 @@ def test_interface_names_fit_the_kernel() -> None:
     plan = LabPlan(id="0a1b2", subnet="198.18.7", count=60)
     names = [network.bridge(plan), *(network.link(plan, host) for host in plan.hosts)]
     assert max(map(len, names)) <= 15
+
+
+def test_hardware_addresses_last_and_differ() -> None:
+    plan = LabPlan(id="0a1b2", subnet="198.18.7", count=60)
+    assert network._mac(plan, 0) == "02:0a:1b:20:00:00"
+    assert network._mac(plan, 60) == "02:0a:1b:20:00:3c"
