@@ -1,0 +1,149 @@
+"""Roles, their argument specs, the playbooks and the rendered inventory agree with one another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from adbray_ctl.core.inventory import (
+    Inventory,
+    Site,
+    build_inventory,
+    build_removal_inventory,
+)
+from adbray_ctl.core.ledger import Capacity
+from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.topology import place
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+# The hosts each role's main tasks run on, by the play in site.yml.
+ROLE_GROUPS = {
+    "host_base": "adbray_hosts",
+    "worker_disk": "adbray_hosts",
+    "redis": "adbray_redis",
+    "ray_runtime": "adbray_hosts",
+    "ray_head": "adbray_head",
+    "ray_worker": "adbray_hosts",
+}
+ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
+FLEET = Fleet.model_validate(
+    {
+        "kind": "Fleet",
+        "ssh": {"user": "root"},
+        "hosts": [{"name": name, "address": address} for name, address in ADDRESSES.items()],
+    }
+)
+SITE = Site(
+    known_hosts="/p/known_hosts",
+    token_file="/p/token",
+    redis_password_file="/p/redis_password",
+    wheel_cache="/c/wheels",
+)
+REDIS_MODES = {
+    "managed": {"mode": "managed"},
+    "none": {"mode": "none"},
+    "external": {"mode": "external", "url": "rediss://10.0.0.9:6379", "password_file": "/p/pw"},
+}
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def specs(role: str) -> dict[str, Any]:
+    found: dict[str, Any] = load(ROOT / "roles" / role / "meta" / "argument_specs.yml")
+    return dict(found["argument_specs"])
+
+
+def defaults(role: str) -> dict[str, Any]:
+    return dict(load(ROOT / "roles" / role / "defaults" / "main.yml") or {})
+
+
+def options(role: str, entry: str) -> dict[str, Any]:
+    return dict(specs(role)[entry].get("options") or {})
+
+
+def rendered(redis: str) -> Inventory:
+    """The inventory of a group with two started workers and a prepared one, on two hosts."""
+    spec = RayClusterSpec.model_validate(
+        {
+            "kind": "RayCluster",
+            "name": "demo",
+            "ray": {"packages": ["numpy"]},
+            "redis": REDIS_MODES[redis],
+            "worker_groups": [{"name": "w", "size": "small", "min_workers": 2, "max_workers": 3}],
+        }
+    )
+    room = Capacity(cpus=64, memory_mb=2**18, disk_gb=4000, gpus=0)
+    topology = place(fleet=FLEET, spec=spec, capacities=dict.fromkeys(ADDRESSES, room), records=())
+    return build_inventory(fleet=FLEET, spec=spec, topology=topology, namespace="demo-1", site=SITE)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_can_be_applied_and_deleted(role: str) -> None:
+    assert set(specs(role)) == {"main", "delete"}
+    for entry, spec in specs(role).items():
+        assert spec["short_description"]
+        assert (ROOT / "roles" / role / "tasks" / f"{entry}.yml").is_file()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_are_those_the_argument_specs_state(role: str) -> None:
+    stated: dict[str, Any] = {}
+    for entry in specs(role):
+        for name, option in options(role, entry).items():
+            assert name.startswith(f"{role}_"), name
+            assert option["description"], name
+            assert ("default" in option) != option.get("required", False), name
+            if "default" in option:
+                assert stated.setdefault(name, option["default"]) == option["default"]
+    assert stated == defaults(role)
+
+
+@pytest.mark.parametrize("name", ["site", "delete"])
+def test_playbooks_use_every_role_and_no_other(name: str) -> None:
+    used = set()
+    for play in load(ROOT / "playbooks" / f"{name}.yml"):
+        used |= {role["role"] for role in play.get("roles", ())}
+        for task in play.get("tasks", ()):
+            used.add(task["ansible.builtin.import_role"]["name"])
+    assert used == set(ROLES)
+
+
+@pytest.mark.parametrize("redis", REDIS_MODES)
+@pytest.mark.parametrize("role", ROLES)
+def test_inventory_gives_every_role_what_it_requires(role: str, redis: str) -> None:
+    inventory = rendered(redis)
+    for host in inventory.groups[ROLE_GROUPS[role]]:
+        given = inventory.all_vars | inventory.host_vars[host]
+        check(options(role, "main"), {k: v for k, v in given.items() if k.startswith(f"{role}_")})
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_removal_inventory_gives_every_role_what_it_requires(role: str) -> None:
+    inventory = build_removal_inventory(fleet=FLEET, group="demo", hosts=("a", "b"), site=SITE)
+    given = {k: v for k, v in inventory.all_vars.items() if k.startswith(f"{role}_")}
+    check(options(role, "delete"), given)
+
+
+def test_every_variable_of_the_inventory_belongs_to_a_role() -> None:
+    known = {name for role in ROLES for name in options(role, "main")}
+    for mode in REDIS_MODES:
+        inventory = rendered(mode)
+        for given in (inventory.all_vars, *inventory.host_vars.values()):
+            assert {name for name in given if not name.startswith("ansible_")} <= known
+
+
+def check(wanted: dict[str, Any], given: dict[str, Any]) -> None:
+    """Names on both sides, down into lists and dicts whose keys are specified."""
+    assert set(given) <= set(wanted)
+    for name, option in wanted.items():
+        assert name in given or not option.get("required"), name
+        if "options" not in option or name not in given:
+            continue
+        for value in given[name] if option["type"] == "list" else [given[name]]:
+            check(option["options"], value)
