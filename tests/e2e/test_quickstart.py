@@ -101,7 +101,7 @@ def test_secrets_stay_out_of_sight(cluster: Project) -> None:
     for host in cluster.addresses:
         assert token not in cluster.on(host, "ps -ef")
         # Ray's own processes carry the Redis password: no other user may see them.
-        seen = cluster.on(host, "setpriv --reuid=65534 --clear-groups ps -ef")
+        seen = cluster.on(host, "setpriv --reuid=65534 --regid=65534 --clear-groups ps -ef")
         assert password not in seen
         assert "gcs_server" not in seen
         cluster.on(host, f"! journalctl --no-pager | grep -qF {token}")
