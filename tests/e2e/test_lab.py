@@ -23,13 +23,14 @@ _HOST_READY = ("running", "degraded")
 
 def machine_now(project: Project) -> dict[str, set[str]]:
     """All that a lab may change on the machine, without what belongs to other labs."""
+    ours = lab_id(str(project.directory))
     seen = {
         "namespaces": _listed("ip", "netns"),
         "links": _listed("ip", "-brief", "link"),
         "addresses": _listed("ip", "-4", "-brief", "address"),
         "routes": _listed("ip", "route", "show", "table", "all"),
         "packet filter": set(run(["nft", "list", "ruleset"], timeout_s=10).out.split("table ")),
-        "mounts": {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()},
+        "mounts": _mounts(project),
         "cgroups": {str(path) for path in Path("/sys/fs/cgroup").rglob("*/")},
         "loop nodes": {str(path) for path in Path("/dev").glob("loop*")},
         "loop devices": {str(path) for path in Path("/sys/block").glob("loop*")},
@@ -37,9 +38,8 @@ def machine_now(project: Project) -> dict[str, set[str]]:
         "processes": _processes(project),
         "run": {str(path) for path in Path("/run").glob("systemd/nspawn/propagate/*")}
         | {str(path) for path in Path("/run").glob("netns/*")}
-        | {str(path) for path in Path("/run").glob("adbray-lab/*.lab")},
+        | {str(path) for path in Path("/run").glob(f"adbray-lab/{ours}.lab")},
     }
-    ours = lab_id(str(project.directory))
     return {
         kind: {entry for entry in entries if _of(entry) in (None, ours)}
         for kind, entries in seen.items()
@@ -83,7 +83,7 @@ def test_hosts_are_real_and_the_machine_is_left_as_it_was(project: Project) -> N
     assert (project.directory / ".adbray/lab/id_ed25519").stat().st_mode & 0o777 == 0o600
     fleet = (project.directory / "fleet.yml").read_text()
     project.ok("lab", "down")
-    assert machine_now(project) == before
+    assert _difference(before, machine_now(project)) == {}
     assert not (project.directory / ".adbray/lab").exists()
     assert (project.directory / "fleet.yml").read_text() == fleet
     assert "there was no lab here" in project.adbray("lab", "down").err
@@ -175,7 +175,7 @@ def test_down_after_a_crash(project: Project, lost: str) -> None:
     if lost == "the directory":
         shutil.rmtree(project.directory / ".adbray", ignore_errors=True)
     project.ok("lab", "down")
-    assert machine_now(project) == before
+    assert _difference(before, machine_now(project)) == {}
     assert _loops_with(name) == []
     up(project, 1)
     assert project.on("lab1", "hostname") == "lab1", "the key that was pinned must be forgotten"
@@ -195,6 +195,17 @@ def test_two_labs_do_not_meet(project: Project, tmp_path_factory: pytest.TempPat
         other.adbray("lab", "down")
 
 
+def _difference(
+    before: dict[str, set[str]], after: dict[str, set[str]]
+) -> dict[str, dict[str, set[str]]]:
+    """What came and what went, by kind."""
+    return {
+        kind: {"came": after[kind] - before[kind], "went": before[kind] - after[kind]}
+        for kind in before
+        if before[kind] != after[kind]
+    }
+
+
 def _booted(project: Project, host: str) -> bool:
     return project.try_on(host, "systemctl is-system-running").out.strip() in _HOST_READY
 
@@ -211,6 +222,12 @@ def _nspawns(project: Project) -> list[int]:
         ):
             found.append(int(entry.name))
     return found
+
+
+def _mounts(project: Project) -> set[str]:
+    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    ours = str(project.directory)
+    return {p for p in points if "/.adbray/lab/hosts/" not in p or p.startswith(ours)}
 
 
 def _processes(project: Project) -> set[str]:
