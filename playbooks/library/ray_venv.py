@@ -121,6 +121,7 @@ def install(arguments: dict[str, Any]) -> None:
         options = ["--quiet", "--offline", "--no-index", "--find-links", wheels, "--python", path]
         run([uv, "pip", "install", *options, *arguments["requirements"]], environment)
         run([os.path.join(path, "bin", "ray"), "--version"], environment)
+        os.unlink(os.path.join(path, ".lock"))  # uv leaves it, writable for all
         write_marker(path, wanted(arguments))
     finally:
         shutil.rmtree(work, ignore_errors=True)
