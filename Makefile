@@ -29,7 +29,7 @@ lint: venv ## ruff, mypy, import contracts, yamllint, ansible-lint
 	mypy
 	lint-imports --no-logo
 	yamllint --strict .
-	ansible-lint --offline --quiet
+	ansible-lint --offline -q
 
 unit: venv ## Unit tests
 	pytest -q tests/unit
