@@ -1,5 +1,7 @@
 # Two targets do everything on a fresh Debian 12 machine, as root: quickstart and test.
 .DEFAULT_GOAL := help
+# One step after the other, also under -j: bootstrap comes before what it installs.
+.NOTPARALLEL:
 .PHONY: help quickstart down test test-fast lint unit contract molecule e2e \
 	bootstrap venv wheel constraints docs clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
