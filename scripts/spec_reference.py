@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -37,12 +38,12 @@ def reference() -> str:
     parts = [HEAD]
     for kind, title in (("fleet", "fleet.yml"), ("group", "groups/NAME.yml")):
         schema = json_schema("fleet" if kind == "fleet" else "group")
-        parts.append(f"## {title}\n\n{schema['description']}\n")
+        parts.append(f"## {title}\n\n{prose(schema)}\n")
         parts.append(table(schema, schema["$defs"]))
         for name in reachable(schema, schema["$defs"]):
             definition = schema["$defs"][name]
             if "properties" in definition:
-                parts.append(f"### {name}\n\n{flat(definition['description'])}\n")
+                parts.append(f"### {name}\n\n{prose(definition)}\n")
                 parts.append(table(definition, schema["$defs"]))
     parts.append(catalogue())
     return "\n".join(parts)
@@ -122,6 +123,11 @@ def number(field: Schema) -> str:
     if low is None:
         return word
     return f"{word}, {low:.15g} or more" if high is None else f"{word}, {low:.15g} to {high:.15g}"
+
+
+def prose(schema: Schema) -> str:
+    """A definition's description as a paragraph."""
+    return textwrap.fill(flat(schema["description"]), 100, break_on_hyphens=False)
 
 
 def flat(text: str) -> str:
