@@ -32,8 +32,8 @@ check_machine() {
     [ "$(id -u)" = 0 ] ||
         stop "the lab makes namespaces, mounts and a bridge; this user ($(id -un)) may not." \
             "run the same command as root, for example: sudo make quickstart"
-    unshare --mount --net --pid --fork true 2>/dev/null ||
-        stop "this machine does not let root make namespaces (an unprivileged container?)." \
+    why=$(unshare --mount --net --pid --fork true 2>&1) ||
+        stop "this machine does not let root make namespaces: $why." \
             "run this in a VM or a privileged container."
     memory=$(awk '$1 == "MemTotal:" {print int($2 / 1048576 + 0.5)}' /proc/meminfo)
     [ "$memory" -ge "$MEMORY_GB" ] ||
@@ -74,11 +74,13 @@ install_packages() {
     rm -f "$log"
 }
 
-install_venv() {
+# Whether .venv holds what these files ask for; sets $stamp.
+venv_is_ready() {
     stamp=$(cat pyproject.toml constraints/dev.txt scripts/bootstrap.sh | sha256sum)
-    [ "$(cat .venv/.stamp 2>/dev/null)" != "$stamp" ] || [ ! -x .venv/bin/adbray ] || return 0
-    check_python
-    check_disk
+    [ "$(cat .venv/.stamp 2>/dev/null)" = "$stamp" ] && [ -x .venv/bin/adbray ]
+}
+
+install_venv() {
     say "installing $(grep -c '==' constraints/dev.txt) pinned Python packages into .venv"
     trust_system_authorities
     rm -f .venv/.stamp
@@ -103,12 +105,14 @@ trust_system_authorities() {
     export SSL_CERT_FILE="${SSL_CERT_FILE:-$bundle}" PIP_CERT="${PIP_CERT:-$bundle}"
 }
 
+# Every check comes before the first change. Disk is asked for only where some will be used: a
+# second run beside a lab that has filled it is fine.
 case "${1-}" in
-"")
-    check_machine
-    install_packages
-    ;;
+"") check_machine ;;
 venv) ;;
 *) stop "\`$1\` is unknown." "scripts/bootstrap.sh [venv]" ;;
 esac
-install_venv
+ready=no
+if venv_is_ready; then ready=yes; else check_python && check_disk; fi
+[ -n "${1-}" ] || install_packages
+[ "$ready" = yes ] || install_venv
