@@ -30,9 +30,20 @@ from adbray_ctl.core.errors import (
 
 DONE, FAILED, BAD_INPUT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
+# \b keeps click from wrapping the paragraph that follows it.
+_HELP = """Ray as a service on your own machines.
+
+\b
+Try it without machines:   adbray demo
+Use your own:              adbray init 10.0.0.1 10.0.0.2 10.0.0.3
+                           adbray apply
+                           adbray status
+"""
+
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=_HELP,
     epilog="Exit codes: 0 done, 1 failed, 2 bad usage or spec, 3 refused.",
 )
 @click.option(
@@ -45,14 +56,7 @@ DONE, FAILED, BAD_INPUT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 )
 @click.pass_context
 def cli(context: click.Context, directory: Path) -> None:
-    r"""Ray as a service on your own machines.
-
-    \b
-    Try it without machines:   adbray demo
-    Use your own:              adbray init 10.0.0.1 10.0.0.2 10.0.0.3
-                               adbray apply
-                               adbray status
-    """
+    """Options that every command shares."""
     context.obj = State(directory=directory.resolve())
 
 

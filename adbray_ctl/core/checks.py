@@ -195,20 +195,12 @@ def _selector(fleet: Fleet, selector: Selector, path: Path) -> Iterator[Fault]:
             unknown = True
             what, hint = f"host {name!r} is not in fleet.yml", did_you_mean(name, known)
             yield Fault((*path, "names", index), what, _some(known), hint)
-    if not unknown and not any(selects(fleet, selector, name) for name in known):
+    if not unknown and not any(selector.admits(fleet.host(name)) for name in known):
         where = (*path, "labels") if selector.labels else path
         what = "no host of fleet.yml has all of these labels"
         if selector.names:
             what = "none of the named hosts has all of these labels"
         yield Fault(where, what, "labels that a host has")
-
-
-def selects(fleet: Fleet, selector: Selector, name: str) -> bool:
-    """Whether ``selector`` admits the host ``name`` of ``fleet``."""
-    if selector.names and name not in selector.names:
-        return False
-    labels = fleet.host(name).labels
-    return all(labels.get(key) == value for key, value in selector.labels.items())
 
 
 def _repeated(entries: Iterable[tuple[Path, str]], allowed: str) -> Iterator[Fault]:

@@ -46,6 +46,11 @@ def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
     return tuple(targets)
 
 
+def quickstart_text(template: str, hosts: Sequence[str]) -> str:
+    """The group ``quickstart`` on ``hosts``: its pinned workers go to the last one."""
+    return template.replace("[lab3]", f"[{hosts[-1]}]")
+
+
 def fleet_text(
     targets: Sequence[Target], *, user: str | None = None, identity_file: str | None = None
 ) -> str:

@@ -230,6 +230,12 @@ class Selector(_Spec):
     labels: dict[LabelKey, LabelValue] = {}
     """Only hosts with all of these labels."""
 
+    def admits(self, host: Host) -> bool:
+        """Whether ``host`` may be used."""
+        if self.names and host.name not in self.names:
+            return False
+        return all(host.labels.get(key) == value for key, value in self.labels.items())
+
 
 class RaySpec(_Spec):
     """The runtime on every host of the group."""

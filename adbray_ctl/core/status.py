@@ -131,6 +131,8 @@ def _slot(
             state = State.RUNNING if unit.active == "active" else State.STARTING
         else:
             state, detail = State.STARTING, "Ray does not know this node yet"
+            if unit.restarts:
+                detail += f"; systemd has started it {unit.restarts + 1} times"
     return SlotStatus(
         slot=record.slot,
         kind=record.kind,

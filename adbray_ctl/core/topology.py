@@ -196,7 +196,7 @@ def _keep(
         return None
     host, record = before
     ledger = ledgers[host]
-    if not _admits(fleet, want.selector, host):
+    if not want.selector.admits(fleet.host(host)):
         return None
     if not ledger.block_is_free(record.block) or ledger.why_not(want.demand):
         return None
@@ -215,7 +215,7 @@ def _settle(
     refusals: dict[str, str] = {}
     fitting: list[HostLedger] = []
     for name, ledger in ledgers.items():
-        if not _admits(fleet, want.selector, name):
+        if not want.selector.admits(fleet.host(name)):
             refusals[name] = f"not selected by {_selector_text(want.selector)}"
         elif why := ledger.why_not(want.demand):
             refusals[name] = why
@@ -255,13 +255,6 @@ def _take(
         ports=ports,
         started=want.started,
     )
-
-
-def _admits(fleet: Fleet, selector: Selector, name: str) -> bool:
-    host = fleet.host(name)
-    if selector.names and name not in selector.names:
-        return False
-    return all(host.labels.get(key) == value for key, value in selector.labels.items())
 
 
 def _selector_text(selector: Selector) -> str:

@@ -11,6 +11,7 @@ import click
 from adbray_ctl.cli.commands.apply import apply_one
 from adbray_ctl.cli.commands.job import follow_to_end
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.skeleton import quickstart_text
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import lab as lab_service
 
@@ -30,7 +31,9 @@ def demo(state: State) -> None:
     _headline("1/3  lab: three hosts on this machine")
     lab_service.up(state.lab, state.project, _HOSTS, lambda text: click.echo(text, err=True))
     if GROUP not in state.project.names():
-        state.project.write_group(GROUP, state.project.template(f"{GROUP}.yml"))
+        names = [host.name for host in state.project.fleet().hosts]
+        text = quickstart_text(state.project.template(f"{GROUP}.yml"), names)
+        state.project.write_group(GROUP, text)
     _headline(f"2/3  apply: groups/{GROUP}.yml becomes a Ray cluster")
     with state.tools.lock.hold("demo"):
         apply_one(state, GROUP, yes=True, quiet=False)

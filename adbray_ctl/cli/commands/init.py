@@ -6,7 +6,7 @@ import click
 
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.skeleton import fleet_text, parse_targets
+from adbray_ctl.core.skeleton import fleet_text, parse_targets, quickstart_text
 
 
 @click.command(
@@ -32,13 +32,16 @@ def init(
     files.write_schemas()
     if lab:
         if not files.has_fleet():
-            raise UsageError("there is no lab here", hint="run `adbray lab up` first")
-        files.fleet()
-        template = "quickstart"
+            raise UsageError(
+                "there is no fleet.yml of a lab here",
+                hint="run `adbray lab up` first: it makes the hosts and the file",
+            )
+        names = [host.name for host in files.fleet().hosts]
+        group, text = "quickstart", quickstart_text(files.template("quickstart.yml"), names)
     else:
-        text = fleet_text(parse_targets(hosts), user=user, identity_file=identity_file)
-        click.echo(f"wrote {files.write_fleet(text)}")
+        fleet = fleet_text(parse_targets(hosts), user=user, identity_file=identity_file)
+        click.echo(f"wrote {files.write_fleet(fleet)}")
         files.fleet()
-        template = "main"
-    click.echo(f"wrote {files.write_group(template, files.template(f'{template}.yml'))}")
-    click.echo(f"next: adbray validate && adbray apply {template}")
+        group, text = "main", files.template("main.yml")
+    click.echo(f"wrote {files.write_group(group, text)}")
+    click.echo(f"next: adbray validate && adbray apply {group}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.cli.app import cli, run
+from adbray_ctl.core.lab import LabPlan, fleet_text
 from tests.unit.cases import SpecCase, spec_cases
 
 
@@ -83,6 +84,14 @@ def test_init_writes_once_and_then_refuses(
     assert run(arguments) == 3
     assert (tmp_path / "fleet.yml").read_text() == before
     assert "exists already" in capsys.readouterr().err
+
+
+def test_init_for_a_lab_names_hosts_that_it_has(tmp_path: Path) -> None:
+    plan = LabPlan(id="0", subnet="198.18.1", count=2)
+    (tmp_path / "fleet.yml").write_text(fleet_text(plan.hosts))
+    assert run(["-C", str(tmp_path), "init", "--lab"]) == 0
+    assert run(["-C", str(tmp_path), "validate"]) == 0
+    assert "names: [lab2]" in (tmp_path / "groups" / "quickstart.yml").read_text()
 
 
 def test_a_job_without_its_script_is_refused_before_anything_is_sent(

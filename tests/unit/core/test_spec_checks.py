@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adbray_ctl.core.checks import check, check_fleet, selects
+from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.faults import Fault, faults_of, show, show_path
 from adbray_ctl.core.salvage import salvage
 from adbray_ctl.core.spec import Fleet, RayClusterSpec, Selector
@@ -70,11 +70,12 @@ def test_no_workers_needs_a_max() -> None:
     )
 
 
-def test_selects() -> None:
-    assert selects(FLEET, Selector(), "one")
-    assert selects(FLEET, Selector(names=("two",), labels={"disk": "ssd"}), "two")
-    assert not selects(FLEET, Selector(names=("two",)), "one")
-    assert not selects(FLEET, Selector(labels={"zone": "a"}), "two")
+def test_a_selector_admits_by_name_and_by_labels() -> None:
+    one, two = FLEET.hosts
+    assert Selector().admits(one)
+    assert Selector(names=("two",), labels={"disk": "ssd"}).admits(two)
+    assert not Selector(names=("two",)).admits(one)
+    assert not Selector(labels={"zone": "a"}).admits(two)
 
 
 def test_salvage_keeps_indices_of_the_document() -> None:

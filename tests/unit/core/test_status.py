@@ -1,0 +1,96 @@
+"""A slot's state, joined from its record, its unit and Ray's nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+from adbray_ctl.core.observed import (
+    HostObservation,
+    Observed,
+    ObservedSlot,
+    RayNode,
+    RayView,
+    UnitState,
+)
+from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.status import State, group_status
+
+HEAD = SlotRecord(
+    group="g",
+    slot="head",
+    kind=SlotKind.HEAD,
+    address="10.0.0.1",
+    block=0,
+    ports={"gcs": 6379, "dashboard": 8265, "client": 10001},
+    namespace="g-0",
+    revision="1",
+)
+WORKER = SlotRecord(
+    group="g",
+    slot="w-0",
+    kind=SlotKind.WORKER,
+    address="10.0.0.1",
+    worker_group="w",
+    index=0,
+    block=1,
+    ports={},
+    namespace="g-0",
+    revision="1",
+)
+
+
+def observed(active: str, sub: str, *, restarts: int = 0, joined: bool = True) -> Observed:
+    nodes = [RayNode(node_id="a", address="10.0.0.1", alive=True, is_head=True)]
+    labels = {"adbray.io/slot": "w-0"}
+    node = RayNode(node_id="b", address="10.0.0.1", alive=joined, is_head=False, labels=labels)
+    host = HostObservation(
+        host="h",
+        slots=tuple(ObservedSlot(record=record, applied_at=0) for record in (HEAD, WORKER)),
+        units=(
+            UnitState(unit="adbray-head@g.service", active="active", sub="running"),
+            UnitState(
+                unit="adbray-worker@g.w-0.service", active=active, sub=sub, restarts=restarts
+            ),
+        ),
+        groups=("g",),
+        ray=(RayView(group="g", nodes=(*nodes, node)),),
+    )
+    return Observed(hosts=(host,))
+
+
+@pytest.mark.parametrize(
+    ("active", "sub", "joined", "state", "ready"),
+    [
+        ("active", "running", True, State.RUNNING, True),
+        ("active", "running", False, State.STARTING, False),
+        ("activating", "start", False, State.STARTING, False),
+        ("activating", "auto-restart", False, State.FAILED, False),
+        ("failed", "failed", False, State.FAILED, False),
+        ("inactive", "dead", False, State.PREPARED, True),
+        ("deactivating", "stop-sigterm", True, State.PREPARED, True),
+    ],
+)
+def test_the_unit_and_ray_decide(
+    active: str, sub: str, joined: bool, state: State, ready: bool
+) -> None:
+    status = group_status("g", observed(active, sub, joined=joined))
+    assert [slot.state for slot in status.slots] == [State.RUNNING, state]
+    assert status.ready is ready
+
+
+def test_a_unit_that_restarts_for_ever_says_so() -> None:
+    status = group_status("g", observed("active", "running", restarts=3, joined=False))
+    assert "systemd has started it 4 times" in status.slots[1].detail
+
+
+def test_a_slot_without_its_unit_is_unknown() -> None:
+    seen = observed("active", "running").hosts[0]
+    status = group_status("g", Observed(hosts=(seen.model_copy(update={"units": ()}),)))
+    assert {slot.state for slot in status.slots} == {State.UNKNOWN}
+    assert not status.ready
+
+
+def test_a_group_without_a_head_is_not_ready() -> None:
+    status = group_status("none", observed("active", "running"))
+    assert not status.ready
+    assert status.addresses is None
