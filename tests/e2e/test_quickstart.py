@@ -133,8 +133,7 @@ def test_detached_actor_survives_the_heads_restart(cluster: Project) -> None:
         lambda: cluster.on(head["host"], f"systemctl show -p NRestarts --value {unit}") != before
     )
     _until(lambda: cluster.status()["ready"])
-    assert "counter 2" in _job(cluster, "counter.py", "count")
-    _job(cluster, "counter.py", "remove")
+    assert "counter 2" in _job(cluster, "counter.py", "count_and_remove")
 
 
 def test_a_killed_raylet_comes_back(cluster: Project) -> None:

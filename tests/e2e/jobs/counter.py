@@ -1,4 +1,4 @@
-"""A detached actor on a worker: create, count, remove."""
+"""A detached actor on a worker: create it, or count once more and remove it."""
 
 import sys
 
@@ -19,7 +19,7 @@ ray.init(namespace="e2e")
 if sys.argv[1] == "create":
     actor = Counter.options(name="counter", lifetime="detached").remote()
     print("counter", ray.get(actor.add.remote()))
-elif sys.argv[1] == "count":
-    print("counter", ray.get(ray.get_actor("counter").add.remote()))
 else:
-    ray.kill(ray.get_actor("counter"))
+    actor = ray.get_actor("counter")
+    print("counter", ray.get(actor.add.remote()))
+    ray.kill(actor)
