@@ -23,9 +23,10 @@ def test_status_matches_ray(cluster: Project) -> None:
     assert slots["small-1"]["state"] == "prepared"
     assert slots["redis"]["host"] != slots["head"]["host"]
     assert slots["large-0"]["host"] == slots["large-1"]["host"] == "lab3"
-    ray = cluster.on(slots["head"]["host"], _as_ray("ray status"))
     running = [s for s in slots.values() if s["state"] == "running" and s["kind"] != "redis"]
-    assert len(re.findall(r"^ \d+ node_", ray, flags=re.MULTILINE)) == len(running)
+    # The autoscaler, whose report this is, looks at the cluster every 5 s.
+    _until(lambda: _nodes_of(_ray_status(cluster, slots["head"]["host"])) == len(running))
+    ray = _ray_status(cluster, slots["head"]["host"])
     cpus = sum(slot["cpus"] for slot in running if slot["kind"] == "worker")
     assert f"/{cpus}.0 CPU" in ray, "the head must bring no CPU"
 
@@ -166,6 +167,14 @@ def test_destroy_leaves_nothing(cluster: Project) -> None:
         assert cluster.on(host, left) == ""
     assert not (cluster.directory / ".adbray" / "secrets" / GROUP).exists()
     assert "nothing to remove" in cluster.ok("destroy", GROUP, "--yes")
+
+
+def _ray_status(cluster: Project, head: str) -> str:
+    return cluster.on(head, _as_ray("ray status"))
+
+
+def _nodes_of(ray_status: str) -> int:
+    return len(re.findall(r"^ \d+ node_", ray_status, flags=re.MULTILINE))
 
 
 def _as_ray(command: str) -> str:
