@@ -10,7 +10,9 @@ from adbray_ctl.adapters.clock import SystemClock
 from adbray_ctl.adapters.inventory_store import InventoryFiles
 from adbray_ctl.adapters.known_hosts import KnownHosts
 from adbray_ctl.adapters.lab import NspawnLab
+from adbray_ctl.adapters.lease import HostLease
 from adbray_ctl.adapters.lock_file import LockFile
+from adbray_ctl.adapters.nodes import SshNodes
 from adbray_ctl.adapters.project_files import ProjectFiles
 from adbray_ctl.adapters.ray_jobs import RayJobs
 from adbray_ctl.adapters.secret_files import SecretFiles
@@ -23,13 +25,16 @@ from adbray_ctl.services.tools import Tools
 def tools(directory: Path) -> Tools:
     """The adapters of the project in ``directory``; nothing is touched until they are used."""
     state = directory / ".adbray"
+    hosts = SshHosts(KnownHosts(state / "known_hosts"))
     return Tools(
         specs=project_files(directory),
-        hosts=SshHosts(KnownHosts(state / "known_hosts")),
+        hosts=hosts,
+        nodes=SshNodes(hosts),
         secrets=SecretFiles(state, cache_dir()),
         inventories=InventoryFiles(state),
         runner=AnsibleRunner(state / "runs"),
         lock=LockFile(state / "lock"),
+        lease=HostLease(hosts, state / "identity"),
         clock=SystemClock(),
         jobs=lambda address, token_file: RayJobs(address=address, token_file=token_file),
         list_files=list_files,

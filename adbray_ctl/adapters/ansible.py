@@ -16,7 +16,7 @@ import ansible_runner
 from adbray_ctl.adapters.content import ansible_dir
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.events import HostResult, Outcome, RunEvent, TaskStarted
-from adbray_ctl.core.ports import Report
+from adbray_ctl.core.ports import Report, Scope
 
 _OUTCOMES = {
     "runner_on_ok": Outcome.OK,
@@ -34,7 +34,9 @@ class AnsibleRunner:
     def __init__(self, runs: Path) -> None:
         self._runs = runs
 
-    def run(self, playbook: str, inventory: Path, report: Report) -> None:
+    def run(
+        self, playbook: str, inventory: Path, report: Report, scope: Scope | None = None
+    ) -> Path:
         content = ansible_dir()
         ident = f"{time.strftime('%Y%m%dT%H%M%S')}-{playbook}-{os.getpid()}"
         private = self._prepare(ident)
@@ -58,6 +60,7 @@ class AnsibleRunner:
             ident="run",
             playbook=str(content / "playbooks" / f"{playbook}.yml"),
             inventory=str(inventory.resolve()),
+            **_scope_arguments(scope),
             envvars=_environment(content),
             event_handler=receive,
             cancel_callback=lambda: bool(stopping),
@@ -67,6 +70,7 @@ class AnsibleRunner:
         log = private / "artifacts" / "run" / "stdout"
         if result.rc != 0:
             raise _failure(playbook, failures, log)
+        return log
 
     def _prepare(self, ident: str) -> Path:
         self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,6 +79,18 @@ class AnsibleRunner:
         private = self._runs / ident
         private.mkdir(mode=0o700)
         return private
+
+
+def _scope_arguments(scope: Scope | None) -> dict[str, Any]:
+    if scope is None:
+        return {}
+    # The roles that carry many nodes of a host take the names of those that are meant.
+    only = {f"{role}_only": list(scope.nodes) for role in ("worker_disk", "ray_worker")}
+    return {
+        "limit": ",".join(scope.hosts),
+        "tags": ",".join(scope.roles),
+        "extravars": only,
+    }
 
 
 def typed_event(raw: Mapping[str, Any]) -> RunEvent | None:

@@ -6,11 +6,13 @@ Standard library only, Python 3.7 or newer, one process for everything, and it c
 from __future__ import annotations
 
 import glob
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from typing import Any
 
@@ -71,8 +73,29 @@ def slots() -> list[dict[str, Any]]:
     return [slot for slot in found if "slot" in slot["record"]]
 
 
+def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
+    """What of a slot was changed by other hands, or was written and never came to be."""
+    told = []
+    for path, digest in sorted(record.get("files", {}).items()):
+        try:
+            with open(path, "rb") as file:
+                if hashlib.sha256(file.read()).hexdigest() != digest:
+                    told.append(path + " was edited")
+                    continue
+        except OSError:
+            told.append(path + " is missing")
+            continue
+        unit = record.get("unit", "")
+        if started.get(unit) and os.stat(path).st_mtime > started[unit]:
+            told.append("its process is older than " + path)
+    disk = os.path.join(DATA, record["group"], record["slot"])
+    if record.get("disk_gb") and not os.path.ismount(disk):
+        told.append(disk + " is not mounted")
+    return told
+
+
 def units() -> list[dict[str, Any]]:
-    keys = "Id,ActiveState,SubState,NRestarts"
+    keys = "Id,ActiveState,SubState,NRestarts,UnitFileState,ExecMainStartTimestampMonotonic"
     # By their files: a prepared unit is not loaded, so that a glob would not show it.
     names = [os.path.basename(p) for p in glob.glob("/etc/systemd/system/adbray-*.service")]
     if not names:
@@ -93,9 +116,17 @@ def units() -> list[dict[str, Any]]:
                     "active": fields.get("ActiveState", ""),
                     "sub": fields.get("SubState", ""),
                     "restarts": int(fields.get("NRestarts") or 0),
+                    "started_at": started_at(fields),
+                    "enabled": fields.get("UnitFileState") == "enabled",
                 }
             )
     return found
+
+
+def started_at(fields: dict[str, str]) -> float:
+    """When the unit's main process started, in seconds since the epoch; 0 when it never did."""
+    since_boot = int(fields.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
+    return since_boot + time.time() - time.monotonic() if since_boot else 0.0
 
 
 def groups(seen_units: list[dict[str, Any]]) -> list[str]:
@@ -118,42 +149,86 @@ def _listdir(path: str) -> list[str]:
         return []
 
 
-def ray_view(record: dict[str, Any], answers: list[dict[str, Any]]) -> None:
-    """Ray's nodes, asked on the head itself so that the token stays on the host."""
-    group = record["group"]
-    address = record.get("address") or "127.0.0.1"
-    url = "http://%s:%d/api/v0/nodes?limit=10000&detail=1" % (
-        address,
-        record["ports"]["dashboard"],
-    )
-    token = read(os.path.join(ETC, group, "token")).strip()
-    request = urllib.request.Request(url, headers={"Authorization": "Bearer " + token})
-    try:
+class Dashboard:
+    """Ray's HTTP API, asked on the head itself so that the token stays on the host."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        host = record.get("address") or "127.0.0.1"
+        self.base = "http://%s:%d" % (host, record["ports"]["dashboard"])
+        self.token = read(os.path.join(ETC, record["group"], "token")).strip()
+
+    def get(self, path: str) -> Any:
+        headers = {"Authorization": "Bearer " + self.token}
+        request = urllib.request.Request(self.base + path, headers=headers)
         with urllib.request.urlopen(request, timeout=4) as response:
-            body = json.load(response)
-        rows = body["data"]["result"]["result"]
-        nodes = [
-            {
-                "node_id": row["node_id"],
-                "address": row["node_ip"],
-                "alive": row["state"] == "ALIVE",
-                "is_head": bool(row.get("is_head_node")),
-                "labels": row.get("labels") or {},
-                "resources": {
-                    k: v
-                    for k, v in (row.get("resources_total") or {}).items()
-                    if isinstance(v, (int, float))
-                },
-            }
-            for row in rows
-        ]
-        answers.append({"group": group, "nodes": nodes})
+            return json.load(response)
+
+    def rows(self, kind: str, state: str = "") -> list[dict[str, Any]]:
+        query = "limit=10000&detail=1"
+        if state:
+            query += "&filter_keys=state&filter_predicates=%3D&filter_values=" + state
+        found = self.get("/api/v0/%s?%s" % (kind, query))["data"]["result"]["result"]
+        return list(found)
+
+
+def ray_view(record: dict[str, Any], answers: list[dict[str, Any]]) -> None:
+    """Ray's nodes, and the jobs that run on them."""
+    view: dict[str, Any] = {"group": record["group"]}
+    answers.append(view)
+    try:
+        dashboard = Dashboard(record)
+        view["nodes"] = [ray_node(row) for row in dashboard.rows("nodes")]
+        view["jobs"], view["load"] = ray_work(dashboard)
     except Exception as error:  # whatever Ray does, the host's own answer must still be given
-        answers.append({"group": group, "error": "%s: %s" % (type(error).__name__, error)})
+        view["error"] = "%s: %s" % (type(error).__name__, error)
+
+
+def ray_node(row: dict[str, Any]) -> dict[str, Any]:
+    total = row.get("resources_total") or {}
+    return {
+        "node_id": row["node_id"],
+        "address": row["node_ip"],
+        "alive": row["state"] == "ALIVE",
+        "is_head": bool(row.get("is_head_node")),
+        "labels": row.get("labels") or {},
+        "started_at": (row.get("start_time_ms") or 0) / 1000,
+        "resources": {k: v for k, v in total.items() if isinstance(v, (int, float))},
+    }
+
+
+def ray_work(dashboard: Dashboard) -> tuple[list[dict[str, Any]], dict[str, dict[str, int]]]:
+    """The running jobs with their nodes, and how much of each kind runs on each node."""
+    jobs: dict[str, dict[str, Any]] = {}
+    load: dict[str, dict[str, int]] = {}
+
+    def count(kind: str, job: str, node: str) -> None:
+        here = load.setdefault(node, {"drivers": 0, "actors": 0, "tasks": 0})
+        here[kind] += 1
+        if job in jobs and node not in jobs[job]["nodes"]:
+            jobs[job]["nodes"].append(node)
+
+    for row in dashboard.get("/api/jobs/"):
+        if row.get("status") not in ("RUNNING", "PENDING"):
+            continue
+        job = row.get("job_id") or row.get("submission_id") or ""
+        name = row.get("submission_id") or job
+        jobs[job] = {"id": name, "entrypoint": row.get("entrypoint") or "", "nodes": []}
+        if row.get("driver_node_id"):
+            count("drivers", job, row["driver_node_id"])
+    for row in dashboard.rows("actors", "ALIVE"):
+        if row.get("ray_namespace") != "SUPERVISOR_ACTOR_RAY_NAMESPACE":
+            count("actors", row["job_id"], row["node_id"])
+    for row in dashboard.rows("tasks", "RUNNING"):
+        if row.get("node_id") and row.get("type") == "NORMAL_TASK":
+            count("tasks", row["job_id"], row["node_id"])
+    return list(jobs.values()), load
 
 
 def main() -> None:
     found, running = slots(), units()
+    started = {unit["unit"]: unit["started_at"] for unit in running if unit["active"] == "active"}
+    for slot in found:
+        slot["drift"] = drift(slot["record"], started)
     answers: list[dict[str, Any]] = []
     threads = [
         threading.Thread(target=ray_view, args=(slot["record"], answers))

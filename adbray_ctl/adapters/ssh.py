@@ -46,6 +46,20 @@ class SshHosts:
             raise HostError(f"cannot read {path}: {errors.strip()}", where=host)
         return output
 
+    def run_python(self, fleet: Fleet, host: str, script: str, *arguments: str) -> str:
+        """What ``script`` prints, run as root by the host's own python3; raises HostError.
+
+        The arguments can be seen by every user of the host: they must not be secrets.
+        """
+        with self._session(fleet, host) as (client, ssh):
+            words = " ".join(shlex.quote(argument) for argument in arguments)
+            command = _as_root(ssh, f"/usr/bin/env python3 - {words}")
+            status, output, errors = _execute(client, command, script.encode(), host)
+        if status != 0:
+            last = errors.strip().splitlines()[-1:] or [f"exit status {status}"]
+            raise HostError(last[0], where=host)
+        return output.decode()
+
     def _observe_one(self, fleet: Fleet, host: str, script: str) -> HostObservation:
         try:
             with self._session(fleet, host) as (client, ssh):

@@ -15,8 +15,10 @@ from adbray_ctl.cli.commands.destroy import destroy
 from adbray_ctl.cli.commands.init import init
 from adbray_ctl.cli.commands.job import job
 from adbray_ctl.cli.commands.lab import lab
+from adbray_ctl.cli.commands.plan import plan
 from adbray_ctl.cli.commands.spec import schema, validate
 from adbray_ctl.cli.commands.status import addresses, env, status
+from adbray_ctl.cli.commands.unlock import unlock
 from adbray_ctl.cli.commands.version import version
 from adbray_ctl.cli.render.errors import print_error
 from adbray_ctl.cli.state import State
@@ -44,7 +46,7 @@ Use your own:              adbray init 10.0.0.1 10.0.0.2 10.0.0.3
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help=_HELP,
-    epilog="Exit codes: 0 done, 1 failed, 2 bad usage or spec, 3 refused.",
+    epilog="Exit codes: 0 done, 1 failed, 2 bad usage or spec, 3 refused, 4 there are changes.",
 )
 @click.option(
     "-C",
@@ -65,12 +67,14 @@ for command in (
     validate,
     schema,
     render,
+    plan,
     apply,
     status,
     addresses,
     env,
     job,
     destroy,
+    unlock,
     lab,
     demo,
     version,
@@ -87,7 +91,7 @@ def entry() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; the exit code says how it ended (see ``adbray --help``)."""
     try:
-        cli.main(args=arguments, prog_name="adbray", standalone_mode=False)
+        ended = cli.main(args=arguments, prog_name="adbray", standalone_mode=False)
     except AdbrayError as error:
         print_error(error)
         return exit_code(error)
@@ -104,7 +108,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         print_error(_from_system(error))
         return FAILED
-    return DONE
+    return ended if isinstance(ended, int) else DONE
 
 
 def exit_code(error: AdbrayError) -> int:

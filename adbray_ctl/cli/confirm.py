@@ -16,6 +16,11 @@ def confirm(question: str) -> None:
         raise RefusedError("not confirmed; nothing was changed")
 
 
+def ask(question: str) -> bool:
+    """Ask yes or no; no when there is nobody to ask."""
+    return sys.stdin.isatty() and click.confirm(question)
+
+
 def confirm_name(question: str, name: str) -> None:
     """Ask for ``name`` to be typed. Raises RefusedError on anything else."""
     _require_terminal()

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from adbray_ctl.core.impact import RESTARTS_RAY
+
 _CORES = {
     "small": 1,
     "medium": 2,
@@ -26,9 +28,11 @@ class Size(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    cpus: Annotated[int, Field(strict=True, ge=1, le=1024)]
+    cpus: Annotated[int, Field(strict=True, ge=1, le=1024), RESTARTS_RAY]
     """CPU cores."""
-    memory_gb: Annotated[float, Field(strict=True, ge=0.5, le=65536, allow_inf_nan=False)]
+    memory_gb: Annotated[
+        float, Field(strict=True, ge=0.5, le=65536, allow_inf_nan=False), RESTARTS_RAY
+    ]
     """Memory in GiB."""
 
 

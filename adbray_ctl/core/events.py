@@ -43,7 +43,25 @@ class Note(_Event):
     text: str
 
 
-RunEvent: TypeAlias = TaskStarted | HostResult | Note
+class StepStarted(_Event):
+    """A step of the plan begins; ``number`` counts from 1."""
+
+    number: int
+    total: int
+    title: str
+    nodes: tuple[str, ...]
+
+
+class StepEnded(_Event):
+    """A step of the plan ended; ``error`` is empty if it went well, ``log`` is Ansible's."""
+
+    title: str
+    nodes: tuple[str, ...]
+    error: str = ""
+    log: str = ""
+
+
+RunEvent: TypeAlias = TaskStarted | HostResult | Note | StepStarted | StepEnded
 
 
 class Cell(_Event):
@@ -70,6 +88,10 @@ def fold(progress: Progress, event: RunEvent) -> Progress:
     match event:
         case Note(text=text):
             return progress.model_copy(update={"current": text})
+        case StepStarted(title=title):
+            return progress.model_copy(update={"current": title})
+        case StepEnded():
+            return progress
         case TaskStarted(step=step, task=task):
             steps = progress.steps if step in progress.steps else (*progress.steps, step)
             return progress.model_copy(update={"steps": steps, "current": task})

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 NAME = r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"
 SIZE_NAME = r"^[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?$"
@@ -24,6 +24,7 @@ ENV_KEY = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
 LABEL_VALUE = r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
 _DNS = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
 LABEL_KEY = rf"^({_DNS}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?$"
+SHARE = r"([1-9][0-9]?|100)%"
 VERSION = r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$"
 
 ALLOWED: dict[str, str] = {
@@ -209,6 +210,15 @@ def _allocation_unit(value: object) -> int | str:
     raise Unfit(f"{value!r} is not a GPU share", allowed)
 
 
+def _share_of_workers(value: object) -> int | str:
+    allowed = 'a number of workers from 1, or a share of them from "1%" to "100%"'
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, str) and re.fullmatch(SHARE, value):
+        return value
+    raise Unfit(f"{value!r} is not a number or share of workers", allowed)
+
+
 Name = Annotated[str, Field(pattern=NAME), AfterValidator(_name)]
 SizeName = Annotated[str, Field(pattern=SIZE_NAME)]
 User = Annotated[str, Field(pattern=USER)]
@@ -221,4 +231,22 @@ FilePath = Annotated[str, Field(max_length=1024), AfterValidator(_path)]
 Address = Annotated[str, AfterValidator(_address)]
 Requirement = Annotated[str, Field(max_length=200), AfterValidator(_requirement)]
 RedisUrl = Annotated[str, Field(max_length=300), AfterValidator(_redis_url)]
-check_allocation_unit = _allocation_unit
+AllocationUnit = Annotated[
+    int | str,
+    PlainValidator(_allocation_unit),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 16},
+                {"type": "string", "pattern": "^1/([2-9]|1[0-6])$"},
+            ]
+        }
+    ),
+]
+ShareOfWorkers = Annotated[
+    int | str,
+    PlainValidator(_share_of_workers),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^{SHARE}$"}]}
+    ),
+]

@@ -30,37 +30,71 @@ class HostFacts(_Observed):
 
 
 class UnitState(_Observed):
-    """systemd's view of one unit: ``active`` is its ActiveState, ``sub`` its SubState."""
+    """systemd's view of one unit: ``active`` is its ActiveState, ``sub`` its SubState.
+
+    ``started_at`` is when its main process started, in seconds since the epoch; ``enabled`` says
+    that it is meant to run whenever the host does.
+    """
 
     unit: str
     active: str
     sub: str
     restarts: int = 0
+    started_at: float = 0
+    enabled: bool = True
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process to lose."""
+        return self.active in ("active", "activating", "reloading", "deactivating")
 
 
 class ObservedSlot(_Observed):
-    """A slot's record, with the time it was applied (seconds since the epoch)."""
+    """A slot's record, when it was applied (seconds since the epoch), and what was done to it."""
 
     record: SlotRecord
     applied_at: float
+    drift: tuple[str, ...] = ()
 
 
 class RayNode(_Observed):
-    """One node as Ray's state API lists it."""
+    """One node as Ray's state API lists it; ``started_at`` in seconds since the epoch."""
 
     node_id: str
     address: str
     alive: bool
     is_head: bool
     labels: dict[str, str] = {}
+    started_at: float = 0
     resources: dict[str, float] = {}
 
 
+class RayJob(_Observed):
+    """A running job: its submission id, what it runs, and the ids of the nodes it is on."""
+
+    id: str
+    entrypoint: str
+    nodes: tuple[str, ...] = ()
+
+
+class RayLoad(_Observed):
+    """How much runs on one node."""
+
+    drivers: int = 0
+    actors: int = 0
+    tasks: int = 0
+
+
 class RayView(_Observed):
-    """Ray's answer, asked on the head host; ``error`` says why there is none."""
+    """Ray's answer, asked on the head host; ``load`` is by node id.
+
+    ``error`` says why there is none, or why it is not whole.
+    """
 
     group: str
     nodes: tuple[RayNode, ...] = ()
+    jobs: tuple[RayJob, ...] = ()
+    load: dict[str, RayLoad] = {}
     error: str | None = None
 
 

@@ -1,91 +1,301 @@
-"""The plan: what is to happen to each slot, and why; a pure function of desired and observed."""
+"""The change plan: what is to happen to each node, why, in which order, and what it costs.
+
+Pure: the same spec, topology and observation give the same plan. What a change does to a node is
+decided by the settings its record was made of (``core/impact.py`` says which fields are settings).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.record import SlotRecord
+from adbray_ctl.core.impact import Impact
+from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, UnitState
+from adbray_ctl.core.record import SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.status import ended_nodes, nodes_by_slot
 from adbray_ctl.core.topology import Placement, Topology
 
 
-class Action(StrEnum):
-    """In the order of impact, the least first."""
-
-    KEEP = "keep"
-    START = "start"
-    RESTART = "restart"
-    DELETE = "delete"
-
-
-class SlotChange(BaseModel):
-    """One slot's fate; a kept slot has its reason too."""
-
+class _Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    slot: str
+
+class FieldChange(_Plan):
+    """One setting of a node that differs; None where there was or will be none."""
+
+    field: str
+    old: JsonValue
+    new: JsonValue
+
+
+class NodeChange(_Plan):
+    """One node's fate on one host; a kept node has its reason too.
+
+    A node that moves is deleted on one host and started on another. ``runs`` says that it has
+    processes now. ``lost`` is what runs on it, ``jobs`` are the ids of the running jobs it hits;
+    both are empty unless the action interrupts it.
+    """
+
+    node: str
+    kind: SlotKind
+    worker_group: str | None
     host: str
-    action: Action
+    action: Impact
     reason: str
+    fields: tuple[FieldChange, ...] = ()
+    drift: tuple[str, ...] = ()
+    runs: bool = False
+    lost: RayLoad = RayLoad()
+    jobs: tuple[str, ...] = ()
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether something that runs now is ended."""
+        return self.runs and self.action.interrupts
 
 
-class ChangePlan(BaseModel):
-    """What one apply does to one group, in the spec's order, deletions last."""
+class JobHit(_Plan):
+    """A running job that the plan interrupts, by the nodes it uses."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    entrypoint: str
+    nodes: tuple[str, ...]
+
+
+class Step(_Plan):
+    """Changes that are made together, by one run of Ansible.
+
+    ``drain`` are the nodes that are drained and stopped first; ``roles`` what runs after that on
+    ``hosts``. ``leaving`` means that the hosts give up the group altogether; ``canary`` that
+    somebody should look at the outcome before the next step.
+    """
+
+    title: str
+    nodes: tuple[str, ...]
+    hosts: tuple[str, ...]
+    roles: tuple[str, ...] = ()
+    drain: tuple[str, ...] = ()
+    worker_group: str | None = None
+    leaving: bool = False
+    canary: bool = False
+
+
+class ChangePlan(_Plan):
+    """What one apply does to one group: ``changes`` worst first, ``steps`` in the order of work.
+
+    ``base`` tells, by node, the state the plan was made for; an apply refuses to carry it out when
+    that has moved. ``inputs`` is a digest of what the spec asks for.
+    """
 
     group: str
-    changes: tuple[SlotChange, ...]
+    changes: tuple[NodeChange, ...]
+    steps: tuple[Step, ...] = ()
+    jobs: tuple[JobHit, ...] = ()
+    base: dict[str, str] = {}
+    namespace: str = ""
+    inputs: str = ""
 
-    def count(self, action: Action) -> int:
+    def count(self, action: Impact) -> int:
         return sum(1 for change in self.changes if change.action is action)
 
     @property
     def is_empty(self) -> bool:
-        """Nothing but kept slots."""
-        return all(change.action is Action.KEEP for change in self.changes)
+        """Nothing but kept nodes."""
+        return all(change.action is Impact.KEEP for change in self.changes)
+
+    @property
+    def interrupted(self) -> tuple[NodeChange, ...]:
+        """The changes that end something that runs now."""
+        return tuple(change for change in self.changes if change.interrupts)
 
 
-def make_plan(
+def node_changes(
     *, topology: Topology, records: Mapping[str, SlotRecord], observed: Observed
-) -> ChangePlan:
-    """Compare the slots that should stand (``records`` by slot) with those that do."""
+) -> tuple[NodeChange, ...]:
+    """Compare the nodes that should stand (``records`` by node) with those that do, worst first."""
+    view = observed.ray(topology.group) or RayView(group=topology.group)
+    work = _work_by_node(view)
     standing = {
-        record.slot: (host, record)
-        for host, record in observed.records()
-        if record.group == topology.group
+        (host.host, slot.record.slot): slot
+        for host in observed.hosts
+        for slot in host.slots
+        if slot.record.group == topology.group
     }
-    changes = [_change(p, records[p.slot], standing.get(p.slot)) for p in topology.placements]
-    desired = {p.slot: p.host for p in topology.placements}
-    for slot, (host, _) in sorted(standing.items()):
-        if desired.get(slot) == host:
+    units = {(h.host, unit.unit): unit for h in observed.hosts for unit in h.units}
+    hosts_of = {node: host for host, node in standing}
+    alive, ended = nodes_by_slot(view.nodes), ended_nodes(view.nodes)
+    changes: list[NodeChange] = []
+    for placement in topology.placements:
+        slot = standing.get((placement.host, placement.slot))
+        unit = units.get((placement.host, records[placement.slot].unit))
+        if slot is not None and unit is not None and unit.runs:
+            # A drained raylet ends while its unit stays up, so systemd alone cannot tell.
+            ended_at = 0.0 if placement.slot in alive else ended.get(placement.slot, 0.0)
+            if ended_at > unit.started_at > 0:
+                told = (*slot.drift, "its Ray node has ended")
+                slot = slot.model_copy(update={"drift": told})
+        before = hosts_of.get(placement.slot)
+        change = _change(placement, records[placement.slot], slot, unit, before)
+        changes.append(_with_losses(change, work))
+    desired = {(p.host, p.slot): p for p in topology.placements}
+    moved_to = {p.slot: p.host for p in topology.placements}
+    for (host, node), slot in sorted(standing.items()):
+        if (host, node) in desired:
             continue
-        reason = f"moves to {desired[slot]}" if slot in desired else "no longer in the spec"
-        changes.append(SlotChange(slot=slot, host=host, action=Action.DELETE, reason=reason))
-    return ChangePlan(group=topology.group, changes=tuple(changes))
+        reason = f"moves to {moved_to[node]}" if node in moved_to else "no longer in the spec"
+        unit = units.get((host, slot.record.unit))
+        changes.append(
+            _with_losses(
+                NodeChange(
+                    node=node,
+                    kind=slot.record.kind,
+                    worker_group=slot.record.worker_group,
+                    host=host,
+                    action=Impact.DELETE,
+                    reason=reason,
+                    runs=unit is not None and unit.runs,
+                ),
+                work,
+            )
+        )
+    return tuple(sorted(changes, key=lambda change: -change.action.rank))
+
+
+def job_hits(changes: Iterable[NodeChange], observed: Observed, group: str) -> tuple[JobHit, ...]:
+    """The running jobs that ``changes`` interrupt, in Ray's order."""
+    view = observed.ray(group)
+    nodes: dict[str, list[str]] = {}
+    for change in changes:
+        for job in change.jobs:
+            nodes.setdefault(job, []).append(change.node)
+    return tuple(
+        JobHit(id=job.id, entrypoint=job.entrypoint, nodes=tuple(nodes[job.id]))
+        for job in (view.jobs if view else ())
+        if job.id in nodes
+    )
+
+
+def base_of(group: str, observed: Observed) -> dict[str, str]:
+    """The state of each standing node in one word: what a plan stands on.
+
+    Load and jobs are left out: they move all the time, and no plan is wrong because of them.
+    """
+    base = {}
+    for host in observed.hosts:
+        for slot in host.slots:
+            if slot.record.group == group:
+                unit = host.unit(slot.record.unit)
+                drift = f", {len(slot.drift)} drifted" if slot.drift else ""
+                runs = "runs" if unit is not None and unit.runs else "stopped"
+                base[f"{slot.record.slot}@{host.host}"] = f"{slot.record.revision} {runs}{drift}"
+    return base
+
+
+def moved_since(plan: ChangePlan, base: Mapping[str, str]) -> tuple[str, ...]:
+    """What differs between the state ``plan`` was made for and ``base``, in words."""
+    told = []
+    for node in sorted(plan.base.keys() | base.keys()):
+        before, now = plan.base.get(node, "absent"), base.get(node, "absent")
+        if before != now:
+            told.append(f"{node}: was {before}, is {now}")
+    return tuple(told)
+
+
+def inputs_of(records: Mapping[str, SlotRecord], topology: Topology) -> str:
+    """A digest of what the spec asks for: every node's revision, host and whether it is started."""
+    return revision_of(
+        {p.slot: [p.host, records[p.slot].revision, p.started] for p in topology.placements}
+    )
+
+
+def differences(
+    old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]
+) -> Iterator[FieldChange]:
+    """The settings that differ; mappings are compared key by key."""
+    for field in [*new, *(key for key in old if key not in new)]:
+        before, after = old.get(field), new.get(field)
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            for inner in differences(before, after):
+                yield inner.model_copy(update={"field": f"{field}.{inner.field}"})
+        else:
+            yield FieldChange(field=field, old=before, new=after)
 
 
 def _change(
-    placement: Placement, record: SlotRecord, standing: tuple[str, SlotRecord] | None
-) -> SlotChange:
-    if standing is None or standing[0] != placement.host:
-        reason = "new" if placement.started else "new, prepared and not started"
-        action = Action.START
-    elif standing[1].revision != record.revision:
-        action, reason = Action.RESTART, _difference(standing[1], record)
+    placement: Placement,
+    record: SlotRecord,
+    slot: ObservedSlot | None,
+    unit: UnitState | None,
+    before: str | None,
+) -> NodeChange:
+    fields: tuple[FieldChange, ...] = ()
+    runs = unit is not None and unit.runs
+    drift = slot.drift if slot is not None else ()
+    if slot is None:
+        drift = ()
+        action = Impact.START if placement.started else Impact.UPDATE
+        reason = f"moves from {before}" if before else "new"
+        reason += "" if placement.started else ", prepared and not started"
+    elif slot.record.revision != record.revision:
+        fields = tuple(differences(slot.record.settings, record.settings))
+        action = _remaking(placement, runs=runs)
+        told = [f"{f.field}: {_word(f.old)} -> {_word(f.new)}" for f in fields]
+        told = told or [f"revision {slot.record.revision} -> {record.revision}"]
+        reason = "; ".join([*told, *drift])
+    elif drift or (placement.started and not runs):
+        if placement.started and not runs and (unit is None or unit.enabled):
+            drift = (*drift, "its unit is stopped")
+        action = _remaking(placement, runs=runs)
+        reason = f"drift: {'; '.join(drift)}" if drift else "min_workers asks for it"
     else:
-        action, reason = Action.KEEP, f"revision {record.revision} is applied"
-    return SlotChange(slot=placement.slot, host=placement.host, action=action, reason=reason)
+        action, reason = Impact.KEEP, f"revision {record.revision} is applied"
+    return NodeChange(
+        node=placement.slot,
+        kind=placement.kind,
+        worker_group=placement.worker_group,
+        host=placement.host,
+        action=action,
+        reason=reason,
+        fields=fields,
+        drift=drift,
+        runs=runs,
+    )
 
 
-def _difference(old: SlotRecord, new: SlotRecord) -> str:
-    before, after = old.model_dump(), new.model_dump()
-    changed = [
-        f"{field}: {before[field]} -> {after[field]}"
-        for field in before
-        if field != "revision" and before[field] != after[field]
-    ]
-    return "; ".join(changed) or f"revision {old.revision} -> {new.revision}"
+def _remaking(placement: Placement, *, runs: bool) -> Impact:
+    """What it takes to bring a node that stands to its record."""
+    if runs:
+        return Impact.RESTART
+    return Impact.START if placement.started else Impact.UPDATE
+
+
+def _with_losses(
+    change: NodeChange, work: Mapping[str, tuple[RayLoad, tuple[str, ...]]]
+) -> NodeChange:
+    if not change.interrupts or change.node not in work:
+        return change
+    lost, jobs = work[change.node]
+    return change.model_copy(update={"lost": lost, "jobs": jobs})
+
+
+def _work_by_node(view: RayView) -> dict[str, tuple[RayLoad, tuple[str, ...]]]:
+    """What runs on each node, and the ids of the jobs there."""
+    jobs: dict[str, list[str]] = {}
+    for job in view.jobs:
+        for node_id in job.nodes:
+            jobs.setdefault(node_id, []).append(job.id)
+    return {
+        slot: (view.load.get(node.node_id, RayLoad()), tuple(jobs.get(node.node_id, ())))
+        for slot, node in nodes_by_slot(view.nodes).items()
+    }
+
+
+def _word(value: JsonValue) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        return "[" + ", ".join(_word(item) for item in value) + "]"
+    return str(value)

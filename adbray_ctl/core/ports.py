@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.record import SlotRecord
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 
 Report: TypeAlias = Callable[[RunEvent], None]
+
+
+class Scope(BaseModel):
+    """A part of a playbook: these hosts, the roles of these names, and these nodes alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hosts: tuple[str, ...]
+    roles: tuple[str, ...]
+    nodes: tuple[str, ...]
 
 
 class Specs(Protocol):
@@ -61,6 +74,34 @@ class HostAccess(Protocol):
         """A file of ``host``, read as root. Raises HostError when it cannot be read."""
 
 
+class Nodes(Protocol):
+    """What is done to running nodes without Ansible."""
+
+    def drain(self, fleet: Fleet, head: str, record: SlotRecord, nodes: Sequence[str]) -> None:
+        """Have Ray place nothing more on ``nodes`` (Ray node ids), and end each once it is idle.
+
+        ``head`` is the host of the head whose ``record`` it is. Raises HostError.
+        """
+
+    def stop(self, fleet: Fleet, units: Mapping[str, Sequence[str]]) -> None:
+        """Stop systemd units, by host, on all hosts at once. Raises HostError."""
+
+
+class Lease(Protocol):
+    """One writer at a time for a group, whoever it is: kept on the group's head host."""
+
+    def hold(
+        self, fleet: Fleet, host: str, group: str, purpose: str
+    ) -> AbstractContextManager[None]:
+        """Hold the lease while the block runs. Raises RefusedError naming who holds it."""
+
+    def holder(self, fleet: Fleet, host: str, group: str) -> str | None:
+        """Who holds it, since when and until when; None when nobody does."""
+
+    def break_(self, fleet: Fleet, host: str, group: str) -> None:
+        """Take it from whoever holds it."""
+
+
 class SecretStore(Protocol):
     """Secrets of the groups, on the control side, readable by their owner only."""
 
@@ -99,8 +140,13 @@ class InventoryStore(Protocol):
 class PlaybookRunner(Protocol):
     """Runs a playbook on an inventory."""
 
-    def run(self, playbook: str, inventory: Path, report: Report) -> None:
-        """Run to the end. Raises RunError naming host, task and the log when anything failed."""
+    def run(
+        self, playbook: str, inventory: Path, report: Report, scope: Scope | None = None
+    ) -> Path:
+        """Run to the end and give the log's path.
+
+        Raises RunError naming host, task and the log when anything failed.
+        """
 
 
 class Lock(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 
 class SlotKind(StrEnum):
@@ -48,7 +48,11 @@ class ExternalRedis(BaseModel):
 
 
 class SlotRecord(BaseModel):
-    """One slot as applied. Memory in MiB, disk in GiB, ports as TCP port numbers."""
+    """One slot as applied. Memory in MiB, disk in GiB, ports as TCP port numbers.
+
+    ``settings`` are the spec's fields, and what placement decided, that the slot was made of.
+    ``files`` are filled in by the roles: SHA-256 by path, of what ``unit`` runs from.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -68,6 +72,9 @@ class SlotRecord(BaseModel):
     namespace: str
     venv: str = ""
     external_redis: ExternalRedis | None = None
+    settings: dict[str, JsonValue] = {}
+    unit: str = ""
+    files: dict[str, str] = {}
     revision: str
 
 

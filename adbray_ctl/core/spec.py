@@ -14,14 +14,25 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainValidator,
-    WithJsonSchema,
 )
 
 from adbray_ctl.core.catalog import Size
+from adbray_ctl.core.impact import (
+    DELETES_WORKERS,
+    KEEPS,
+    MOVES,
+    RESTARTS_ALL,
+    RESTARTS_HEAD,
+    RESTARTS_RAY,
+    RESTARTS_REDIS,
+    RESTARTS_WORKERS,
+    SCALES_DOWN,
+    SCALES_UP,
+)
 from adbray_ctl.core.names import (
     VERSION,
     Address,
+    AllocationUnit,
     EnvKey,
     EnvValue,
     FilePath,
@@ -31,10 +42,10 @@ from adbray_ctl.core.names import (
     Name,
     RedisUrl,
     Requirement,
+    ShareOfWorkers,
     SizeName,
     Unfit,
     User,
-    check_allocation_unit,
 )
 
 T = TypeVar("T")
@@ -59,18 +70,6 @@ def _ray_version(text: str) -> str:
 
 RayVersion = Annotated[str, Field(pattern=VERSION), AfterValidator(_ray_version)]
 PythonVersion = Literal["3.10", "3.11", "3.12", "3.13"]
-AllocationUnit = Annotated[
-    int | str,
-    PlainValidator(check_allocation_unit),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": 16},
-                {"type": "string", "pattern": "^1/([2-9]|1[0-6])$"},
-            ]
-        }
-    ),
-]
 
 
 class _Spec(BaseModel):
@@ -85,26 +84,26 @@ class _Spec(BaseModel):
 class Jump(_Spec):
     """A host that SSH connections go through."""
 
-    address: Address
+    address: Annotated[Address, KEEPS]
     """IPv4 address or DNS name of the jump host."""
-    user: User = "root"
+    user: Annotated[User, KEEPS] = "root"
     """Login name on the jump host."""
-    port: Port = 22
+    port: Annotated[Port, KEEPS] = 22
     """SSH port of the jump host."""
-    identity_file: FilePath | None = None
+    identity_file: Annotated[FilePath | None, KEEPS] = None
     """Private key for the jump host; relative to fleet.yml. Default: ssh's own choice."""
 
 
 class Ssh(_Spec):
     """How hosts are logged in to. A user other than root needs sudo without a password."""
 
-    user: User = "root"
+    user: Annotated[User, KEEPS] = "root"
     """Login name; if it is not root, sudo without a password is used."""
-    port: Port = 22
+    port: Annotated[Port, KEEPS] = 22
     """SSH port."""
-    identity_file: FilePath | None = None
+    identity_file: Annotated[FilePath | None, KEEPS] = None
     """Private key; relative to fleet.yml. Default: ssh's own choice."""
-    connect_timeout_s: Annotated[int, Field(strict=True, ge=1, le=300)] = 10
+    connect_timeout_s: Annotated[int, Field(strict=True, ge=1, le=300), KEEPS] = 10
     """Seconds to wait for a connection."""
     jump: Jump | None = None
     """Host to go through, if the hosts cannot be reached directly."""
@@ -113,13 +112,15 @@ class Ssh(_Spec):
 class SshOverride(_Spec):
     """What one host does differently from the fleet's ``ssh``; what is left out is inherited."""
 
-    user: User | None = None
+    user: Annotated[User | None, KEEPS] = None
     """Login name."""
-    port: Port | None = None
+    port: Annotated[Port | None, KEEPS] = None
     """SSH port."""
-    identity_file: FilePath | None = None
+    identity_file: Annotated[FilePath | None, KEEPS] = None
     """Private key; relative to fleet.yml."""
-    connect_timeout_s: Annotated[int, Field(strict=True, ge=1, le=300)] | None = None
+    connect_timeout_s: Annotated[Annotated[int, Field(strict=True, ge=1, le=300)] | None, KEEPS] = (
+        None
+    )
     """Seconds to wait for a connection."""
     jump: Jump | None = None
     """Host to go through; null written out means none, whatever the fleet says."""
@@ -128,28 +129,28 @@ class SshOverride(_Spec):
 class DeclaredCapacity(_Spec):
     """What a host may be used for; what is left out is detected on the host."""
 
-    cpus: Annotated[int, Field(strict=True, ge=1, le=4096)] | None = None
+    cpus: Annotated[Annotated[int, Field(strict=True, ge=1, le=4096)] | None, MOVES] = None
     """CPU cores."""
-    memory_gb: (
-        Annotated[float, Field(strict=True, ge=0.5, le=262144, allow_inf_nan=False)] | None
-    ) = None
+    memory_gb: Annotated[
+        Annotated[float, Field(strict=True, ge=0.5, le=262144, allow_inf_nan=False)] | None, MOVES
+    ] = None
     """Memory in GiB."""
-    disk_gb: Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None = None
+    disk_gb: Annotated[Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None, MOVES] = None
     """Disk for slots in GiB."""
-    gpus: Annotated[int, Field(strict=True, ge=0, le=64)] | None = None
+    gpus: Annotated[Annotated[int, Field(strict=True, ge=0, le=64)] | None, MOVES] = None
     """Whole GPUs."""
 
 
 class Host(_Spec):
     """One machine of the fleet."""
 
-    name: Name
+    name: Annotated[Name, MOVES]
     """The host's name in adbray; it need not be its hostname."""
-    address: Address
+    address: Annotated[Address, RESTARTS_ALL]
     """IPv4 address or DNS name, for SSH and for the other hosts of a cluster."""
     ssh: SshOverride | None = None
     """What differs from the fleet's SSH settings."""
-    labels: dict[LabelKey, LabelValue] = {}
+    labels: Annotated[dict[LabelKey, LabelValue], MOVES] = {}
     """Labels that host selectors match, for example zone: a."""
     capacity: DeclaredCapacity | None = None
     """What may be used of it. Default: what the host detects."""
@@ -158,9 +159,9 @@ class Host(_Spec):
 class Range(_Spec):
     """Smallest and largest value allowed, both included."""
 
-    min: Annotated[int, Field(strict=True, ge=1)] = 30
+    min: Annotated[int, Field(strict=True, ge=1), KEEPS] = 30
     """Smallest value."""
-    max: Annotated[int, Field(strict=True, ge=1)] = 2000
+    max: Annotated[int, Field(strict=True, ge=1), KEEPS] = 2000
     """Largest value."""
 
 
@@ -169,9 +170,9 @@ class Limits(_Spec):
 
     disk_gb: Range = Range()
     """Disk of a head or worker in GiB."""
-    min_workers: Annotated[int, Field(strict=True, ge=0, le=1000)] = 1
+    min_workers: Annotated[int, Field(strict=True, ge=0, le=1000), KEEPS] = 1
     """Fewest workers a worker group may ask for as its min_workers."""
-    max_workers: Annotated[int, Field(strict=True, ge=1, le=1000)] = 8
+    max_workers: Annotated[int, Field(strict=True, ge=1, le=1000), KEEPS] = 8
     """Most workers a worker group may ask for as its max_workers."""
 
 
@@ -182,16 +183,16 @@ class PortPolicy(_Spec):
     (net.ipv4.ip_local_port_range), so that no outgoing connection can sit on a slot's port.
     """
 
-    base: Annotated[int, Field(strict=True, ge=1024, le=32568)] = 20000
+    base: Annotated[int, Field(strict=True, ge=1024, le=32568), RESTARTS_ALL] = 20000
     """First port of the first block."""
-    block: Annotated[int, Field(strict=True, ge=50, le=2000)] = 200
+    block: Annotated[int, Field(strict=True, ge=50, le=2000), RESTARTS_ALL] = 200
     """Ports of one slot; all but ten serve Ray's worker processes."""
 
 
 class Fleet(_Spec):
     """All hosts, how they are reached, and what groups may ask of them."""
 
-    kind: Literal["Fleet"]
+    kind: Annotated[Literal["Fleet"], KEEPS]
     """Always Fleet."""
     ssh: Ssh = Ssh()
     """SSH settings of every host."""
@@ -225,9 +226,9 @@ class Fleet(_Spec):
 class Selector(_Spec):
     """Which hosts may be used: all that match. An empty selector admits every host."""
 
-    names: tuple[Name, ...] = ()
+    names: Annotated[tuple[Name, ...], MOVES] = ()
     """Only these hosts."""
-    labels: dict[LabelKey, LabelValue] = {}
+    labels: Annotated[dict[LabelKey, LabelValue], MOVES] = {}
     """Only hosts with all of these labels."""
 
     def admits(self, host: Host) -> bool:
@@ -240,31 +241,31 @@ class Selector(_Spec):
 class RaySpec(_Spec):
     """The runtime on every host of the group."""
 
-    version: RayVersion = "2.60.0"
+    version: Annotated[RayVersion, RESTARTS_RAY] = "2.60.0"
     """Ray's version, 2.54.0 or newer. Clients need the same."""
-    python: PythonVersion = "3.11"
+    python: Annotated[PythonVersion, RESTARTS_RAY] = "3.11"
     """Python's version, in quotes. Clients need the same."""
-    packages: tuple[Requirement, ...] = ()
+    packages: Annotated[tuple[Requirement, ...], RESTARTS_RAY] = ()
     """Python packages installed beside Ray, which brings no numpy of its own."""
 
 
 class HeadPorts(_Spec):
     """The head's well-known ports."""
 
-    gcs: UserPort = 6379
+    gcs: Annotated[UserPort, RESTARTS_RAY] = 6379
     """What workers and drivers in the cluster connect to."""
-    dashboard: UserPort = 8265
+    dashboard: Annotated[UserPort, RESTARTS_HEAD] = 8265
     """Dashboard and job submission."""
-    client: UserPort = 10001
+    client: Annotated[UserPort, RESTARTS_HEAD] = 10001
     """Ray client (ray://)."""
 
 
 class HeadSpec(_Spec):
     """The head: it runs Ray's control plane and dashboard, and no tasks."""
 
-    size: SizeName = "small"
+    size: Annotated[SizeName, RESTARTS_HEAD] = "small"
     """Size from the catalogue."""
-    disk_gb: Annotated[int, Field(strict=True, ge=1)] = 100
+    disk_gb: Annotated[int, Field(strict=True, ge=1), RESTARTS_HEAD] = 100
     """Disk in GiB for logs and temporary files."""
     hosts: Selector = Selector()
     """Hosts it may stand on."""
@@ -286,17 +287,17 @@ class RedisMode(StrEnum):
 class RedisSpec(_Spec):
     """The Redis that lets the cluster survive a restart of its head."""
 
-    mode: RedisMode = RedisMode.MANAGED
+    mode: Annotated[RedisMode, RESTARTS_HEAD] = RedisMode.MANAGED
     """managed, external or none."""
     hosts: Selector = Selector()
     """Managed only: hosts it may stand on."""
-    maxmemory_mb: Annotated[int, Field(strict=True, ge=64, le=1_048_576)] = 256
+    maxmemory_mb: Annotated[int, Field(strict=True, ge=64, le=1_048_576), RESTARTS_REDIS] = 256
     """Managed only: memory limit in MiB. Ray's metadata takes tens of MiB."""
-    url: RedisUrl | None = None
+    url: Annotated[RedisUrl | None, RESTARTS_HEAD] = None
     """External only: redis://HOST:PORT, or rediss:// for TLS."""
-    username: User | None = None
+    username: Annotated[User | None, RESTARTS_HEAD] = None
     """External only: login name."""
-    password_file: FilePath | None = None
+    password_file: Annotated[FilePath | None, RESTARTS_HEAD] = None
     """External only: file on this machine that holds the password; relative to fleet.yml."""
 
 
@@ -310,32 +311,36 @@ class WorkerType(StrEnum):
 class WorkerGroup(_Spec):
     """A named set of equal workers."""
 
-    name: Name
+    name: Annotated[Name, DELETES_WORKERS]
     """The worker group's name; its slots are called NAME-0, NAME-1 and so on."""
-    type: WorkerType = WorkerType.CPU
+    type: Annotated[WorkerType, RESTARTS_WORKERS] = WorkerType.CPU
     """CPU or GPU."""
-    size: SizeName
+    size: Annotated[SizeName, RESTARTS_WORKERS]
     """Size of each worker, from the catalogue."""
-    disk_gb: Annotated[int, Field(strict=True, ge=1)] = 100
+    disk_gb: Annotated[int, Field(strict=True, ge=1), RESTARTS_WORKERS] = 100
     """Disk of each worker in GiB, for spilled objects, logs and temporary files."""
-    min_workers: Annotated[int, Field(strict=True, ge=0)] = 1
+    min_workers: Annotated[int, Field(strict=True, ge=0), SCALES_UP] = 1
     """Workers that always run."""
-    max_workers: Annotated[int, Field(strict=True, ge=1)] = Field(
+    max_workers: Annotated[int, Field(strict=True, ge=1), SCALES_DOWN] = Field(
         default_factory=lambda data: data.get("min_workers", 1)
     )
     """Workers there may be when the load asks for them. Default: min_workers."""
-    allocation_unit: AllocationUnit | None = None
+    allocation_unit: Annotated[AllocationUnit | None, RESTARTS_WORKERS] = None
     """GPU only: cards per worker, or "1/n" for one of n slices of a card. Default: 1."""
     hosts: Selector = Selector()
     """Hosts its workers may stand on."""
-    labels: dict[FreeLabelKey, LabelValue] = {}
+    labels: Annotated[dict[FreeLabelKey, LabelValue], RESTARTS_WORKERS] = {}
     """Ray node labels, for label_selector of tasks and actors."""
-    env: dict[EnvKey, EnvValue] = {}
+    env: Annotated[dict[EnvKey, EnvValue], RESTARTS_WORKERS] = {}
     """Environment of its workers."""
-    object_store_gb: (
-        Annotated[float, Field(strict=True, ge=0.1, le=65536, allow_inf_nan=False)] | None
-    ) = None
+    object_store_gb: Annotated[
+        Annotated[float, Field(strict=True, ge=0.1, le=65536, allow_inf_nan=False)] | None,
+        RESTARTS_WORKERS,
+    ] = None
     """Shared memory for objects in GiB, part of the size's memory. Default: 30 % of it."""
+
+    max_unavailable: Annotated[ShareOfWorkers, KEEPS] = 1
+    """Running workers that a change may take away at once: a number, or a share like "25%"."""
 
     @property
     def gpu_cards(self) -> int:
@@ -355,11 +360,11 @@ class WorkerGroup(_Spec):
 class RayClusterSpec(_Spec):
     """One resource group: a Ray cluster."""
 
-    kind: Literal["RayCluster"]
+    kind: Annotated[Literal["RayCluster"], KEEPS]
     """Always RayCluster."""
-    name: Name
+    name: Annotated[Name, KEEPS]
     """The group's name, the same as the file's without .yml."""
-    production: Bool = False
+    production: Annotated[Bool, KEEPS] = False
     """Ask for more than a yes before anything that interrupts jobs."""
     ray: RaySpec = RaySpec()
     """Ray and Python versions, extra packages."""
@@ -369,7 +374,9 @@ class RayClusterSpec(_Spec):
     """Where the head's state is kept."""
     worker_groups: tuple[WorkerGroup, ...] = ()
     """The worker groups."""
-    idle_timeout_s: Annotated[int, Field(strict=True, ge=1, le=604_800)] = 60
+    drain_timeout_s: Annotated[int, Field(strict=True, ge=0, le=86_400), KEEPS] = 60
+    """Seconds that a worker's running tasks and actors are given before it is stopped."""
+    idle_timeout_s: Annotated[int, Field(strict=True, ge=1, le=604_800), KEEPS] = 60
     """Seconds without work after which a worker above min_workers is stopped."""
 
 

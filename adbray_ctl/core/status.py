@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -69,23 +69,12 @@ class GroupStatus(BaseModel):
         return sum(1 for slot in self.slots if slot.state is state)
 
 
-def unit_name(record: SlotRecord) -> str:
-    """The systemd unit of a slot."""
-    match record.kind:
-        case SlotKind.HEAD:
-            return f"adbray-head@{record.group}.service"
-        case SlotKind.REDIS:
-            return f"adbray-redis@{record.group}.service"
-        case SlotKind.WORKER:
-            return f"adbray-worker@{record.group}.{record.slot}.service"
-
-
 def group_status(group: str, observed: Observed) -> GroupStatus:
     """Join the slots on the hosts with systemd's and Ray's word about them."""
     records = [(host, r) for host, r in observed.records() if r.group == group]
     records.sort(key=lambda pair: (list(SlotKind).index(pair[1].kind), _natural(pair[1])))
     view = observed.ray(group)
-    nodes = _nodes_by_slot(view.nodes if view else ())
+    nodes = nodes_by_slot(view.nodes if view else ())
     slots = tuple(_slot(host, record, observed, nodes) for host, record in records)
     problems = [f"{h.host}: {h.error}" for h in observed.hosts if h.error]
     if view is not None and view.error:
@@ -118,7 +107,7 @@ def addresses_of(records: list[SlotRecord]) -> Addresses | None:
 def _slot(
     host: str, record: SlotRecord, observed: Observed, nodes: Mapping[str, RayNode]
 ) -> SlotStatus:
-    unit = observed.host(host).unit(unit_name(record))
+    unit = observed.host(host).unit(record.unit)
     node = nodes.get(record.slot)
     state, detail = State.UNKNOWN, "systemd does not know its unit"
     if unit is not None:
@@ -152,7 +141,18 @@ def _slot(
     )
 
 
-def _nodes_by_slot(nodes: tuple[RayNode, ...]) -> Mapping[str, RayNode]:
+def ended_nodes(nodes: Iterable[RayNode]) -> Mapping[str, float]:
+    """When the last node that is no more was started, by the slot it ran in."""
+    ended: dict[str, float] = {}
+    for node in nodes:
+        slot = node.labels.get(SLOT_LABEL)
+        if slot and not node.alive:
+            ended[slot] = max(ended.get(slot, 0.0), node.started_at)
+    return ended
+
+
+def nodes_by_slot(nodes: Iterable[RayNode]) -> Mapping[str, RayNode]:
+    """The living nodes by the slot they run in."""
     found: dict[str, RayNode] = {}
     for node in nodes:
         if not node.alive:

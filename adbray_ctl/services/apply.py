@@ -1,13 +1,19 @@
-"""Apply: make one group real, then wait until Ray knows every node that should run."""
+"""Apply: carry out a plan step by step, each awaited before the next begins."""
 
 from __future__ import annotations
 
-from adbray_ctl.core.errors import ClusterError
-from adbray_ctl.core.events import Note
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from adbray_ctl.core.errors import AdbrayError, ClusterError, RefusedError
+from adbray_ctl.core.events import Note, StepEnded, StepStarted
 from adbray_ctl.core.inventory import build_removal_inventory
-from adbray_ctl.core.ports import Report
+from adbray_ctl.core.plan import Step
+from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.status import GroupStatus, State, group_status
+from adbray_ctl.services.nodes import drain_and_stop
 from adbray_ctl.services.plan import Prepared, inventory_of
 from adbray_ctl.services.tools import Tools
 
@@ -17,19 +23,62 @@ _READY_WITHIN_S = 180.0
 _POLL_S = 1.0
 
 
-def apply(tools: Tools, prepared: Prepared, report: Report) -> GroupStatus:
-    """Carry out ``prepared``; the caller has shown its plan and holds the lock.
+AfterCanary: TypeAlias = Callable[[Step], bool]
 
-    Raises RunError when a task failed, ClusterError when a node is not ready in time.
+
+def _stop(_: Step) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Options:
+    """``keep_going``: a failed batch does not keep the other worker groups from being changed.
+
+    ``after_canary`` is asked after a canary's step and stops the run by returning False.
     """
+
+    keep_going: bool = False
+    after_canary: AfterCanary = _stop
+
+
+def apply(
+    tools: Tools, prepared: Prepared, report: Report, options: Options | None = None
+) -> GroupStatus:
+    """Carry out ``prepared``; the caller has shown its plan and holds lock and lease.
+
+    Raises RunError when a task failed, ClusterError when a node is not ready in time, RefusedError
+    when the canary's step was the last that was wanted. What is done stays done: the next plan is
+    what remains.
+    """
+    options = options or Options()
     ensure_secrets(tools, prepared)
     group = prepared.spec.name
-    directory = tools.inventories.path(group)
-    if prepared.departing_hosts:
-        _leave_hosts(tools, prepared, report)
-    tools.inventories.write(inventory_of(tools, prepared), directory)
-    tools.runner.run("site", directory, report)
-    return wait_ready(tools, prepared, report)
+    if prepared.plan.steps:
+        tools.inventories.write(inventory_of(tools, prepared), tools.inventories.path(group))
+    failures: dict[str | None, AdbrayError] = {}
+    steps = prepared.plan.steps
+    for number, step in enumerate(steps, start=1):
+        if step.worker_group in failures and step.worker_group is not None:
+            continue
+        report(StepStarted(number=number, total=len(steps), title=step.title, nodes=step.nodes))
+        try:
+            log = _carry_out(tools, prepared, step, report)
+        except AdbrayError as error:
+            report(StepEnded(title=step.title, nodes=step.nodes, error=error.what))
+            if not options.keep_going or step.worker_group is None:
+                raise _told(error, steps[number:]) from error
+            failures[step.worker_group] = error
+            continue
+        report(StepEnded(title=step.title, nodes=step.nodes, log=log))
+        if step.canary and not options.after_canary(step):
+            raise RefusedError(
+                f"stopped after the canary; {len(steps) - number} steps were not begun",
+                where=f"group {group}",
+                hint="`adbray apply` goes on, `adbray plan` shows with what",
+            )
+    if failures:
+        raise next(iter(failures.values()))
+    return _final_status(tools, prepared, report)
 
 
 def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
@@ -48,38 +97,71 @@ def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
     tools.secrets.create(group)
 
 
-def wait_ready(tools: Tools, prepared: Prepared, report: Report) -> GroupStatus:
-    """Observe until the head and all started workers are alive in Ray."""
+def wait_ready(
+    tools: Tools, prepared: Prepared, wanted: Iterable[str], report: Report
+) -> GroupStatus:
+    """Observe until Ray knows every one of the nodes ``wanted``, as they are now applied."""
     group, hosts = prepared.spec.name, prepared.topology.hosts
-    wanted = {p.slot for p in prepared.topology.started}
+    nodes = set(wanted)
     deadline = tools.clock.now() + _READY_WITHIN_S
     told = -1
     while True:
         status = group_status(group, tools.hosts.observe(prepared.fleet, hosts))
         running = {slot.slot for slot in status.slots if slot.state is State.RUNNING}
-        missing = sorted(wanted - running)
+        missing = sorted(nodes - running)
         if not missing:
             return status
         if tools.clock.now() > deadline:
             raise _not_ready(prepared, status, missing)
         if told != len(missing):
-            report(Note(text=f"waiting for {len(missing)} of {len(wanted)}: {', '.join(missing)}"))
+            report(Note(text=f"waiting for {len(missing)} of {len(nodes)}: {', '.join(missing)}"))
             told = len(missing)
         tools.clock.sleep(_POLL_S)
 
 
-def _leave_hosts(tools: Tools, prepared: Prepared, report: Report) -> None:
+def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
+    """One step; gives Ansible's log."""
+    spec = prepared.spec
+    if step.drain:
+        drain_and_stop(tools, prepared.fleet, spec.name, step.drain, spec.drain_timeout_s, report)
+    if step.leaving:
+        return _leave_hosts(tools, prepared, step, report)
+    scope = Scope(hosts=step.hosts, roles=step.roles, nodes=step.nodes)
+    log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)
+    here = {(p.slot, p.host) for p in prepared.topology.started}
+    awaited = [node for node in step.nodes if any((node, host) in here for host in step.hosts)]
+    if awaited:
+        wait_ready(tools, prepared, awaited, report)
+    return str(log)
+
+
+def _leave_hosts(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
     group = prepared.spec.name
     inventory = build_removal_inventory(
-        fleet=prepared.fleet,
-        group=group,
-        hosts=prepared.departing_hosts,
-        site=tools.secrets.site(group),
+        fleet=prepared.fleet, group=group, hosts=step.hosts, site=tools.secrets.site(group)
     )
     directory = tools.inventories.path(f"{group}.leaving")
     tools.inventories.write(inventory, directory)
-    tools.runner.run("delete", directory, report)
+    log = tools.runner.run("delete", directory, report)
     tools.inventories.forget(f"{group}.leaving")
+    return str(log)
+
+
+def _final_status(tools: Tools, prepared: Prepared, report: Report) -> GroupStatus:
+    """The group as it is at the end, when every node that should run does."""
+    if not prepared.plan.steps:
+        status = group_status(prepared.spec.name, prepared.observed)
+        if status.ready:
+            return status
+    return wait_ready(tools, prepared, (p.slot for p in prepared.topology.started), report)
+
+
+def _told(error: AdbrayError, rest: tuple[Step, ...]) -> AdbrayError:
+    """``error``, with what was not begun because of it."""
+    if rest:
+        titles = "; ".join(step.title for step in rest[:5]) + ("; ..." if len(rest) > 5 else "")
+        error.what += f"\nnot begun: {titles}"
+    return error
 
 
 def _not_ready(prepared: Prepared, status: GroupStatus, missing: list[str]) -> ClusterError:

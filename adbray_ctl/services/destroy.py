@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory import build_removal_inventory
-from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.observed import Observed, RayJob
 from adbray_ctl.core.ports import Report
+from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.spec import Fleet
 from adbray_ctl.services.observe import require_hosts
 from adbray_ctl.services.tools import Tools
@@ -15,12 +16,17 @@ from adbray_ctl.services.tools import Tools
 
 @dataclass(frozen=True)
 class Removal:
-    """What a destroy will remove: the hosts and slots that hold anything of the group."""
+    """What a destroy will remove: the hosts and slots that hold anything of the group.
+
+    ``jobs`` run on it now; ``head`` is its head's host, if it has one.
+    """
 
     group: str
     fleet: Fleet
     hosts: tuple[str, ...]
     slots: tuple[str, ...]
+    jobs: tuple[RayJob, ...] = ()
+    head: str | None = None
 
 
 def prepare(tools: Tools, group: str) -> Removal:
@@ -29,7 +35,16 @@ def prepare(tools: Tools, group: str) -> Removal:
     observed = tools.hosts.observe(fleet)
     require_hosts(observed, tuple(host.name for host in fleet.hosts))
     slots = tuple(r.slot for _, r in observed.records() if r.group == group)
-    return Removal(group=group, fleet=fleet, hosts=observed.hosts_with(group), slots=slots)
+    view = observed.ray(group)
+    heads = [h for h, r in observed.records() if (r.group, r.kind) == (group, SlotKind.HEAD)]
+    return Removal(
+        group=group,
+        fleet=fleet,
+        hosts=observed.hosts_with(group),
+        slots=slots,
+        jobs=view.jobs if view else (),
+        head=heads[0] if heads else None,
+    )
 
 
 def destroy(tools: Tools, removal: Removal, report: Report) -> None:

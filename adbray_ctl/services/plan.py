@@ -1,12 +1,14 @@
-"""Plan: load the spec, observe the hosts, and decide what stands where; changes nothing."""
+"""Plan: load the spec, observe the hosts, and decide what happens to each node; changes nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adbray_ctl.core.inventory import Inventory, build_inventory, slot_records
+from adbray_ctl.core.errors import RefusedError
+from adbray_ctl.core.inventory import Inventory, build_inventory
 from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.plan import ChangePlan, make_plan
+from adbray_ctl.core.plan import ChangePlan, moved_since
+from adbray_ctl.core.planning import make_plan
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.topology import Topology, place
 from adbray_ctl.services.observe import addresses, capacities, require_hosts
@@ -25,14 +27,19 @@ class Prepared:
     plan: ChangePlan
 
     @property
-    def departing_hosts(self) -> tuple[str, ...]:
-        """Hosts that still hold something of the group and have no slot in it any more."""
-        stay = self.topology.hosts
-        return tuple(h for h in self.observed.hosts_with(self.spec.name) if h not in stay)
+    def head_host(self) -> str:
+        """Where the group's head stands now, or will stand."""
+        for host, record in self.observed.records():
+            if (record.group, record.slot) == (self.spec.name, "head"):
+                return host
+        return self.topology.head.host
 
 
-def prepare(tools: Tools, group: str) -> Prepared:
-    """Raises SpecError, PlacementError, or HostError when a host that is needed is silent."""
+def prepare(tools: Tools, group: str, *, canary: int = 0, namespace: str | None = None) -> Prepared:
+    """Raises SpecError, PlacementError, or HostError when a host that is needed is silent.
+
+    ``namespace`` is that of a saved plan; a new group has a fresh one otherwise.
+    """
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet)
     observed = tools.hosts.observe(fleet)
@@ -45,16 +52,28 @@ def prepare(tools: Tools, group: str) -> Prepared:
         records=observed.records(),
         addresses=addresses(fleet, observed),
     )
-    namespace = observed.namespace(group) or f"{group}-{tools.secrets.new_id()}"
-    records = slot_records(spec, topology, namespace)
+    namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
     return Prepared(
         fleet=fleet,
         spec=spec,
         observed=observed,
         topology=topology,
         namespace=namespace,
-        plan=make_plan(topology=topology, records=records, observed=observed),
+        plan=make_plan(fleet, spec, topology, namespace, observed, canary),
     )
+
+
+def require_unmoved(plan: ChangePlan, prepared: Prepared) -> None:
+    """Raise RefusedError, naming what moved, if ``plan`` was made for another state or spec."""
+    moved = list(moved_since(plan, prepared.plan.base))
+    if plan.inputs != prepared.plan.inputs:
+        moved.append("the spec: fleet.yml or the group's file asks for something else now")
+    if moved:
+        raise RefusedError(
+            "\n".join(["this plan was made for another state:", *(f"    {m}" for m in moved)]),
+            where=f"group {plan.group}",
+            hint="make a new plan and look at it",
+        )
 
 
 def inventory_of(tools: Tools, prepared: Prepared) -> Inventory:

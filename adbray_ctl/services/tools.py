@@ -12,7 +12,9 @@ from adbray_ctl.core.ports import (
     HostAccess,
     InventoryStore,
     JobApi,
+    Lease,
     Lock,
+    Nodes,
     PlaybookRunner,
     SecretStore,
     Specs,
@@ -29,10 +31,12 @@ class Tools:
 
     specs: Specs
     hosts: HostAccess
+    nodes: Nodes
     secrets: SecretStore
     inventories: InventoryStore
     runner: PlaybookRunner
     lock: Lock
+    lease: Lease
     clock: Clock
     jobs: Callable[[str, str], JobApi]
     list_files: Callable[[Path], tuple[DirectoryFile, ...]]

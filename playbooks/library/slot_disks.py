@@ -20,6 +20,7 @@ description:
     the space is kept; it works on any file system.
   - A disk can grow while it is used; making it smaller is refused.
   - Disks of the group whose slot is not listed are removed.
+  - With I(only), all of this concerns the named slots alone.
 options:
   group:
     description: The resource group.
@@ -35,6 +36,10 @@ options:
     description: Slots with C(name) and C(size_gb).
     type: list
     elements: dict
+  only:
+    description: The slots to look at; empty means all.
+    type: list
+    elements: str
   root:
     description: Where slots live.
     type: path
@@ -56,6 +61,7 @@ ARGUMENTS = {
             "size_gb": {"type": "int", "required": True},
         },
     },
+    "only": {"type": "list", "elements": "str", "default": []},
     "root": {"type": "path", "default": "/var/lib/adbray"},
 }
 # In the slot: name and mode. tmp becomes /tmp of the slot's unit. Ray itself sets spill to 0777;
@@ -289,18 +295,20 @@ def ensure_folders(host: Host, path: str, user: str) -> None:
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     group, root = module.params["group"], module.params["root"]
-    sizes = {slot["name"]: slot["size_gb"] * GIB for slot in module.params["slots"]}
+    slots, only = module.params["slots"], set(module.params["only"])
+    sizes = {s["name"]: s["size_gb"] * GIB for s in slots if not only or s["name"] in only}
     host = Host(module.check_mode)
     disks = LoopDisks(host, root, group)
     base = os.path.join(root, group)
     try:
-        disks.remove(disks.present() - set(sizes))
+        present = disks.present() & only if only else disks.present()
+        disks.remove(present - set(sizes))
         if sizes and not os.path.isdir(base) and host.change(f"make {base}"):
             os.mkdir(base, 0o755)
         disks.ensure(sizes)
         for slot in sizes:
             ensure_folders(host, os.path.join(base, slot), module.params["user"])
-        if not sizes and os.path.isdir(base) and not os.listdir(base) and host.change("tidy"):
+        if not slots and os.path.isdir(base) and not os.listdir(base) and host.change("tidy"):
             os.rmdir(base)
     except (DiskError, OSError) as error:
         module.fail_json(msg=str(error), changed=bool(host.actions))

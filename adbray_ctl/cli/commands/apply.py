@@ -2,58 +2,149 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
-from adbray_ctl.cli.confirm import confirm
+from adbray_ctl.cli.confirm import ask, confirm
 from adbray_ctl.cli.params import GROUP
+from adbray_ctl.cli.render.plan import print_plan
 from adbray_ctl.cli.render.progress import ProgressView
-from adbray_ctl.cli.render.tables import print_json, print_plan, print_status
+from adbray_ctl.cli.render.tables import print_json, print_status
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.plan import Action
+from adbray_ctl.core.errors import RefusedError, UsageError
+from adbray_ctl.core.impact import Impact
+from adbray_ctl.core.plan import ChangePlan, Step
 from adbray_ctl.core.status import GroupStatus
 from adbray_ctl.services import apply as service
 from adbray_ctl.services import plan as planning
 from adbray_ctl.services import render as rendering
 
 
+@dataclass(frozen=True)
+class Consent:
+    """What the user agreed to beforehand; ``force`` covers lost data and interrupted jobs."""
+
+    yes: bool = False
+    force: bool = False
+    quiet: bool = False
+    keep_going: bool = False
+    canary: int = 0
+
+
 @click.command(
-    epilog="Examples:\n\n  adbray apply\n\n  adbray apply analytics --yes --json",
+    epilog="Examples:\n\n  adbray apply\n\n  adbray apply analytics --yes --json"
+    "\n\n  adbray apply --plan change.json",
     short_help="Make groups real on their hosts.",
 )
 @click.argument("group", type=GROUP, required=False)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask, whatever the plan says.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Carry out this saved plan, if nothing has moved since.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask about ordinary changes.")
+@click.option("--force", is_flag=True, help="Nor about lost data and interrupted jobs.")
+@click.option("--keep-going", is_flag=True, help="A failed batch stops its worker group alone.")
+@click.option(
+    "--canary", default=0, type=click.IntRange(0), help="Change this many workers, then ask."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the resulting status as JSON.")
 @pass_state
-def apply(state: State, group: str | None, yes: bool, as_json: bool) -> None:
+def apply(
+    state: State,
+    group: str | None,
+    plan_file: Path | None,
+    yes: bool,
+    force: bool,
+    keep_going: bool,
+    canary: int,
+    as_json: bool,
+) -> None:
     """Make GROUP (default: every group there is a file for) real on its hosts.
 
-    What runs already and fits the spec stays as it is. Restarts and deletions are shown and
-    asked about first.
+    What runs already and fits the spec stays as it is. What is lost is shown and asked about
+    first. Running workers are drained, changed and awaited, max_unavailable at a time.
     """
+    saved = _read_plan(plan_file) if plan_file else None
+    if saved and group not in (None, saved.group):
+        raise UsageError(f"the plan is for group {saved.group}", where=str(plan_file))
+    consent = Consent(yes=yes, force=force, quiet=as_json, keep_going=keep_going, canary=canary)
+    groups = (saved.group,) if saved else state.groups(group)
     with state.tools.lock.hold(f"apply {group or ''}".strip()):
-        done = [apply_one(state, name, yes=yes, quiet=as_json) for name in state.groups(group)]
+        done = [apply_one(state, name, consent, saved) for name in groups]
     if as_json:
         print_json(done)
 
 
-def apply_one(state: State, group: str, *, yes: bool, quiet: bool) -> GroupStatus:
+def apply_one(
+    state: State, group: str, consent: Consent, saved: ChangePlan | None = None
+) -> GroupStatus:
     """Plan, ask where something is lost, run, and print; the lock is held by the caller."""
-    prepared = planning.prepare(state.tools, group)
-    if not quiet:
+    tools = state.tools
+    namespace = saved.namespace if saved else None
+    prepared = planning.prepare(tools, group, canary=consent.canary, namespace=namespace)
+    if saved is not None:
+        planning.require_unmoved(saved, prepared)
+    if not consent.quiet:
         print_plan(prepared.plan)
-    lossy = [c for c in prepared.plan.changes if c.action in (Action.RESTART, Action.DELETE)]
-    if lossy and not yes:
-        slots = ", ".join(f"{change.action} {change.slot}" for change in lossy)
-        confirm(f"{slots}: tasks, actors and objects on these slots are lost. Go on?")
-    with ProgressView(f"apply {group}") as view:
-        status = service.apply(state.tools, prepared, view)
-    if not quiet:
+    if prepared.plan.is_empty:
+        status = service.apply(tools, prepared, lambda _: None)
+        if not consent.quiet:
+            print_status(status)
+        return status
+    _ask(prepared.plan, consent)
+    options = service.Options(keep_going=consent.keep_going, after_canary=_after_canary(consent))
+    purpose = f"apply {group}"
+    with tools.lease.hold(prepared.fleet, prepared.head_host, group, purpose):
+        current = planning.prepare(
+            tools, group, canary=consent.canary, namespace=prepared.namespace
+        )
+        planning.require_unmoved(prepared.plan, current)
+        with ProgressView(purpose) as view:
+            status = service.apply(tools, current, view, options)
+    if not consent.quiet:
         changed = len(view.progress.changed)
         click.echo(f"done in {view.elapsed_s:.1f} s, {changed} tasks changed something")
         print_status(status)
     return status
+
+
+def _ask(plan: ChangePlan, consent: Consent) -> None:
+    """Raise RefusedError unless everything that is lost was agreed to."""
+    if not plan.interrupted and not plan.count(Impact.DELETE):
+        return
+    grave = bool(plan.jobs) or plan.count(Impact.DELETE) > 0
+    if consent.yes and (consent.force or not grave):
+        return
+    if consent.yes:
+        what = f"interrupts {len(plan.jobs)} running jobs" if plan.jobs else "deletes nodes"
+        raise RefusedError(
+            f"this {what}, which --yes does not cover",
+            where=f"group {plan.group}",
+            hint="look at `adbray plan`, then add --force",
+        )
+    nodes = len(plan.interrupted)
+    confirm(f"{nodes} running nodes are interrupted and what runs there is lost. Go on?")
+
+
+def _after_canary(consent: Consent) -> service.AfterCanary:
+    def go_on(step: Step) -> bool:
+        return not consent.yes and ask(f"{step.title}: done. Go on with the rest?")
+
+    return go_on
+
+
+def _read_plan(path: Path) -> ChangePlan:
+    try:
+        return ChangePlan.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UsageError(
+            "this is no plan of this adbray version", where=str(path), hint="adbray plan -o FILE"
+        ) from error
 
 
 @click.command(

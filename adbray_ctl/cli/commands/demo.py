@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from adbray_ctl.cli.commands.apply import apply_one
+from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.commands.job import follow_to_end
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.skeleton import quickstart_text
@@ -36,7 +36,7 @@ def demo(state: State) -> None:
         state.project.write_group(GROUP, text)
     _headline(f"2/3  apply: groups/{GROUP}.yml becomes a Ray cluster")
     with state.tools.lock.hold("demo"):
-        apply_one(state, GROUP, yes=True, quiet=False)
+        apply_one(state, GROUP, Consent(yes=True))
     _headline("3/3  job: every worker makes more objects than its store holds")
     with resources.as_file(resources.files("adbray_ctl").joinpath("templates/jobs")) as folder:
         _run_job(state, folder)

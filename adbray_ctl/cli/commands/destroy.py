@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import click
 
 from adbray_ctl.cli.confirm import confirm_name
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.services import destroy as service
 
 
@@ -15,9 +18,10 @@ from adbray_ctl.services import destroy as service
     epilog="Example:\n\n  adbray destroy analytics", short_help="Remove a group from its hosts."
 )
 @click.argument("group", type=GROUP)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for the group's name to be typed.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask, unless jobs are running.")
+@click.option("--force", is_flag=True, help="Do not ask, whatever is running.")
 @pass_state
-def destroy(state: State, group: str, yes: bool) -> None:
+def destroy(state: State, group: str, yes: bool, force: bool) -> None:
     """Remove GROUP and all its data from its hosts: units, disks, venvs, Redis, secrets.
 
     Its running jobs are interrupted. The spec file stays.
@@ -29,8 +33,29 @@ def destroy(state: State, group: str, yes: bool) -> None:
             click.echo(f"group {group} is on no host; nothing to remove")
             return
         click.echo(f"group {group}: {len(removal.slots)} slots on {', '.join(removal.hosts)}")
-        if not yes:
-            confirm_name("Jobs are interrupted, data on these slots is lost for good.", group)
-        with ProgressView(f"destroy {group}") as view:
+        _ask(removal, yes=yes, force=force)
+        with _lease(state, removal), ProgressView(f"destroy {group}") as view:
             service.destroy(state.tools, removal, view)
     click.echo(f"destroyed {group} in {view.elapsed_s:.1f} s")
+
+
+def _ask(removal: service.Removal, *, yes: bool, force: bool) -> None:
+    """Raise RefusedError unless the loss of data, and of running jobs, was agreed to."""
+    for job in removal.jobs:
+        click.echo(f"running job {job.id}: {job.entrypoint}")
+    if force or (yes and not removal.jobs):
+        return
+    if yes:
+        raise RefusedError(
+            f"{len(removal.jobs)} jobs are running, which --yes does not cover",
+            where=f"group {removal.group}",
+            hint="stop them, or pass --force",
+        )
+    confirm_name("Jobs are interrupted, data on these slots is lost for good.", removal.group)
+
+
+def _lease(state: State, removal: service.Removal) -> AbstractContextManager[None]:
+    if removal.head is None:
+        return nullcontext()
+    purpose = f"destroy {removal.group}"
+    return state.tools.lease.hold(removal.fleet, removal.head, removal.group, purpose)

@@ -20,6 +20,7 @@ from adbray_ctl.core.events import (
     Outcome,
     Progress,
     RunEvent,
+    StepStarted,
     fold,
 )
 
@@ -93,6 +94,8 @@ def _line(event: RunEvent) -> str:
     match event:
         case Note(text=text):
             return text
+        case StepStarted():
+            return f"step {event.number} of {event.total}: {event.title}"
         case HostResult(outcome=Outcome.CHANGED):
             return f"{event.host}: {event.step}: {event.task}: changed"
         case HostResult(outcome=Outcome.FAILED | Outcome.UNREACHABLE):

@@ -15,7 +15,6 @@ from rich.text import Text
 
 from adbray_ctl.core.jobs import Job
 from adbray_ctl.core.lab import LabStatus
-from adbray_ctl.core.plan import Action, ChangePlan
 from adbray_ctl.core.status import Addresses, GroupStatus, SlotStatus, State
 
 _STATE_STYLES = {
@@ -24,12 +23,6 @@ _STATE_STYLES = {
     State.PREPARED: "dim",
     State.FAILED: "bold red",
     State.UNKNOWN: "bold red",
-}
-_ACTION_STYLES = {
-    Action.KEEP: "dim",
-    Action.START: "green",
-    Action.RESTART: "yellow",
-    Action.DELETE: "bold red",
 }
 
 
@@ -46,7 +39,7 @@ def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> None:
 
 def print_status(status: GroupStatus) -> None:
     """One group: a row for each slot, then addresses and problems."""
-    console = _console()
+    console = output()
     running = status.count(State.RUNNING)
     verdict = Text("ready", "green") if status.ready else Text("not ready", "bold red")
     title = Text.assemble(("group ", "bold"), (status.group, "bold"), ": ", verdict)
@@ -61,44 +54,30 @@ def print_status(status: GroupStatus) -> None:
 
 def print_addresses(addresses: Addresses) -> None:
     """The group's addresses, one a line."""
-    console = _console()
+    console = output()
     for name, value in addresses.model_dump().items():
         if value is not None:
             console.print(Text(f"{name:<10}", "dim").append(value, "default"), soft_wrap=True)
 
 
-def print_plan(plan: ChangePlan) -> None:
-    """What is about to happen; kept slots are only counted."""
-    console = _console()
-    counts = ", ".join(f"{plan.count(a)} {a}" for a in Action if plan.count(a))
-    console.print(Text.assemble(("group ", "bold"), (plan.group, "bold"), f": {counts}"))
-    table = _plain_table("action", "slot", "host", "reason")
-    for change in plan.changes:
-        if change.action is not Action.KEEP:
-            action = Text(change.action, _ACTION_STYLES[change.action])
-            table.add_row(action, change.slot, change.host, change.reason)
-    if table.row_count:
-        console.print(table)
-
-
 def print_jobs(jobs: Sequence[Job]) -> None:
     """Jobs, newest first."""
-    table = _plain_table("job", "status", "started", "seconds", "entrypoint")
+    table = plain_table("job", "status", "started", "seconds", "entrypoint")
     for job in jobs:
         table.add_row(job.id, job.status, _when(job.started_at), _duration(job), job.entrypoint)
-    _console().print(table if table.row_count else "no jobs")
+    output().print(table if table.row_count else "no jobs")
 
 
 def print_lab(status: LabStatus) -> None:
     """The lab's hosts."""
-    table = _plain_table("host", "address", "state")
+    table = plain_table("host", "address", "state")
     for host in status.hosts:
         table.add_row(host.name, host.address, host.state)
-    _console().print(table if status.hosts else f"no lab in {status.directory}")
+    output().print(table if status.hosts else f"no lab in {status.directory}")
 
 
 def _status_table(slots: Sequence[SlotStatus]) -> Table:
-    table = _plain_table("slot", "host", "size", "cpu", "memory", "disk", "state", "ports")
+    table = plain_table("slot", "host", "size", "cpu", "memory", "disk", "state", "ports")
     for slot in slots:
         state = Text(slot.state, _STATE_STYLES[slot.state])
         if slot.detail:
@@ -124,14 +103,16 @@ def _ports(ports: dict[str, int]) -> str:
     return " ".join(wellknown)
 
 
-def _plain_table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """A table without lines."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _console() -> Console:
+def output() -> Console:
+    """Standard output."""
     console = Console(highlight=False)
     # Piped output is for grep and files: never cut to a terminal's width nobody has.
     return console if console.is_terminal else Console(highlight=False, width=200)

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from adbray_ctl.core.inventory import Inventory, Site, build_inventory, slot_records
+from adbray_ctl.core.inventory import Inventory, Site, build_inventory
 from adbray_ctl.core.ledger import Capacity
-from adbray_ctl.core.observed import (
-    HostObservation,
-    Observed,
-    ObservedSlot,
-    RayNode,
-    RayView,
-    UnitState,
-)
-from adbray_ctl.core.plan import Action, make_plan
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
-from adbray_ctl.core.status import State, group_status, unit_name
+from adbray_ctl.core.status import State, group_status
 from adbray_ctl.core.topology import Topology, place
+from tests.unit.cluster import applied
 
 SITE = Site(
     known_hosts="/p/known_hosts",
@@ -55,40 +45,6 @@ def _inventory(spec: RayClusterSpec) -> Inventory:
     )
 
 
-def _applied(spec: RayClusterSpec, *, ray: bool = True) -> Observed:
-    """The hosts after ``spec`` was applied and every started slot joined."""
-    topology = _topology(spec)
-    records = slot_records(spec, topology, "demo-1")
-    hosts = []
-    for name in ("a", "b"):
-        here = topology.on(name)
-        units = tuple(
-            UnitState(
-                unit=unit_name(records[p.slot]),
-                active="active" if p.started else "inactive",
-                sub="running" if p.started else "dead",
-            )
-            for p in here
-        )
-        nodes = tuple(
-            RayNode(
-                node_id=f"id-{p.slot}",
-                address=p.address,
-                alive=True,
-                is_head=p.kind is SlotKind.HEAD,
-                labels={"adbray.io/slot": p.slot},
-            )
-            for p in topology.started
-            if p.kind is not SlotKind.REDIS
-        )
-        view = (RayView(group="demo", nodes=nodes),) if name == topology.head.host and ray else ()
-        slots = tuple(ObservedSlot(record=records[p.slot], applied_at=1.0) for p in here)
-        hosts.append(
-            HostObservation(host=name, slots=slots, units=units, groups=("demo",), ray=view)
-        )
-    return Observed(hosts=tuple(hosts))
-
-
 def test_no_secret_and_no_missing_role_variable() -> None:
     inventory = _inventory(_spec())
     assert inventory.groups["adbray_head"] == ("a",)
@@ -119,49 +75,9 @@ def test_gpu_slice_becomes_one_gpu_a_label_and_a_visible_card() -> None:
     assert all(slot["env"]["CUDA_VISIBLE_DEVICES"] == "0" for slot in slots)
 
 
-def test_new_group_starts_everything() -> None:
-    spec = _spec()
-    topology = _topology(spec)
-    records = slot_records(spec, topology, "demo-1")
-    plan = make_plan(topology=topology, records=records, observed=Observed())
-    assert plan.count(Action.START) == len(topology.placements)
-
-
-def test_applied_group_keeps_everything() -> None:
-    spec = _spec()
-    observed = _applied(spec)
-    topology = _topology(spec, observed)
-    records = slot_records(spec, topology, "demo-1")
-    plan = make_plan(topology=topology, records=records, observed=observed)
-    assert plan.is_empty
-    assert all("is applied" in change.reason for change in plan.changes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"min_workers": 2}, {}),
-        ({"max_workers": 3}, {"w-2": Action.START}),
-        ({"max_workers": 1}, {"w-1": Action.DELETE}),
-        ({"size": "medium"}, {"w-0": Action.RESTART, "w-1": Action.RESTART}),
-        ({"disk_gb": 120}, {"w-0": Action.RESTART, "w-1": Action.RESTART}),
-        ({"env": {"A": "b"}}, {"w-0": Action.RESTART, "w-1": Action.RESTART}),
-        ({"labels": {"tier": "x"}}, {"w-0": Action.RESTART, "w-1": Action.RESTART}),
-    ],
-    ids=str,
-)
-def test_what_a_change_does(changes: dict[str, Any], expected: dict[str, Action]) -> None:
-    observed = _applied(_spec())
-    spec = _spec(**changes)
-    topology = _topology(spec, observed)
-    records = slot_records(spec, topology, "demo-1")
-    plan = make_plan(topology=topology, records=records, observed=observed)
-    changed = {c.slot: c.action for c in plan.changes if c.action is not Action.KEEP}
-    assert changed == expected
-
-
 def test_status_joins_host_systemd_and_ray() -> None:
-    status = group_status("demo", _applied(_spec()))
+    spec = _spec()
+    status = group_status("demo", applied(FLEET, spec, _topology(spec)))
     assert status.ready
     assert {s.slot: s.state for s in status.slots} == {
         "head": State.RUNNING,
@@ -175,7 +91,8 @@ def test_status_joins_host_systemd_and_ray() -> None:
 
 
 def test_status_without_ray_is_not_ready() -> None:
-    status = group_status("demo", _applied(_spec(), ray=False))
+    spec = _spec()
+    status = group_status("demo", applied(FLEET, spec, _topology(spec), ray=False))
     assert not status.ready
     assert {s.slot: s.state for s in status.slots}["w-0"] is State.STARTING
 

@@ -23,6 +23,7 @@ HEAD = SlotRecord(
     block=0,
     ports={"gcs": 6379, "dashboard": 8265, "client": 10001},
     namespace="g-0",
+    unit="adbray-head@g.service",
     revision="1",
 )
 WORKER = SlotRecord(
@@ -35,6 +36,7 @@ WORKER = SlotRecord(
     block=1,
     ports={},
     namespace="g-0",
+    unit="adbray-worker@g.w-0.service",
     revision="1",
 )
 

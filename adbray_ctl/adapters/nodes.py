@@ -1,0 +1,72 @@
+"""Drains Ray nodes and stops units over plain SSH."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.record import SlotRecord
+from adbray_ctl.core.spec import Fleet
+
+# Runs on the head host as root; Ray's client has to be the head's own, with its user and token.
+# The reason is "preemption" because Ray refuses to drain a busy node for any other.
+_DRAIN = """
+import json, subprocess, sys
+group, address, venv = sys.argv[1:4]
+code = '''
+import json, sys
+from ray._raylet import GcsClient
+from ray.core.generated import autoscaler_pb2
+client = GcsClient(address=sys.argv[1])
+reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+refused = []
+for node in sys.argv[2:]:
+    try:
+        accepted, why = client.drain_node(node, reason, "adbray changes this node", 0)
+    except Exception as error:
+        accepted, why = False, str(error)
+    if not accepted:
+        refused.append(why)
+print(json.dumps(refused))
+'''
+command = ["runuser", "-u", "adbray", "--", "env", "HOME=/tmp", "RAY_AUTH_MODE=token",
+           "RAY_AUTH_TOKEN_PATH=/etc/adbray/%s/token" % group, venv + "/bin/python", "-c", code,
+           address, *sys.argv[4:]]
+done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=25)
+if done.returncode != 0:
+    sys.exit(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+print(done.stdout.decode().strip().splitlines()[-1])
+"""
+
+_STOP = """
+import subprocess, sys
+done = subprocess.run(["systemctl", "stop", "--", *sys.argv[1:]], stderr=subprocess.PIPE)
+sys.exit(done.stderr.decode(errors="replace").strip() if done.returncode else 0)
+"""
+
+
+class SshNodes:
+    """Nodes, over the same connections and pinned keys as the observe pass."""
+
+    def __init__(self, hosts: SshHosts) -> None:
+        self._hosts = hosts
+
+    def drain(self, fleet: Fleet, head: str, record: SlotRecord, nodes: Sequence[str]) -> None:
+        address = f"{record.address}:{record.ports['gcs']}"
+        output = self._hosts.run_python(
+            fleet, head, _DRAIN, record.group, address, record.venv, *nodes
+        )
+        # A node that has just ended is refused, and needs no draining any more.
+        refused = [why for why in json.loads(output) if "not found" not in why.lower()]
+        if refused:
+            raise HostError(f"Ray does not drain: {refused[0]}", where=head)
+
+    def stop(self, fleet: Fleet, units: Mapping[str, Sequence[str]]) -> None:
+        def stop_on(host: str) -> None:
+            self._hosts.run_python(fleet, host, _STOP, *units[host])
+
+        with ThreadPoolExecutor(max_workers=max(len(units), 1)) as pool:
+            list(pool.map(stop_on, units))

@@ -1,0 +1,35 @@
+"""The whole plan of one group, from spec, topology and observation."""
+
+from __future__ import annotations
+
+from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.plan import ChangePlan, base_of, inputs_of, job_hits, node_changes
+from adbray_ctl.core.schedule import steps_of
+from adbray_ctl.core.slots import slot_records
+from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.topology import Topology
+
+
+def make_plan(
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    topology: Topology,
+    namespace: str,
+    observed: Observed,
+    canary: int = 0,
+) -> ChangePlan:
+    """Pure: the same input gives the same plan. ``canary`` workers of each group are changed first.
+
+    ``namespace`` is the group's storage namespace, which a standing group keeps.
+    """
+    records = slot_records(fleet, spec, topology, namespace)
+    changes = node_changes(topology=topology, records=records, observed=observed)
+    return ChangePlan(
+        group=spec.name,
+        changes=changes,
+        steps=steps_of(spec, topology, changes, canary),
+        jobs=job_hits(changes, observed, spec.name),
+        base=base_of(spec.name, observed),
+        namespace=namespace,
+        inputs=inputs_of(records, topology),
+    )

@@ -1,0 +1,148 @@
+"""The order of work: a plan's changes as steps, so that a worker group never loses too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from adbray_ctl.core.impact import Impact
+from adbray_ctl.core.plan import NodeChange, Step
+from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.spec import RayClusterSpec, WorkerGroup
+from adbray_ctl.core.topology import Topology
+
+_WORKER_ROLES = ("worker_disk", "ray_worker")
+
+
+def steps_of(
+    spec: RayClusterSpec, topology: Topology, changes: Iterable[NodeChange], canary: int = 0
+) -> tuple[Step, ...]:
+    """The steps that make ``changes``, in the order in which they hurt least.
+
+    First what leaves, since others may need its room; then what takes no running worker away, with
+    Redis and the head; then each worker group's running workers, ``max_unavailable`` at a time,
+    before them a batch of ``canary`` workers if that is not 0.
+    """
+    todo = [change for change in changes if change.action is not Impact.KEEP]
+    workers = [change for change in todo if change.kind is SlotKind.WORKER]
+    gone = [change for change in todo if change.action is Impact.DELETE]
+    rolling = [change for change in workers if change.action is Impact.RESTART]
+    base = [change for change in todo if change not in gone and change not in rolling]
+    # Software is put beside the old for all before the first node is touched.
+    prepared = sorted({change.host for change in (*base, *rolling)}, key=topology.hosts.index)
+    return (
+        *_departures(topology, gone),
+        *_base(base, tuple(prepared)),
+        *_batches(spec, topology, rolling, canary),
+    )
+
+
+def batch_size(group: WorkerGroup, running: int) -> int:
+    """How many of ``running`` workers may be away at once; a share is rounded down, at least 1."""
+    limit = group.max_unavailable
+    if isinstance(limit, int):
+        return limit
+    return max(1, running * int(limit.removesuffix("%")) // 100)
+
+
+def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
+    stay = set(topology.hosts)
+    leaving = tuple(dict.fromkeys(change.host for change in gone if change.host not in stay))
+    staying = [change for change in gone if change.host in stay]
+    for group, members in _by_group(staying).items():
+        yield Step(
+            title=f"remove {_listed(members)}" + (f" of worker group {group}" if group else ""),
+            nodes=tuple(change.node for change in members),
+            hosts=tuple(dict.fromkeys(change.host for change in members)),
+            roles=_roles(members),
+            drain=_drained(members),
+            worker_group=group,
+        )
+    if leaving:
+        members = [change for change in gone if change.host in leaving]
+        yield Step(
+            title=f"leave {', '.join(leaving)}",
+            nodes=tuple(change.node for change in members),
+            hosts=leaving,
+            drain=_drained(members),
+            leaving=True,
+        )
+
+
+def _base(base: list[NodeChange], prepared: tuple[str, ...]) -> Iterator[Step]:
+    if not prepared:
+        return
+    roles = ("host_base", "ray_runtime", *_roles(base))
+    yield Step(
+        title=_base_title(base, prepared),
+        nodes=tuple(change.node for change in base),
+        hosts=prepared,
+        roles=tuple(dict.fromkeys(roles)),
+    )
+
+
+def _base_title(base: list[NodeChange], prepared: tuple[str, ...]) -> str:
+    named = [
+        f"{change.action} {change.node}" for change in base if change.kind is not SlotKind.WORKER
+    ]
+    workers = [change for change in base if change.kind is SlotKind.WORKER]
+    for action in (Impact.START, Impact.UPDATE):
+        count = sum(1 for change in workers if change.action is action)
+        if count:
+            named.append(f"{action} {count} worker{'s' if count > 1 else ''}")
+    return ", ".join([f"prepare {len(prepared)} host{'s' if len(prepared) > 1 else ''}", *named])
+
+
+def _batches(
+    spec: RayClusterSpec, topology: Topology, rolling: list[NodeChange], canary: int
+) -> Iterator[Step]:
+    groups = {group.name: group for group in spec.worker_groups}
+    order = {p.slot: position for position, p in enumerate(topology.placements)}
+    for name, unordered in _by_group(rolling).items():
+        members = sorted(unordered, key=lambda change: order[change.node])
+        size = batch_size(groups[name or ""], len(members))
+        first = members[: min(canary, size)] if canary else []
+        rest = members[len(first) :]
+        batches = [first] if first else []
+        batches += [rest[start : start + size] for start in range(0, len(rest), size)]
+        for number, batch in enumerate(batches, start=1):
+            which = "canary" if batch is first else f"batch {number} of {len(batches)}"
+            yield Step(
+                title=f"restart {_listed(batch)} ({name}, {which})",
+                nodes=tuple(change.node for change in batch),
+                hosts=tuple(dict.fromkeys(change.host for change in batch)),
+                roles=_WORKER_ROLES,
+                drain=_drained(batch),
+                worker_group=name,
+                canary=batch is first and len(batches) > 1,
+            )
+
+
+def _roles(changes: Iterable[NodeChange]) -> tuple[str, ...]:
+    """The roles that make ``changes``, in the order of playbooks/site.yml."""
+    kinds = {change.kind for change in changes}
+    roles: list[str] = []
+    if kinds & {SlotKind.HEAD, SlotKind.WORKER}:
+        roles.append("worker_disk")
+    if SlotKind.REDIS in kinds:
+        roles.append("redis")
+    if SlotKind.HEAD in kinds:
+        roles.append("ray_head")
+    if SlotKind.WORKER in kinds:
+        roles.append("ray_worker")
+    return tuple(roles)
+
+
+def _drained(changes: Iterable[NodeChange]) -> tuple[str, ...]:
+    return tuple(c.node for c in changes if c.kind is SlotKind.WORKER and c.runs)
+
+
+def _by_group(changes: Iterable[NodeChange]) -> Mapping[str | None, list[NodeChange]]:
+    groups: dict[str | None, list[NodeChange]] = {}
+    for change in changes:
+        groups.setdefault(change.worker_group, []).append(change)
+    return groups
+
+
+def _listed(changes: list[NodeChange]) -> str:
+    names = [change.node for change in changes]
+    return ", ".join(names) if len(names) <= 4 else f"{len(names)} nodes"

@@ -1,0 +1,161 @@
+"""What a slot is made of: its variables for the roles, and its record with every setting.
+
+A record's ``settings`` say which fields of the spec the slot was made of, so that any operator can
+tell from the hosts alone what a new spec changes, field by field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from adbray_ctl.core.catalog import Catalog
+from adbray_ctl.core.impact import settings_of
+from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.topology import Placement, Topology
+
+# Ray's own default share of a node's memory for the object store
+# (ray._private.ray_constants.DEFAULT_OBJECT_STORE_MEMORY_PROPORTION).
+OBJECT_STORE_SHARE = 0.3
+# The ACL user of a managed Redis.
+REDIS_USER = "ray"
+
+
+def slot_records(
+    fleet: Fleet, spec: RayClusterSpec, topology: Topology, namespace: str
+) -> Mapping[str, SlotRecord]:
+    """The record of every slot, by slot name, as `/etc/adbray/<group>/<slot>.json` will hold it."""
+    groups = {group.name: group for group in spec.worker_groups}
+    catalog = Catalog(fleet.sizes)
+    shared = {kind: _shared_settings(spec, topology, namespace, kind) for kind in SlotKind}
+    return {
+        p.slot: _record(
+            spec,
+            p,
+            namespace,
+            shared[p.kind] | _own_settings(catalog, p, groups.get(p.worker_group or "")),
+        )
+        for p in topology.placements
+    }
+
+
+def unit_name(kind: SlotKind, group: str, slot: str) -> str:
+    """The systemd unit of a slot."""
+    instance = f"{group}.{slot}" if kind is SlotKind.WORKER else group
+    return f"adbray-{kind}@{instance}.service"
+
+
+def runtime_venv(spec: RayClusterSpec) -> str:
+    """The venv's path on the hosts: one per Ray, Python and set of extra packages."""
+    name = f"ray-{spec.ray.version}-py{spec.ray.python}"
+    if spec.ray.packages:
+        packages = "\n".join(sorted(spec.ray.packages))
+        name += f"-{hashlib.sha256(packages.encode()).hexdigest()[:8]}"
+    return f"/opt/adbray/{name}"
+
+
+def redis_address(spec: RayClusterSpec, topology: Topology) -> str:
+    """Where the head finds its Redis: host:port, a URL, or nothing."""
+    if spec.redis.mode is RedisMode.EXTERNAL and spec.redis.url:
+        return spec.redis.url
+    redis = topology.redis
+    return f"{redis.address}:{redis.ports['redis']}" if redis else ""
+
+
+def slot_vars(placement: Placement, group: WorkerGroup | None) -> dict[str, Any]:
+    """A slot as its role takes it, without its record."""
+    slot: dict[str, Any] = {
+        "name": placement.slot,
+        "cpus": placement.cpus,
+        "memory_mb": placement.memory_mb,
+        "object_store_mb": int(placement.memory_mb * OBJECT_STORE_SHARE),
+        "ports": dict(placement.ports),
+        "labels": {},
+        "env": {},
+    }
+    if group is None:
+        return slot
+    if group.object_store_gb is not None:
+        slot["object_store_mb"] = int(group.object_store_gb * 1024)
+    env = dict(group.env)
+    labels = dict(group.labels)
+    gpus = 0
+    if placement.gpu is not None:
+        gpus = placement.gpu.ray_gpus
+        env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, placement.gpu.cards))
+        if placement.gpu.slices > 1:
+            # A label's value may not hold a slash, so 1/3 is written 1-3.
+            labels["adbray.io/gpu-unit"] = f"1-{placement.gpu.slices}"
+    return slot | {
+        "worker_group": group.name,
+        "state": "started" if placement.started else "prepared",
+        "gpus": gpus,
+        "labels": labels,
+        "env": env,
+    }
+
+
+def _shared_settings(
+    spec: RayClusterSpec, topology: Topology, namespace: str, kind: SlotKind
+) -> dict[str, Any]:
+    """What all slots of ``kind`` are made of."""
+    settings = dict(settings_of(spec, kind)) | {"namespace": namespace}
+    if kind is SlotKind.HEAD:
+        settings["redis address"] = redis_address(spec, topology)
+    if kind is SlotKind.WORKER:
+        settings["head address"] = topology.head.address
+    return settings
+
+
+def _own_settings(catalog: Catalog, p: Placement, group: WorkerGroup | None) -> dict[str, Any]:
+    """What this slot alone is made of."""
+    settings: dict[str, Any] = {"host address": p.address, "ports": p.ports}
+    if p.size is not None:
+        size = catalog[p.size]
+        settings[f"sizes.{p.size}"] = {"cpus": size.cpus, "memory_gb": size.memory_gb}
+    if p.gpu is not None:
+        settings["GPU share"] = p.gpu
+    if group is not None:
+        own = settings_of(group, SlotKind.WORKER, f"worker_groups.{group.name}.")
+        settings |= dict(own)
+        # Users put secrets there, which a record, a plan and the history must not repeat.
+        digests = {k: hashlib.sha256(v.encode()).hexdigest()[:8] for k, v in group.env.items()}
+        settings[f"worker_groups.{group.name}.env"] = digests
+    return settings
+
+
+def _record(
+    spec: RayClusterSpec, placement: Placement, namespace: str, settings: dict[str, Any]
+) -> SlotRecord:
+    plain: dict[str, Any] = to_jsonable_python(settings)
+    return SlotRecord(
+        group=spec.name,
+        slot=placement.slot,
+        kind=placement.kind,
+        address=placement.address,
+        worker_group=placement.worker_group,
+        index=placement.index,
+        size=placement.size,
+        cpus=placement.cpus,
+        memory_mb=placement.memory_mb,
+        disk_gb=placement.disk_gb,
+        gpu=placement.gpu,
+        block=placement.block,
+        ports=placement.ports,
+        namespace=namespace,
+        venv="" if placement.kind is SlotKind.REDIS else runtime_venv(spec),
+        external_redis=_external_redis(spec) if placement.kind is SlotKind.HEAD else None,
+        settings=plain,
+        unit=unit_name(placement.kind, spec.name, placement.slot),
+        revision=revision_of(plain),
+    )
+
+
+def _external_redis(spec: RayClusterSpec) -> ExternalRedis | None:
+    if spec.redis.mode is not RedisMode.EXTERNAL or not spec.redis.url:
+        return None
+    return ExternalRedis(url=spec.redis.url, username=spec.redis.username or REDIS_USER)

@@ -1,0 +1,35 @@
+"""Lease: who is changing a group, and taking the right to from a run that is no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.spec import Fleet
+from adbray_ctl.services.status import not_applied
+from adbray_ctl.services.tools import Tools
+
+
+@dataclass(frozen=True)
+class Held:
+    """The lease of a group on its head's host; ``holder`` is None when it is free."""
+
+    fleet: Fleet
+    group: str
+    host: str
+    holder: str | None
+
+
+def find(tools: Tools, group: str) -> Held:
+    """Raises ClusterError if the group stands on no host."""
+    fleet = tools.specs.fleet()
+    for host, record in tools.hosts.observe(fleet).records():
+        if (record.group, record.kind) == (group, SlotKind.HEAD):
+            holder = tools.lease.holder(fleet, host, group)
+            return Held(fleet=fleet, group=group, host=host, holder=holder)
+    raise not_applied(fleet, group)
+
+
+def break_(tools: Tools, held: Held) -> None:
+    """Take it from whoever holds it."""
+    tools.lease.break_(held.fleet, held.host, held.group)

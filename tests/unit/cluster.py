@@ -1,0 +1,97 @@
+"""A faithful observation of a cluster: what the hosts say after a spec was applied to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adbray_ctl.core.ledger import Capacity
+from adbray_ctl.core.observed import (
+    HostObservation,
+    Observed,
+    ObservedSlot,
+    RayNode,
+    RayView,
+    UnitState,
+)
+from adbray_ctl.core.plan import ChangePlan
+from adbray_ctl.core.planning import make_plan
+from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.slots import slot_records
+from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.status import SLOT_LABEL
+from adbray_ctl.core.topology import Placement, Topology, place
+
+NAMESPACE = "demo-1"
+ROOM = Capacity(cpus=64, memory_mb=262144, disk_gb=9000, gpus=4)
+
+
+def placed(
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    observed: Observed | None = None,
+    capacities: Mapping[str, Capacity | str] | None = None,
+) -> Topology:
+    """Where ``spec`` stands, on roomy hosts unless ``capacities`` says otherwise."""
+    rooms = capacities or {host.name: ROOM for host in fleet.hosts}
+    records = (observed or Observed()).records()
+    return place(fleet=fleet, spec=spec, capacities=rooms, records=records)
+
+
+def planned(
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    observed: Observed | None = None,
+    capacities: Mapping[str, Capacity | str] | None = None,
+) -> ChangePlan:
+    """The plan from ``observed`` to ``spec``."""
+    seen = observed or Observed()
+    topology = placed(fleet, spec, seen, capacities)
+    return make_plan(fleet, spec, topology, NAMESPACE, seen)
+
+
+def applied(
+    fleet: Fleet, spec: RayClusterSpec, topology: Topology, *, ray: bool = True
+) -> Observed:
+    """The hosts after ``spec`` was applied and every started slot joined."""
+    records = slot_records(fleet, spec, topology, NAMESPACE)
+    here: dict[str, list[Placement]] = {host.name: [] for host in fleet.hosts}
+    for placement in topology.placements:
+        here[placement.host].append(placement)
+    view = RayView(group=spec.name, nodes=tuple(_node(p) for p in topology.started if _in_ray(p)))
+    return Observed(
+        hosts=tuple(
+            HostObservation(
+                host=name,
+                slots=tuple(ObservedSlot(record=records[p.slot], applied_at=1.0) for p in slots),
+                units=tuple(_unit(p, records[p.slot]) for p in slots),
+                groups=(spec.name,) if slots else (),
+                ray=(view,) if ray and name == topology.head.host else (),
+            )
+            for name, slots in here.items()
+        )
+    )
+
+
+def _in_ray(placement: Placement) -> bool:
+    return placement.kind is not SlotKind.REDIS
+
+
+def _unit(placement: Placement, record: SlotRecord) -> UnitState:
+    return UnitState(
+        unit=record.unit,
+        active="active" if placement.started else "inactive",
+        sub="running" if placement.started else "dead",
+        enabled=placement.started,
+        started_at=2.0 if placement.started else 0.0,
+    )
+
+
+def _node(placement: Placement) -> RayNode:
+    return RayNode(
+        node_id=f"id-{placement.slot}",
+        address=placement.address,
+        alive=True,
+        is_head=placement.kind is SlotKind.HEAD,
+        labels={SLOT_LABEL: placement.slot},
+        started_at=3.0,
+    )
