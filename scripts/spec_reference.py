@@ -28,6 +28,10 @@ Editors complete and check the files by the line that `init` writes on top of ea
 `# yaml-language-server: $schema=...`. `adbray schema fleet` and `adbray schema group` print the
 schemas. Complete examples: [examples/](../examples/).
 
+The last column says what a change of the key does to what runs; `adbray plan` shows it for each
+node before anything happens. Restarted workers lose their tasks, actors and objects; they are
+drained first, `max_unavailable` at a time. Numbers of workers alone restart nothing.
+
 Names (of groups, worker groups and hosts) are lower-case letters, digits and inner dashes, begin
 with a letter and have at most 32 characters.
 """
@@ -72,11 +76,12 @@ def references(node: object) -> list[str]:
 
 def table(schema: Schema, definitions: dict[str, Schema]) -> str:
     """A definition's keys as a table."""
-    lines = ["| key | value | default | meaning |", "|---|---|---|---|"]
+    lines = ["| key | value | default | meaning | a change of it |", "|---|---|---|---|---|"]
     required = schema.get("required", [])
     for key, field in schema["properties"].items():
         default = "**required**" if key in required else default_of(field)
-        cells = (f"`{key}`", kind_of(field, definitions), default, flat(field["description"]))
+        meaning, impact = flat(field["description"]), field.get("x-impact", "")
+        cells = (f"`{key}`", kind_of(field, definitions), default, meaning, impact)
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
