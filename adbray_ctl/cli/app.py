@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,9 @@ from adbray_ctl.core.errors import (
     UsageError,
 )
 
+# A command makes many small objects and keeps them to its end: collecting them as often as Python
+# does by default doubles the time a plan for 1,000 hosts takes.
+GC_THRESHOLD = (1_000_000, 50, 50)
 DONE, FAILED, BAD_INPUT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
 
 # \b keeps click from wrapping the paragraph that follows it.
@@ -85,6 +89,7 @@ for command in (
 
 def entry() -> None:
     """Run the command line and exit with its code."""
+    gc.set_threshold(*GC_THRESHOLD)
     sys.exit(run(sys.argv[1:]))
 
 

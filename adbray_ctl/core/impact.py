@@ -39,12 +39,15 @@ class Impact(StrEnum):
     @property
     def rank(self) -> int:
         """Position in the order of impact, from 0."""
-        return list(Impact).index(self)
+        return _RANKS[self]
 
     @property
     def interrupts(self) -> bool:
         """Whether what runs on the node is lost."""
         return self.rank >= Impact.RESTART.rank
+
+
+_RANKS = {impact: position for position, impact in enumerate(Impact)}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
@@ -121,8 +122,12 @@ class Observed(_Observed):
 
     def host(self, name: str) -> HostObservation:
         """The observation of ``name``; an empty one when it was not asked."""
-        found = next((host for host in self.hosts if host.host == name), None)
+        found = self._by_name.get(name)
         return found or HostObservation(host=name, error="not observed")
+
+    @cached_property
+    def _by_name(self) -> dict[str, HostObservation]:
+        return {host.host: host for host in self.hosts}
 
     def records(self) -> Iterator[tuple[str, SlotRecord]]:
         """Every slot of every group as (host, record)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
 
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, UnitState
@@ -25,8 +25,8 @@ class FieldChange(_Plan):
     """One setting of a node that differs; None where there was or will be none."""
 
     field: str
-    old: JsonValue
-    new: JsonValue
+    old: SkipValidation[JsonValue]
+    new: SkipValidation[JsonValue]
 
 
 class NodeChange(_Plan):
@@ -282,7 +282,7 @@ def _with_losses(
 
 
 def _work_by_node(view: RayView) -> dict[str, tuple[RayLoad, tuple[str, ...]]]:
-    """What runs on each node, and the ids of the jobs there."""
+    """What runs on each busy node, and the ids of the jobs there."""
     jobs: dict[str, list[str]] = {}
     for job in view.jobs:
         for node_id in job.nodes:
@@ -290,6 +290,7 @@ def _work_by_node(view: RayView) -> dict[str, tuple[RayLoad, tuple[str, ...]]]:
     return {
         slot: (view.load.get(node.node_id, RayLoad()), tuple(jobs.get(node.node_id, ())))
         for slot, node in nodes_by_slot(view.nodes).items()
+        if node.node_id in view.load or node.node_id in jobs
     }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
 
 
 class SlotKind(StrEnum):
@@ -72,7 +72,7 @@ class SlotRecord(BaseModel):
     namespace: str
     venv: str = ""
     external_redis: ExternalRedis | None = None
-    settings: dict[str, JsonValue] = {}
+    settings: dict[str, SkipValidation[JsonValue]] = {}
     unit: str = ""
     files: dict[str, str] = {}
     revision: str

@@ -23,12 +23,12 @@ def steps_of(
     before them a batch of ``canary`` workers if that is not 0.
     """
     todo = [change for change in changes if change.action is not Impact.KEEP]
-    workers = [change for change in todo if change.kind is SlotKind.WORKER]
     gone = [change for change in todo if change.action is Impact.DELETE]
-    rolling = [change for change in workers if change.action is Impact.RESTART]
-    base = [change for change in todo if change not in gone and change not in rolling]
+    rolling = [change for change in todo if _rolls(change)]
+    base = [c for c in todo if c.action is not Impact.DELETE and not _rolls(c)]
     # Software is put beside the old for all before the first node is touched.
-    prepared = sorted({change.host for change in (*base, *rolling)}, key=topology.hosts.index)
+    touched = {change.host for change in (*base, *rolling)}
+    prepared = [host for host in topology.hosts if host in touched]
     return (
         *_departures(topology, gone),
         *_base(base, tuple(prepared)),
@@ -42,6 +42,10 @@ def batch_size(group: WorkerGroup, running: int) -> int:
     if isinstance(limit, int):
         return limit
     return max(1, running * int(limit.removesuffix("%")) // 100)
+
+
+def _rolls(change: NodeChange) -> bool:
+    return change.kind is SlotKind.WORKER and change.action is Impact.RESTART
 
 
 def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
@@ -58,7 +62,7 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
             worker_group=group,
         )
     if leaving:
-        members = [change for change in gone if change.host in leaving]
+        members = [change for change in gone if change.host not in stay]
         yield Step(
             title=f"leave {', '.join(leaving)}",
             nodes=tuple(change.node for change in members),

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
 from adbray_ctl.core.catalog import Catalog
@@ -29,15 +30,18 @@ def slot_records(
     fleet: Fleet, spec: RayClusterSpec, topology: Topology, namespace: str
 ) -> Mapping[str, SlotRecord]:
     """The record of every slot, by slot name, as `/etc/adbray/<group>/<slot>.json` will hold it."""
-    groups = {group.name: group for group in spec.worker_groups}
     catalog = Catalog(fleet.sizes)
-    shared = {kind: _shared_settings(spec, topology, namespace, kind) for kind in SlotKind}
+    # What many slots share is worked out once: a group may have thousands of them.
+    shared: dict[tuple[SlotKind, str | None], dict[str, JsonValue]] = {
+        (kind, None): _shared_settings(spec, topology, namespace, kind) for kind in SlotKind
+    }
+    for group in spec.worker_groups:
+        common = shared[SlotKind.WORKER, None]
+        shared[SlotKind.WORKER, group.name] = common | _group_settings(group)
+    venv = runtime_venv(spec)
     return {
         p.slot: _record(
-            spec,
-            p,
-            namespace,
-            shared[p.kind] | _own_settings(catalog, p, groups.get(p.worker_group or "")),
+            spec, p, namespace, venv, shared[p.kind, p.worker_group] | _own_settings(catalog, p)
         )
         for p in topology.placements
     }
@@ -101,37 +105,47 @@ def slot_vars(placement: Placement, group: WorkerGroup | None) -> dict[str, Any]
 
 def _shared_settings(
     spec: RayClusterSpec, topology: Topology, namespace: str, kind: SlotKind
-) -> dict[str, Any]:
+) -> dict[str, JsonValue]:
     """What all slots of ``kind`` are made of."""
     settings = dict(settings_of(spec, kind)) | {"namespace": namespace}
     if kind is SlotKind.HEAD:
         settings["redis address"] = redis_address(spec, topology)
     if kind is SlotKind.WORKER:
         settings["head address"] = topology.head.address
-    return settings
+    return _plain(settings)
 
 
-def _own_settings(catalog: Catalog, p: Placement, group: WorkerGroup | None) -> dict[str, Any]:
-    """What this slot alone is made of."""
+def _group_settings(group: WorkerGroup) -> dict[str, JsonValue]:
+    """What all workers of ``group`` are made of."""
+    settings = dict(settings_of(group, SlotKind.WORKER, f"worker_groups.{group.name}."))
+    # Users put secrets there, which a record, a plan and the history must not repeat.
+    digests = {k: hashlib.sha256(v.encode()).hexdigest()[:8] for k, v in group.env.items()}
+    return _plain(settings | {f"worker_groups.{group.name}.env": digests})
+
+
+def _own_settings(catalog: Catalog, p: Placement) -> dict[str, JsonValue]:
+    """What placement decided for this slot alone."""
     settings: dict[str, Any] = {"host address": p.address, "ports": p.ports}
     if p.size is not None:
         size = catalog[p.size]
         settings[f"sizes.{p.size}"] = {"cpus": size.cpus, "memory_gb": size.memory_gb}
     if p.gpu is not None:
-        settings["GPU share"] = p.gpu
-    if group is not None:
-        own = settings_of(group, SlotKind.WORKER, f"worker_groups.{group.name}.")
-        settings |= dict(own)
-        # Users put secrets there, which a record, a plan and the history must not repeat.
-        digests = {k: hashlib.sha256(v.encode()).hexdigest()[:8] for k, v in group.env.items()}
-        settings[f"worker_groups.{group.name}.env"] = digests
+        settings["GPU share"] = _plain(p.gpu.model_dump())
     return settings
 
 
+def _plain(settings: dict[str, Any]) -> dict[str, JsonValue]:
+    plain: dict[str, JsonValue] = to_jsonable_python(settings)
+    return plain
+
+
 def _record(
-    spec: RayClusterSpec, placement: Placement, namespace: str, settings: dict[str, Any]
+    spec: RayClusterSpec,
+    placement: Placement,
+    namespace: str,
+    venv: str,
+    settings: dict[str, JsonValue],
 ) -> SlotRecord:
-    plain: dict[str, Any] = to_jsonable_python(settings)
     return SlotRecord(
         group=spec.name,
         slot=placement.slot,
@@ -147,11 +161,11 @@ def _record(
         block=placement.block,
         ports=placement.ports,
         namespace=namespace,
-        venv="" if placement.kind is SlotKind.REDIS else runtime_venv(spec),
+        venv="" if placement.kind is SlotKind.REDIS else venv,
         external_redis=_external_redis(spec) if placement.kind is SlotKind.HEAD else None,
-        settings=plain,
+        settings=settings,
         unit=unit_name(placement.kind, spec.name, placement.slot),
-        revision=revision_of(plain),
+        revision=revision_of(settings),
     )
 
 

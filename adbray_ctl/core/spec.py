@@ -7,6 +7,7 @@ Memory and disk are in GiB where a name ends in ``_gb``, in MiB where it ends in
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -207,10 +208,11 @@ class Fleet(_Spec):
 
     def host(self, name: str) -> Host:
         """The host called ``name``; KeyError if there is none."""
-        for host in self.hosts:
-            if host.name == name:
-                return host
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Host]:
+        return {host.name: host for host in self.hosts}
 
     def ssh_for(self, host: Host) -> Ssh:
         """The fleet's SSH settings with those of ``host`` laid over them."""

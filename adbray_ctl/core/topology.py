@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
@@ -121,10 +122,75 @@ def place(
             ledgers[host].charge(record)
     wanted = _wanted(fleet, spec)
     placed = {w.slot: p for w in wanted if (p := _keep(fleet, w, before.get(w.slot), ledgers))}
+    queues: dict[str, _Queue] = {}
     for want in wanted:
-        if want.slot not in placed:
-            placed[want.slot] = _settle(fleet, spec, want, ledgers, placed)
+        if want.slot in placed:
+            continue
+        # The workers of a group ask for the same, so that hosts need not be judged for each.
+        kind = want.worker_group or want.slot
+        apart = placed.get("head") if want.kind is SlotKind.REDIS else None
+        if kind not in queues:
+            queues[kind] = _Queue(fleet, want, ledgers, apart.host if apart else None)
+        best = queues[kind].pop()
+        if best is None:
+            raise _does_not_fit(spec, want, _refusals(fleet, want, ledgers), placed)
+        placed[want.slot] = _take(fleet, want, best, block=None, gpu=None)
+        queues[kind].push(best)
     return Topology(group=spec.name, placements=tuple(placed[w.slot] for w in wanted))
+
+
+class _Queue:
+    """The hosts that can take one more slot like ``want``, the one with the most room first.
+
+    A host to stay ``apart`` from comes last. Rooms only shrink while slots are placed, so a host's
+    place in the heap may be too good but never too bad: it is looked at again when its turn comes.
+    """
+
+    def __init__(
+        self, fleet: Fleet, want: _Wanted, ledgers: Mapping[str, HostLedger], apart: str | None
+    ) -> None:
+        self._demand = want.demand
+        self._apart = apart
+        self._order = {name: position for position, name in enumerate(ledgers)}
+        self._heap = [
+            self._rank(ledger)
+            for name, ledger in ledgers.items()
+            if want.selector.admits(fleet.host(name)) and ledger.why_not(want.demand) is None
+        ]
+        self._ledgers = ledgers
+        heapq.heapify(self._heap)
+
+    def pop(self) -> HostLedger | None:
+        """The best host, taken out; None when there is none."""
+        while self._heap:
+            entry = heapq.heappop(self._heap)
+            ledger = self._ledgers[entry[-1]]
+            if entry == self._rank(ledger):
+                if ledger.why_not(self._demand) is None:
+                    return ledger
+            else:
+                self.push(ledger)
+        return None
+
+    def push(self, ledger: HostLedger) -> None:
+        """Put a host back if it still fits."""
+        if ledger.why_not(self._demand) is None:
+            heapq.heappush(self._heap, self._rank(ledger))
+
+    def _rank(self, ledger: HostLedger) -> tuple[bool, float, int, str]:
+        name = ledger.host
+        return (name == self._apart, -ledger.room, self._order[name], name)
+
+
+def _refusals(fleet: Fleet, want: _Wanted, ledgers: Mapping[str, HostLedger]) -> Mapping[str, str]:
+    """Why each host cannot take the slot."""
+    refusals = {}
+    for name, ledger in ledgers.items():
+        if not want.selector.admits(fleet.host(name)):
+            refusals[name] = f"not selected by {_selector_text(want.selector)}"
+        else:
+            refusals[name] = ledger.why_not(want.demand) or ""
+    return refusals
 
 
 def _open_ledgers(fleet: Fleet, capacities: Mapping[str, Capacity | str]) -> dict[str, HostLedger]:
@@ -202,33 +268,6 @@ def _keep(
         return None
     gpu = record.gpu if ledger.gpu_is_free(record.gpu, want.demand) else None
     return _take(fleet, want, ledger, block=record.block, gpu=gpu)
-
-
-def _settle(
-    fleet: Fleet,
-    spec: RayClusterSpec,
-    want: _Wanted,
-    ledgers: Mapping[str, HostLedger],
-    placed: Mapping[str, Placement],
-) -> Placement:
-    """The slot on the best host that fits."""
-    refusals: dict[str, str] = {}
-    fitting: list[HostLedger] = []
-    for name, ledger in ledgers.items():
-        if not want.selector.admits(fleet.host(name)):
-            refusals[name] = f"not selected by {_selector_text(want.selector)}"
-        elif why := ledger.why_not(want.demand):
-            refusals[name] = why
-        else:
-            fitting.append(ledger)
-    if not fitting:
-        raise _does_not_fit(spec, want, refusals, placed)
-    apart = placed.get("head") if want.kind is SlotKind.REDIS else None
-    best = min(
-        enumerate(fitting),
-        key=lambda pair: (apart is not None and pair[1].host == apart.host, -pair[1].room, pair[0]),
-    )[1]
-    return _take(fleet, want, best, block=None, gpu=None)
 
 
 def _take(
