@@ -17,6 +17,7 @@ from adbray_ctl.adapters.content import ansible_dir
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.events import HostResult, Outcome, RunEvent, TaskStarted
 from adbray_ctl.core.ports import Report, Scope
+from adbray_ctl.core.record import SlotKind
 
 _OUTCOMES = {
     "runner_on_ok": Outcome.OK,
@@ -85,11 +86,12 @@ def _scope_arguments(scope: Scope | None) -> dict[str, Any]:
     if scope is None:
         return {}
     # The roles that carry many nodes of a host take the names of those that are meant.
-    only = {f"{role}_only": list(scope.nodes) for role in ("worker_disk", "ray_worker")}
+    workers = [node for node in scope.nodes if node not in (SlotKind.HEAD, SlotKind.REDIS)]
+    disks = [node for node in scope.nodes if node != SlotKind.REDIS]
     return {
         "limit": ",".join(scope.hosts),
         "tags": ",".join(scope.roles),
-        "extravars": only,
+        "extravars": {"worker_disk_only": disks, "ray_worker_only": workers},
     }
 
 
