@@ -46,7 +46,7 @@ def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> None:
 
 def print_status(status: GroupStatus) -> None:
     """One group: a row for each slot, then addresses and problems."""
-    console = _console()
+    console = make_console()
     running = status.count(State.RUNNING)
     verdict = Text("ready", "green") if status.ready else Text("not ready", "bold red")
     title = Text.assemble(("group ", "bold"), (status.group, "bold"), ": ", verdict)
@@ -61,7 +61,7 @@ def print_status(status: GroupStatus) -> None:
 
 def print_addresses(addresses: Addresses) -> None:
     """The group's addresses, one a line."""
-    console = _console()
+    console = make_console()
     for name, value in addresses.model_dump().items():
         if value is not None:
             console.print(Text(f"{name:<10}", "dim").append(value, "default"), soft_wrap=True)
@@ -69,10 +69,10 @@ def print_addresses(addresses: Addresses) -> None:
 
 def print_plan(plan: ChangePlan) -> None:
     """What is about to happen; kept slots are only counted."""
-    console = _console()
+    console = make_console()
     counts = ", ".join(f"{plan.count(a)} {a}" for a in Action if plan.count(a))
     console.print(Text.assemble(("group ", "bold"), (plan.group, "bold"), f": {counts}"))
-    table = _plain_table("action", "slot", "host", "reason")
+    table = plain_table("action", "slot", "host", "reason")
     for change in plan.changes:
         if change.action is not Action.KEEP:
             action = Text(change.action, _ACTION_STYLES[change.action])
@@ -83,22 +83,22 @@ def print_plan(plan: ChangePlan) -> None:
 
 def print_jobs(jobs: Sequence[Job]) -> None:
     """Jobs, newest first."""
-    table = _plain_table("job", "status", "started", "seconds", "entrypoint")
+    table = plain_table("job", "status", "started", "seconds", "entrypoint")
     for job in jobs:
         table.add_row(job.id, job.status, _when(job.started_at), _duration(job), job.entrypoint)
-    _console().print(table if table.row_count else "no jobs")
+    make_console().print(table if table.row_count else "no jobs")
 
 
 def print_lab(status: LabStatus) -> None:
     """The lab's hosts."""
-    table = _plain_table("host", "address", "state")
+    table = plain_table("host", "address", "state")
     for host in status.hosts:
         table.add_row(host.name, host.address, host.state)
-    _console().print(table if status.hosts else f"no lab in {status.directory}")
+    make_console().print(table if status.hosts else f"no lab in {status.directory}")
 
 
 def _status_table(slots: Sequence[SlotStatus]) -> Table:
-    table = _plain_table("slot", "host", "size", "cpu", "memory", "disk", "state", "ports")
+    table = plain_table("slot", "host", "size", "cpu", "memory", "disk", "state", "ports")
     for slot in slots:
         state = Text(slot.state, _STATE_STYLES[slot.state])
         if slot.detail:
@@ -124,14 +124,16 @@ def _ports(ports: dict[str, int]) -> str:
     return " ".join(wellknown)
 
 
-def _plain_table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
+    """A table without lines, the same everywhere."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _console() -> Console:
+def make_console() -> Console:
+    """Standard output: coloured and cut to its width on a terminal alone."""
     console = Console(highlight=False)
     # Piped output is for grep and files: never cut to a terminal's width nobody has.
     return console if console.is_terminal else Console(highlight=False, width=200)
