@@ -8,14 +8,14 @@ from adbray_ctl.core.advisories import advisories_for
 from adbray_ctl.core.findings import GROUP_WIDE, Finding, State, Subject, worse_of
 from adbray_ctl.core.needs import HostNeeds
 from adbray_ctl.core.preflight_room import disk, gpu, loop, memory, packages, ports
-from adbray_ctl.core.readings import Check, Fix, HostAnswer, Silence, SysctlReading
+from adbray_ctl.core.readings import Check, Fix, HostAnswer, Silence, SysctlReading, TimeSyncReading
 from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec
 
 # Seconds a host's clock may differ: a log's order suffers from the first, tokens and TLS from
 # the second.
 WARN_SKEW_S = 1.0
 FAIL_SKEW_S = 30.0
-# Released versions that the roles are written for, and the first of each that has Python 3.10+.
+# The oldest release of each that has what the roles use and a Python for groups.
 _KNOWN_OS = {"debian": (12,), "ubuntu": (22, 4)}
 # Ray publishes wheels for these, and for glibc alone.
 _ARCHITECTURES = ("x86_64", "aarch64")
@@ -242,18 +242,29 @@ def _clock(of: Subject) -> Iterator[Finding]:
         remedy = "set the clock of the machine around it" if skew is not State.OK else ""
         yield of.finding(Check.CLOCK, skew, found, expected=expected, remedy=remedy)
         return
-    found += ", synchronized" if sync.synchronized else ", not synchronized"
-    state = skew if sync.synchronized else worse_of(skew, State.WARN)
     remedy, fix = "", None
-    if not sync.synchronized and sync.can_ntp and not sync.ntp:
-        remedy, fix = "run `timedatectl set-ntp true`", Fix.NTP
-    elif not sync.synchronized and sync.ntp:
-        remedy = "look at `timedatectl timesync-status`: its time server does not answer"
-    elif not sync.synchronized:
-        remedy = "install systemd-timesyncd or chrony"
-    elif skew is not State.OK:
-        remedy = "compare with this machine's own clock: one of the two is wrong"
+    if sync.synchronized:
+        state, found = skew, f"{found}, synchronized"
+        if skew is not State.OK:
+            remedy = "compare with this machine's own clock: one of the two is wrong"
+    else:
+        problem, remedy = _unsynchronized(sync)
+        state, found = worse_of(skew, State.WARN), f"{found}, {problem}"
+        fix = Fix.NTP if sync.can_ntp and not sync.ntp else None
     yield of.finding(Check.CLOCK, state, found, expected=expected, remedy=remedy, fix=fix)
+
+
+def _unsynchronized(sync: TimeSyncReading) -> tuple[str, str]:
+    """What is wrong with the synchronization, and what to do."""
+    if not sync.known:
+        return "timedatectl does not tell of its synchronization", "install dbus on this host"
+    if sync.ntp:
+        remedy = "look at `timedatectl timesync-status`: its time server does not answer"
+    elif sync.can_ntp:
+        remedy = "run `timedatectl set-ntp true`"
+    else:
+        remedy = "install systemd-timesyncd or chrony"
+    return "not synchronized", remedy
 
 
 def clock_offset(answer: HostAnswer) -> tuple[float, float]:

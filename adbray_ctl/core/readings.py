@@ -48,13 +48,11 @@ class SystemReading(_Reading):
 
     os: str
     os_id: str
-    os_like: tuple[str, ...]
     os_version: str
     kernel: str
     arch: str
     libc: str
     systemd: bool
-    systemd_version: int
     container: str
     missing_tools: tuple[str, ...]
 
@@ -89,7 +87,6 @@ class MemoryReading(_Reading):
 
     total_mb: int
     available_mb: int
-    swap_mb: int
 
 
 class Listener(_Reading):
@@ -169,7 +166,6 @@ class HostReadings(_Reading):
 
     clock: float
     took_s: float
-    user: str
     root: bool
     python: str
     pythons: tuple[str, ...]
