@@ -64,13 +64,14 @@ def _wanted(
 ) -> _Wanted:
     version = ray_version(spec)
     possible = possible_needs(fleet, spec)
-    observed = tools.hosts.observe(fleet)
     # A silent host hides its slots: where the others would come cannot be told.
-    silent = {answer.host for answer in answers if answer.silence is not None}
-    silent |= {seen.host for seen in observed.hosts if seen.error is not None}
+    silent = [answer.host for answer in answers if answer.silence is not None]
     if silent:
-        names = [host.name for host in fleet.hosts if host.name in silent]
-        return _Wanted(possible, (unplaced(spec, names), version))
+        return _Wanted(possible, (unplaced(spec, silent), version))
+    observed = tools.hosts.observe(fleet)
+    silent = [seen.host for seen in observed.hosts if seen.error is not None]
+    if silent:
+        return _Wanted(possible, (unplaced(spec, silent), version))
     try:
         topology = place(
             fleet=fleet,
