@@ -1,23 +1,40 @@
-"""Plain SSH to the hosts: one parallel round trip that observes, and reading single files."""
+"""Plain SSH to the hosts: scripts run on all of them at once, and single files read."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import shlex
 import socket
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import paramiko
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
-from adbray_ctl.core.errors import HostError, HostKeyError
+from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
 from adbray_ctl.core.observed import HostObservation, Observed
+from adbray_ctl.core.preflight import INOTIFY_LIMITS
+from adbray_ctl.core.readings import (
+    Check,
+    FixOutcome,
+    FixResult,
+    HostAnswer,
+    HostFixes,
+    HostFixResults,
+    HostReadings,
+    Silence,
+)
 from adbray_ctl.core.spec import Fleet, Jump, Ssh
+
+T = TypeVar("T")
+R = TypeVar("R")
+M = TypeVar("M", bound=BaseModel)
 
 # At most this many hosts are asked at a time.
 _PARALLEL = 32
@@ -33,10 +50,18 @@ class SshHosts:
 
     def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
         names = [host.name for host in fleet.hosts if hosts is None or host.name in hosts]
-        script = resources.files("adbray_ctl.adapters").joinpath("probe_script.py").read_text()
-        with ThreadPoolExecutor(max_workers=min(_PARALLEL, max(len(names), 1))) as pool:
-            answers = pool.map(lambda name: self._observe_one(fleet, name, script), names)
-            return Observed(hosts=tuple(answers))
+        script = _script("probe_script.py")
+        answers = _everywhere(lambda name: self._observe_one(fleet, name, script), names)
+        return Observed(hosts=answers)
+
+    def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
+        script = _script("check_script.py")
+        names = [host.name for host in fleet.hosts]
+        return _everywhere(lambda name: self._read_one(fleet, name, script), names)
+
+    def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
+        script = _script("fix_script.py")
+        return _everywhere(lambda one: self._fix_one(fleet, one, script), wanted)
 
     def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
         with self._session(fleet, host) as (client, ssh):
@@ -63,14 +88,48 @@ class SshHosts:
     def _observe_one(self, fleet: Fleet, host: str, script: str) -> HostObservation:
         try:
             with self._session(fleet, host) as (client, ssh):
-                command = _as_root(ssh, '/usr/bin/env python3 - "$SSH_CONNECTION"')
-                result = _execute(client, command, script.encode(), host)
-            return HostObservation(host=host, **_answer(host, ssh, *result))
+                output = _run_script(client, ssh, host, script, '"$SSH_CONNECTION"')
+            return _parse(HostObservation, output, host)
         except HostKeyError:
             raise
         except HostError as error:
-            next_step = f"; {error.hint}" if error.hint else ""
-            return HostObservation(host=host, error=f"{error.what}{next_step}")
+            return HostObservation(host=host, error=_one_line(error))
+
+    def _read_one(self, fleet: Fleet, host: str, script: str) -> HostAnswer:
+        wanted = {"names": [one.address for one in fleet.hosts if _is_name(one.address)]}
+        argument = shlex.quote(json.dumps(wanted))
+        try:
+            with self._session(fleet, host) as (client, ssh):
+                # Logging in is no part of the span in which the host reads its clock.
+                asked_at = time.time()
+                output = _run_script(client, ssh, host, script, argument)
+                answered_at = time.time()
+            return HostAnswer(
+                host=host,
+                asked_at=asked_at,
+                answered_at=answered_at,
+                readings=_parse(HostReadings, output, host),
+            )
+        except HostKeyError:
+            raise
+        except HostError as error:
+            silence = Silence(check=_step(error), what=error.what, hint=error.hint or "")
+            return HostAnswer(host=host, silence=silence)
+
+    def _fix_one(self, fleet: Fleet, wanted: HostFixes, script: str) -> HostFixResults:
+        fixes = {"fixes": list(wanted.fixes), "sysctls": dict(INOTIFY_LIMITS)}
+        argument = shlex.quote(json.dumps(fixes))
+        try:
+            with self._session(fleet, wanted.host) as (client, ssh):
+                output = _run_script(client, ssh, wanted.host, script, argument)
+            return _parse(HostFixResults, output, wanted.host)
+        except HostKeyError:
+            raise
+        except HostError as error:
+            failed = FixOutcome.FAILED
+            why = _one_line(error)
+            results = (FixResult(fix=fix, outcome=failed, detail=why) for fix in wanted.fixes)
+            return HostFixResults(host=wanted.host, results=tuple(results))
 
     @contextmanager
     def _session(self, fleet: Fleet, name: str) -> Iterator[tuple[paramiko.SSHClient, Ssh]]:
@@ -219,22 +278,62 @@ def _execute(
         raise HostError(f"the connection broke: {error}", where=host) from error
 
 
-def _answer(host: str, ssh: Ssh, status: int, output: bytes, errors: str) -> dict[str, Any]:
+def _run_script(
+    client: paramiko.SSHClient, ssh: Ssh, host: str, script: str, argument: str
+) -> bytes:
+    """What ``script`` prints under the host's python3 as root; ``argument`` is shell text."""
+    command = _as_root(ssh, f"/usr/bin/env python3 - {argument}")
+    status, output, errors = _execute(client, command, script.encode(), host)
+    if status == 0:
+        return output
     complaint = errors.strip().splitlines()[-1] if errors.strip() else f"exit status {status}"
-    if status != 0:
-        lowered = errors.lower()
-        if "password is required" in lowered or "not in the sudoers" in lowered:
-            hint = f"give {ssh.user} passwordless sudo (NOPASSWD) there, or log in as root"
-            raise HostError(f"{ssh.user} may not use sudo: {complaint}", where=host, hint=hint)
-        if "sudo" in lowered and "not found" in lowered:
-            raise HostError("sudo is not installed", where=host, hint="install sudo, or use root")
-        if status == 127 or "no such file" in lowered:
-            raise HostError("python3 is not installed", where=host, hint="install python3")
-        raise HostError(f"the probe failed: {complaint}", where=host)
+    lowered = errors.lower()
+    if "password is required" in lowered or "not in the sudoers" in lowered:
+        hint = f"give {ssh.user} passwordless sudo (NOPASSWD) there, or log in as root"
+        raise SudoError(f"{ssh.user} may not use sudo: {complaint}", where=host, hint=hint)
+    if "sudo" in lowered and "not found" in lowered:
+        raise SudoError("sudo is not installed", where=host, hint="install sudo, or use root")
+    if status == 127 or "no such file" in lowered:
+        raise PythonError("python3 is not installed", where=host, hint="install python3")
+    raise HostError(f"the probe failed: {complaint}", where=host)
+
+
+def _parse(model: type[M], output: bytes, host: str) -> M:
     try:
-        answer = json.loads(output)
-        HostObservation(host=host, **answer)
+        return model.model_validate({**json.loads(output), "host": host})
     except (ValueError, TypeError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise HostError(f"the probe's answer cannot be read: {first}", where=host) from error
-    return dict(answer)
+
+
+def _script(name: str) -> str:
+    return resources.files("adbray_ctl.adapters").joinpath(name).read_text()
+
+
+def _everywhere(function: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:
+    """``function`` of every item, at once, in the items' order."""
+    with ThreadPoolExecutor(max_workers=min(_PARALLEL, max(len(items), 1))) as pool:
+        return tuple(pool.map(function, items))
+
+
+def _step(error: HostError) -> Check:
+    """What a host failed at when it gave no answer."""
+    match error:
+        case SudoError():
+            return Check.SUDO
+        case PythonError():
+            return Check.PYTHON
+        case _:
+            return Check.SSH
+
+
+def _one_line(error: HostError) -> str:
+    return f"{error.what}; {error.hint}" if error.hint else error.what
+
+
+def _is_name(address: str) -> bool:
+    try:
+        ipaddress.IPv4Address(address)
+    except ValueError:
+        return True
+    return False

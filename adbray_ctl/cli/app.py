@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from adbray_ctl.cli.commands.apply import apply, render
+from adbray_ctl.cli.commands.check import check
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
 from adbray_ctl.cli.commands.destroy import destroy
@@ -71,6 +72,7 @@ for command in (
     validate,
     schema,
     render,
+    check,
     plan,
     apply,
     status,

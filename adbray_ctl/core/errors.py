@@ -6,7 +6,9 @@ AdbrayError
 ├── PlacementError    the spec is sound but does not fit the fleet (exit 2)
 ├── RefusedError      sound, possible, and not done without consent (exit 3)
 ├── HostError         a host cannot be reached or used (exit 1)
-│   └── HostKeyError  a host's key is not the pinned one (exit 1)
+│   ├── HostKeyError  a host's key is not the pinned one (exit 1)
+│   ├── SudoError     the login user may not become root there (exit 1)
+│   └── PythonError   a host has no usable python3 (exit 1)
 ├── RunError          a run on the hosts failed (exit 1)
 ├── ClusterError      the running Ray cluster answered wrongly or not at all (exit 1)
 └── LabError          the lab cannot be made or removed here (exit 1)
@@ -67,6 +69,14 @@ class HostError(AdbrayError):
 
 class HostKeyError(HostError):
     """A host answered with a key other than the pinned one."""
+
+
+class SudoError(HostError):
+    """The login user may not become root on a host without a password."""
+
+
+class PythonError(HostError):
+    """A host has no python3 to run anything with."""
 
 
 class RunError(AdbrayError):

@@ -13,6 +13,7 @@ from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.record import SlotRecord
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 
@@ -69,6 +70,15 @@ class HostAccess(Protocol):
 
         Raises HostKeyError when a host's key is not the pinned one: that is never tolerated.
         """
+
+    def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
+        """All hosts' readings for a check, asked at once; a silent one says which step failed.
+
+        Raises HostKeyError as ``observe`` does.
+        """
+
+    def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
+        """Make safe fixes on the hosts named, at once. Raises HostKeyError as ``observe`` does."""
 
     def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
         """A file of ``host``, read as root. Raises HostError when it cannot be read."""

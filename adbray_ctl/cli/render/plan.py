@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from adbray_ctl.cli.render.tables import output, plain_table
+from adbray_ctl.cli.render.tables import make_console, plain_table
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import ChangePlan, NodeChange
 
@@ -21,7 +21,7 @@ _STYLES = {
 
 def print_plan(plan: ChangePlan, *, kept: bool = False) -> None:
     """Changes, worst first; kept nodes are only counted unless ``kept``."""
-    console = output()
+    console = make_console()
     counts = ", ".join(f"{plan.count(a)} {a}" for a in reversed(Impact) if plan.count(a))
     console.print(Text.assemble(("group ", "bold"), (plan.group, "bold"), f": {counts}"))
     table = plain_table("action", "node", "host", "why", "lost")

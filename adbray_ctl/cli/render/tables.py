@@ -39,7 +39,7 @@ def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> None:
 
 def print_status(status: GroupStatus) -> None:
     """One group: a row for each slot, then addresses and problems."""
-    console = output()
+    console = make_console()
     running = status.count(State.RUNNING)
     verdict = Text("ready", "green") if status.ready else Text("not ready", "bold red")
     title = Text.assemble(("group ", "bold"), (status.group, "bold"), ": ", verdict)
@@ -54,7 +54,7 @@ def print_status(status: GroupStatus) -> None:
 
 def print_addresses(addresses: Addresses) -> None:
     """The group's addresses, one a line."""
-    console = output()
+    console = make_console()
     for name, value in addresses.model_dump().items():
         if value is not None:
             console.print(Text(f"{name:<10}", "dim").append(value, "default"), soft_wrap=True)
@@ -65,7 +65,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
     table = plain_table("job", "status", "started", "seconds", "entrypoint")
     for job in jobs:
         table.add_row(job.id, job.status, _when(job.started_at), _duration(job), job.entrypoint)
-    output().print(table if table.row_count else "no jobs")
+    make_console().print(table if table.row_count else "no jobs")
 
 
 def print_lab(status: LabStatus) -> None:
@@ -73,7 +73,7 @@ def print_lab(status: LabStatus) -> None:
     table = plain_table("host", "address", "state")
     for host in status.hosts:
         table.add_row(host.name, host.address, host.state)
-    output().print(table if status.hosts else f"no lab in {status.directory}")
+    make_console().print(table if status.hosts else f"no lab in {status.directory}")
 
 
 def _status_table(slots: Sequence[SlotStatus]) -> Table:
@@ -104,15 +104,15 @@ def _ports(ports: dict[str, int]) -> str:
 
 
 def plain_table(*columns: str) -> Table:
-    """A table without lines."""
+    """A table without lines, the same everywhere."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def output() -> Console:
-    """Standard output."""
+def make_console() -> Console:
+    """Standard output: coloured and cut to its width on a terminal alone."""
     console = Console(highlight=False)
     # Piped output is for grep and files: never cut to a terminal's width nobody has.
     return console if console.is_terminal else Console(highlight=False, width=200)

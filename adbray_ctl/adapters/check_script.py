@@ -1,0 +1,335 @@
+"""The check's remote half: reads what a preflight must know of a host and prints one JSON text.
+
+Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
+The argument is a JSON object; ``names`` are the host names that this host should resolve.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+DATA = "/var/lib/adbray"
+RUNTIMES = "/opt/adbray"
+TOOL_DIRS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Where the ray_venv module looks for an interpreter.
+PYTHON_DIRS = ("/usr/bin", "/usr/local/bin", "/opt/python/bin")
+TOOLS = ("mkfs.ext4", "resize2fs", "e2fsck", "losetup", "findmnt", "mount", "systemctl")
+# For one name, one package server or one program: a silent one must not hold up the answer.
+PATIENCE_S = 5.0
+SYSCTLS = {
+    "inotify_instances": "fs/inotify/max_user_instances",
+    "inotify_watches": "fs/inotify/max_user_watches",
+    "nr_open": "fs/nr_open",
+    "pid_max": "kernel/pid_max",
+}
+
+
+def read(path: str) -> str:
+    try:
+        with open(path, errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def output(*command: str) -> str:
+    """What a program says, or nothing when it is not there, fails, or takes too long."""
+    path = shutil.which(command[0], path=TOOL_DIRS)
+    if path is None:
+        return ""
+    environment = dict(os.environ, LC_ALL="C")
+    try:
+        result = subprocess.run(
+            [path, *command[1:]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            timeout=PATIENCE_S,
+            check=False,
+            env=environment,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return result.stdout.decode(errors="replace") if result.returncode == 0 else ""
+
+
+def fields(text: str, separator: str = "=") -> dict[str, str]:
+    """Lines of NAME=value, quotes taken off."""
+    pairs = (line.split(separator, 1) for line in text.splitlines() if separator in line)
+    return {name.strip(): value.strip().strip('"') for name, value in pairs}
+
+
+def number(text: str) -> int:
+    words = text.split()
+    return int(words[0]) if words and words[0].isdigit() else 0
+
+
+def system() -> dict[str, Any]:
+    release = fields(read("/etc/os-release"))
+    return {
+        "os": release.get("PRETTY_NAME", "unknown"),
+        "os_id": release.get("ID", ""),
+        "os_version": release.get("VERSION_ID", ""),
+        "kernel": platform.release(),
+        "arch": platform.machine(),
+        "libc": " ".join(platform.libc_ver()).strip(),
+        "systemd": os.path.isdir("/run/systemd/system"),
+        "container": output("systemd-detect-virt", "--container").strip(),
+        "missing_tools": [t for t in TOOLS if shutil.which(t, path=TOOL_DIRS) is None],
+    }
+
+
+def pythons() -> list[str]:
+    found = set()
+    for folder in PYTHON_DIRS:
+        for path in glob.glob(os.path.join(folder, "python3.*")):
+            version = os.path.basename(path)[len("python") :]
+            if version.replace(".", "").isdigit() and os.access(path, os.X_OK):
+                found.add(version)
+    return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
+
+
+def disk(path: str) -> dict[str, Any]:
+    """Free space below ``path``, at the nearest directory there is."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    stat = os.statvfs(path)
+    best, kind, options = "", "", ""
+    for line in read("/proc/self/mounts").splitlines():
+        parts = line.split()
+        point = parts[1].replace("\\040", " ")
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind, options = point, parts[2], parts[3]
+    return {
+        "path": path,
+        "file_system": kind,
+        "read_only": "ro" in options.split(","),
+        "free_gb": stat.f_bavail * stat.f_frsize / 2**30,
+        "total_gb": stat.f_blocks * stat.f_frsize / 2**30,
+        # btrfs and others count no inodes at all.
+        "free_inodes": stat.f_favail if stat.f_files else None,
+    }
+
+
+def loop() -> dict[str, Any]:
+    ready = os.path.exists("/dev/loop-control")
+    name = "/lib/modules/%s/" % platform.release()
+    listed = read(name + "modules.dep") + read(name + "modules.builtin")
+    return {"ready": ready, "loadable": not ready and "/loop.ko" in listed}
+
+
+def memory() -> dict[str, int]:
+    found = fields(read("/proc/meminfo"), ":")
+    names = {"total_mb": "MemTotal", "available_mb": "MemAvailable"}
+    return {key: number(found.get(name, "")) // 1024 for key, name in names.items()}
+
+
+def listeners() -> list[dict[str, Any]]:
+    """Every TCP port that something listens on, with who that is."""
+    sockets = {}
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in read(path).splitlines()[1:]:
+            parts = line.split()
+            if parts[3] == "0A":  # TCP_LISTEN
+                sockets[parts[9]] = int(parts[1].rpartition(":")[2], 16)
+    owners = socket_owners(set(sockets))
+    found = []
+    for inode, port in sorted(sockets.items(), key=lambda item: item[1]):
+        pid = owners.get(inode, 0)
+        name = read("/proc/%d/comm" % pid).strip() if pid else ""
+        found.append({"port": port, "pid": pid, "process": name, "unit": unit_of(pid)})
+    return found
+
+
+def socket_owners(inodes: set[str]) -> dict[str, int]:
+    owners: dict[str, int] = {}
+    for folder in glob.glob("/proc/[0-9]*/fd"):
+        try:
+            for name in os.listdir(folder):
+                target = os.readlink(os.path.join(folder, name))
+                if target.startswith("socket:[") and target[8:-1] in inodes:
+                    owners.setdefault(target[8:-1], int(folder.split("/")[2]))
+        except OSError:
+            continue  # the process has ended, or closed this one
+    return owners
+
+
+def unit_of(pid: int) -> str:
+    """The systemd unit that ``pid`` is in, by the name of its control group."""
+    for line in read("/proc/%d/cgroup" % pid).splitlines() if pid else ():
+        parts = [part for part in line.split(":", 2)[2].split("/") if part.endswith(".service")]
+        if parts:
+            return parts[-1]
+    return ""
+
+
+def clock() -> dict[str, Any]:
+    found = fields(output("timedatectl", "show"))
+    return {
+        "can_ntp": found.get("CanNTP") == "yes",
+        "ntp": found.get("NTP") == "yes",
+        "synchronized": found.get("NTPSynchronized") == "yes",
+        # Without timedated (no systemd, no bus) nothing is known. The kernel's flag, which it
+        # tells, is set by chrony and ntpd as well.
+        "known": bool(found),
+    }
+
+
+def resolve(name: str, found: dict[str, list[str]]) -> None:
+    try:
+        answers = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+        found[name] = sorted({str(answer[4][0]) for answer in answers})
+    except (OSError, UnicodeError):
+        found[name] = []
+
+
+def in_parallel(function: Any, items: list[Any]) -> None:
+    """Call ``function`` with each item; what takes too long is left behind."""
+    threads = [threading.Thread(target=function, args=(item,), daemon=True) for item in items]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + PATIENCE_S
+    for thread in threads:
+        thread.join(max(end - time.monotonic(), 0))
+
+
+def names(wanted: list[str]) -> dict[str, Any]:
+    hostname = socket.gethostname()
+    found: dict[str, list[str]] = {}
+    in_parallel(lambda name: resolve(name, found), [hostname, *wanted])
+    lines = [line.split() for line in read("/etc/resolv.conf").splitlines()]
+    return {
+        "hostname": hostname,
+        "own": list(found.get(hostname, [])),
+        "nameservers": [line[1] for line in lines if len(line) > 1 and line[0] == "nameserver"],
+        "unresolved": [name for name in wanted if not found.get(name)],
+    }
+
+
+def package_servers() -> list[tuple[str, int]]:
+    """The servers of apt's sources, each once, as (host, port)."""
+    found: set[str] = set()
+    # apt reads no other names there; both formats name servers by their URLs.
+    listed = glob.glob("/etc/apt/sources.list.d/*.list")
+    listed += glob.glob("/etc/apt/sources.list.d/*.sources")
+    for path in ["/etc/apt/sources.list", *listed]:
+        for line in read(path).splitlines():
+            if not line.lstrip().startswith("#"):
+                found.update(w for w in line.split() if w.startswith(("http://", "https://")))
+    servers = set()
+    for url in found:
+        scheme, _, rest = url.partition("://")
+        host, _, port = rest.split("/", 1)[0].rpartition("@")[2].partition(":")
+        servers.add((host, int(port) if port.isdigit() else 443 if scheme == "https" else 80))
+    return sorted(servers)
+
+
+def packages() -> dict[str, Any]:
+    unreachable: list[str] = []
+    reached: list[str] = []
+    # Through a proxy the servers are not reached directly, and need not be.
+    proxy = "::proxy " in output("apt-config", "dump").lower()
+
+    def reach(server: tuple[str, int]) -> None:
+        try:
+            socket.create_connection(server, timeout=PATIENCE_S - 1).close()
+            reached.append(server[0])
+        except (OSError, UnicodeError) as error:
+            unreachable.append("%s (%s)" % (server[0], error))
+
+    servers = package_servers()
+    if not proxy:
+        in_parallel(reach, servers)
+        tried = reached + [text.split(" ", 1)[0] for text in unreachable]
+        unreachable += ["%s (no answer)" % host for host, _ in servers if host not in tried]
+    candidate = fields(output("apt-cache", "policy", "redis-server"), ":").get("Candidate", "")
+    return {
+        "apt": shutil.which("apt-get", path=TOOL_DIRS) is not None,
+        "servers": [host for host, _ in servers],
+        "unreachable": sorted(unreachable),
+        "proxy": proxy,
+        "redis_installed": os.access("/usr/bin/redis-server", os.X_OK),
+        "redis_offered": candidate not in ("", "(none)"),
+    }
+
+
+def gpu() -> dict[str, Any]:
+    devices = []
+    for path in glob.glob("/sys/bus/pci/devices/*"):
+        vendor, kind = read(path + "/vendor").strip(), read(path + "/class").strip()
+        if vendor == "0x10de" and kind.startswith("0x03"):
+            devices.append(os.path.basename(path))
+    driver = ""
+    for word in read("/proc/driver/nvidia/version").split("\n", 1)[0].split():
+        if word.count(".") and word.replace(".", "").isdigit():
+            driver = word
+            break
+    return {
+        "on_pci": len(devices),
+        "cards": len(glob.glob("/proc/driver/nvidia/gpus/*")),
+        "driver": driver,
+    }
+
+
+def sysctls() -> dict[str, Any]:
+    found: dict[str, Any] = {
+        key: number(read("/proc/sys/" + path)) for key, path in SYSCTLS.items()
+    }
+    span = read("/proc/sys/net/ipv4/ip_local_port_range").split()
+    found["first_ephemeral_port"] = int(span[0]) if len(span) == 2 else 0
+    # Containers see the machine's settings and may not change them.
+    found["writable"] = os.access("/proc/sys/" + SYSCTLS["inotify_instances"], os.W_OK)
+    return found
+
+
+def ray_versions() -> list[str]:
+    """Of the environments that adbray made here: /opt/adbray/ray-VERSION-pyVERSION."""
+    paths = glob.glob(RUNTIMES + "/ray-*-py*/bin/ray")
+    return sorted({path[len(RUNTIMES) :].split("-")[1] for path in paths})
+
+
+def main() -> None:
+    now, begun = time.time(), time.monotonic()
+    arguments = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    controllers = "/sys/fs/cgroup/cgroup.controllers"
+    answer = {
+        "clock": now,
+        "root": os.geteuid() == 0,
+        "python": platform.python_version(),
+        "pythons": pythons(),
+        "system": system(),
+        "cgroup": {
+            "unified": os.path.exists(controllers),
+            "controllers": read(controllers).split(),
+        },
+        "data_disk": disk(DATA),
+        "runtime_disk": disk(RUNTIMES),
+        "loop": loop(),
+        "memory": memory(),
+        "listeners": listeners(),
+        "time_sync": clock(),
+        "names": names(arguments.get("names", [])),
+        "packages": packages(),
+        "gpu": gpu(),
+        "sysctls": sysctls(),
+        "ray_versions": ray_versions(),
+    }
+    # The clock was read first; with this the asker knows when, to a round trip.
+    answer["took_s"] = time.monotonic() - begun
+    print(json.dumps(answer))
+    sys.stdout.flush()
+    os._exit(0)  # a thread that still waits for a name would hold the interpreter
+
+
+main()

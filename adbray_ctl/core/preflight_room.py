@@ -1,0 +1,245 @@
+"""The part of `adbray check` about room: disk, memory, ports, cards, and Redis's package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adbray_ctl.core.findings import Finding, State, Subject
+from adbray_ctl.core.needs import HostNeeds, PortNeed
+from adbray_ctl.core.readings import Check, DiskReading, Fix, Listener
+
+# A runtime takes 1 GiB for Ray itself, and as much again while it is unpacked.
+_RUNTIME_GB = 2
+# Files of one runtime, with room.
+_RUNTIME_INODES = 100_000
+# For the system, and one slot of the smallest size.
+_MEMORY_MB = 2048
+# The oldest NVIDIA driver for CUDA 12.
+_DRIVER = 525
+# Package of each program that makes or grows a slot's disk.
+_PACKAGES = {
+    "mkfs.ext4": "e2fsprogs",
+    "resize2fs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
+    "losetup": "mount",
+    "findmnt": "util-linux",
+    "mount": "mount",
+    "systemctl": "systemd",
+}
+_GONE_AT_BOOT = ("tmpfs", "ramfs")
+_OVER_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "fuse.sshfs")
+
+
+def disk(of: Subject) -> Iterator[Finding]:
+    """Space and file system for slots and runtimes, and the programs that make slots' disks."""
+    missing = of.readings.system.missing_tools
+    if missing:
+        packages = sorted({_PACKAGES.get(tool, tool) for tool in missing})
+        yield of.finding(
+            Check.DISK,
+            State.FAIL,
+            f"not installed: {', '.join(missing)}",
+            expected="the programs that make and mount a slot's disk",
+            remedy=f"install {', '.join(packages)}",
+        )
+    data, needs = of.readings.data_disk, of.needs
+    least = of.fleet.limits.disk_gb.min
+    expected = f"{least} GiB free for one slot, on a local disk"
+    if needs is not None and needs.disk_gb:
+        least = needs.disk_gb
+        expected = f"{least} GiB free for new slots of group {needs.group}, on a local disk"
+    elif needs is not None and needs.placed:
+        least, expected = 0, "a local disk; every slot's is there already"
+    yield _space(of, data, least=least, expected=expected)
+    yield _runtime_space(of, of.readings.runtime_disk)
+
+
+def _space(of: Subject, data: DiskReading, *, least: int, expected: str) -> Finding:
+    found = f"{data.free_gb:.0f} of {data.total_gb:.0f} GiB free, {data.file_system}, {data.path}"
+    state, remedy = State.OK, ""
+    if data.read_only:
+        state, found = State.FAIL, f"{found}, read-only"
+        remedy = f"mount {data.path} for writing"
+    elif data.file_system in _GONE_AT_BOOT:
+        state, remedy = State.FAIL, "mount a disk at /var/lib/adbray: this one is memory"
+    elif data.free_gb < least:
+        needed = of.needs is not None and of.needs.disk_gb > 0
+        state = State.FAIL if needed else State.WARN
+        remedy = "free some space, or mount a larger disk at /var/lib/adbray"
+    elif data.file_system in _OVER_NETWORK:
+        state, remedy = State.WARN, "mount a local disk at /var/lib/adbray: spilling needs one"
+    return of.finding(Check.DISK, state, found, expected=expected, remedy=remedy)
+
+
+def _runtime_space(of: Subject, runtime: DiskReading) -> Finding:
+    inodes = runtime.free_inodes
+    found = f"{runtime.free_gb:.0f} GiB free, {runtime.path}"
+    state, remedy = State.OK, ""
+    if runtime.read_only:
+        state, found = State.FAIL, f"{found}, read-only"
+        remedy = f"mount {runtime.path} for writing"
+    elif runtime.free_gb < _RUNTIME_GB:
+        state, remedy = State.WARN, "free some space, or mount a larger disk at /opt/adbray"
+    elif inodes is not None and inodes < _RUNTIME_INODES:
+        state, found = State.WARN, f"{found}, {inodes} inodes left"
+        remedy = "remove some files, or mount another disk at /opt/adbray"
+    expected = f"{_RUNTIME_GB} GiB free for a Ray runtime"
+    return of.finding(Check.DISK, state, found, expected=expected, remedy=remedy)
+
+
+def loop(of: Subject) -> Iterator[Finding]:
+    """Loop devices, which make a slot's disk a fixed size on any file system."""
+    expected = "loop devices: they give each slot a disk of its own size"
+    if of.readings.loop.ready:
+        yield of.finding(Check.LOOP, State.OK, "/dev/loop-control is there", expected=expected)
+    elif of.readings.loop.loadable:
+        yield of.finding(
+            Check.LOOP,
+            State.FAIL,
+            "the loop module is not loaded",
+            expected=expected,
+            remedy="run `modprobe loop`, and name it in /etc/modules-load.d",
+            fix=Fix.LOOP_MODULE,
+        )
+    else:
+        inside = bool(of.readings.system.container)
+        remedy = "hand /dev/loop-control and loop devices to this container" if inside else ""
+        yield of.finding(
+            Check.LOOP,
+            State.FAIL,
+            "no loop devices, and no module for the running kernel",
+            expected=expected,
+            remedy=remedy or "install the modules of the running kernel, or reboot into a new one",
+        )
+
+
+def memory(of: Subject) -> Iterator[Finding]:
+    """Memory for new slots, and what fleet.yml declares of it."""
+    seen, needs = of.readings.memory, of.needs
+    found = f"{_gib(seen.available_mb)} of {_gib(seen.total_mb)} GiB available"
+    declared = of.host.capacity.memory_gb if of.host.capacity is not None else None
+    if declared is not None and declared * 1024 > seen.total_mb:
+        yield of.finding(
+            Check.MEMORY,
+            State.FAIL,
+            found,
+            expected=f"{declared:g} GiB, which fleet.yml declares",
+            remedy=f"lower capacity.memory_gb of host {of.host.name} in fleet.yml",
+        )
+        return
+    if needs is None or not needs.placed:
+        state = State.OK if seen.total_mb >= _MEMORY_MB else State.WARN
+        remedy = "" if state is State.OK else "use a host with more memory"
+        expected = f"{_gib(_MEMORY_MB)} GiB"
+        yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
+        return
+    state = State.OK if needs.memory_mb <= seen.available_mb else State.WARN
+    if needs.memory_mb > seen.total_mb:
+        state = State.FAIL
+    remedy = "" if state is State.OK else "end what else runs here, or choose smaller sizes"
+    expected = f"{_gib(needs.memory_mb)} GiB for new slots of group {needs.group}"
+    yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
+
+
+def ports(of: Subject) -> Iterator[Finding]:
+    """The ports of a group's slots, or of all port blocks, free or held by adbray's own units."""
+    strangers = [one for one in of.readings.listeners if not one.is_adbrays]
+    needs = of.needs
+    if needs is None or not needs.placed:
+        yield _free_blocks(of, strangers)
+        return
+    expected = f"ports of group {needs.group} free, or held by adbray's units"
+    taken = [(need, one) for need in needs.ports if (one := _holder(need, strangers)) is not None]
+    if not taken:
+        mine = sum(1 for one in of.readings.listeners if one.is_adbrays)
+        count = sum(need.last - need.first + 1 for need in needs.ports)
+        found = f"{count} ports, none held by others; adbray's units listen on {mine}"
+        yield of.finding(Check.PORTS, State.OK, found, expected=expected)
+    for need, one in taken:
+        yield of.finding(
+            Check.PORTS,
+            State.FAIL,
+            f"port {one.port} ({need.purpose} of slot {need.slot}) is held by {one.text}",
+            expected=expected,
+            remedy=_make_room(needs, need, one),
+        )
+
+
+def _free_blocks(of: Subject, strangers: list[Listener]) -> Finding:
+    base, end = of.fleet.ports.base, 32768
+    expected = f"ports {base} to {end - 1} free, or held by adbray's units"
+    taken = {one.port: one.text for one in strangers if base <= one.port < end}
+    if not taken:
+        return of.finding(Check.PORTS, State.OK, "none is held by others", expected=expected)
+    listed = ", ".join(f"{port} by {who}" for port, who in sorted(taken.items()))
+    remedy = "end these programs or give them other ports, or move `ports.base` in fleet.yml"
+    return of.finding(Check.PORTS, State.WARN, f"held: {listed}", expected=expected, remedy=remedy)
+
+
+def _holder(need: PortNeed, strangers: list[Listener]) -> Listener | None:
+    return next((one for one in strangers if need.first <= one.port <= need.last), None)
+
+
+def _make_room(needs: HostNeeds, need: PortNeed, one: Listener) -> str:
+    stop = f"stop {one.unit}" if one.unit else f"end {one.text}"
+    if need.purpose in ("gcs", "dashboard", "client"):
+        return f"{stop}, or set head.ports.{need.purpose} in groups/{needs.group}.yml"
+    return f"{stop}, or move `ports.base` in fleet.yml"
+
+
+def gpu(of: Subject) -> Iterator[Finding]:
+    """NVIDIA cards and driver, as far as cards are there, declared, or needed."""
+    seen = of.readings.gpu
+    declared = of.host.capacity.gpus if of.host.capacity is not None else None
+    wanted = max(declared or 0, of.needs.cards if of.needs is not None else 0)
+    # A container sees all of the machine's cards on the bus, whether it was given them or not.
+    on_pci = 0 if of.readings.system.container else seen.on_pci
+    found = f"{seen.cards} cards, driver {seen.driver}" if seen.driver else "no driver"
+    if on_pci > seen.cards:
+        found += f", {on_pci} cards on the PCI bus"
+    expected = f"{wanted} cards with their driver" if wanted else "a driver for every card"
+    if not on_pci and not seen.cards and not wanted:
+        yield of.finding(Check.GPU, State.OK, "no NVIDIA card", expected=expected)
+    elif seen.cards < wanted:
+        remedy = "install the NVIDIA driver, or lower capacity.gpus in fleet.yml"
+        yield of.finding(Check.GPU, State.FAIL, found, expected=expected, remedy=remedy)
+    elif on_pci > seen.cards:
+        remedy = "install the NVIDIA driver, or leave the cards unused"
+        yield of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
+    elif int(seen.driver.split(".")[0] or 0) < _DRIVER:
+        remedy = f"update the NVIDIA driver to {_DRIVER} or newer, which CUDA 12 needs"
+        yield of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
+    else:
+        yield of.finding(Check.GPU, State.OK, found, expected=expected)
+
+
+def packages(of: Subject) -> Iterator[Finding]:
+    """Where redis-server comes from: the one package that adbray installs on hosts."""
+    seen = of.readings.packages
+    needed = of.needs is not None and of.needs.redis
+    expected = "redis-server installed, or a package server to get it from"
+    if seen.redis_installed:
+        found = "redis-server is installed"
+        yield of.finding(Check.PACKAGES, State.OK, found, expected=expected)
+        return
+    bad = State.FAIL if needed else State.WARN
+    if not seen.apt:
+        remedy = "install redis-server by hand, or set redis.mode to external or none"
+        found = "no apt, and no redis-server"
+        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
+    elif not seen.servers and not seen.redis_offered:
+        remedy = "name a server in /etc/apt/sources.list"
+        found = "apt knows no package server"
+        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
+    elif seen.unreachable:
+        found = f"not reached: {', '.join(seen.unreachable)}"
+        remedy = "check name resolution and the way out, or install redis-server by hand"
+        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
+    else:
+        how = "through a proxy, not tried" if seen.proxy else "reached"
+        found = f"{', '.join(seen.servers) or 'local sources'} ({how})"
+        yield of.finding(Check.PACKAGES, State.OK, found, expected=expected)
+
+
+def _gib(mebibytes: int) -> str:
+    return f"{mebibytes / 1024:.1f}"

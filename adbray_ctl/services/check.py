@@ -1,0 +1,86 @@
+"""Check: read every host, judge the readings, and mend what is safe when asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adbray_ctl.core.errors import PlacementError
+from adbray_ctl.core.findings import CheckReport, Finding, fixes_of
+from adbray_ctl.core.needs import HostNeeds, group_needs, possible_needs
+from adbray_ctl.core.preflight import does_not_fit, placed, preflight, ray_version, unplaced
+from adbray_ctl.core.readings import HostAnswer
+from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.topology import place
+from adbray_ctl.services.observe import addresses, capacities
+from adbray_ctl.services.tools import Tools
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a check asks of the hosts, and what it says of the group as a whole."""
+
+    needs: Mapping[str, HostNeeds]
+    about_group: tuple[Finding, ...] = ()
+
+
+def check(tools: Tools, group: str | None) -> CheckReport:
+    """The findings about the fleet, and about ``group`` if one is named; changes nothing.
+
+    Raises SpecError for faults of the files, HostKeyError for a host with another key.
+    """
+    fleet = tools.specs.fleet()
+    spec = tools.specs.group(group, fleet) if group is not None else None
+    return _judge(tools, fleet, spec)
+
+
+def check_and_fix(tools: Tools, group: str | None) -> CheckReport:
+    """As ``check``, with the safe fixes made first; the findings are those after them.
+
+    Raises RefusedError while another run holds the lock, and what ``check`` raises.
+    """
+    fleet = tools.specs.fleet()
+    spec = tools.specs.group(group, fleet) if group is not None else None
+    with tools.lock.hold("check --apply"):
+        before = _judge(tools, fleet, spec)
+        wanted = fixes_of(before.findings)
+        if not wanted:
+            return before
+        results = tools.hosts.fix_hosts(fleet, wanted)
+        return _judge(tools, fleet, spec).model_copy(update={"fixes": results})
+
+
+def _judge(tools: Tools, fleet: Fleet, spec: RayClusterSpec | None) -> CheckReport:
+    answers = tools.hosts.read_hosts(fleet)
+    wanted = _Wanted({}) if spec is None else _wanted(tools, fleet, spec, answers)
+    findings = preflight(fleet=fleet, answers=answers, needs=wanted.needs)
+    return CheckReport(
+        group=spec.name if spec is not None else None, findings=findings + wanted.about_group
+    )
+
+
+def _wanted(
+    tools: Tools, fleet: Fleet, spec: RayClusterSpec, answers: tuple[HostAnswer, ...]
+) -> _Wanted:
+    version = ray_version(spec)
+    possible = possible_needs(fleet, spec)
+    # A silent host hides its slots: where the others would come cannot be told.
+    silent = [answer.host for answer in answers if answer.silence is not None]
+    if silent:
+        return _Wanted(possible, (unplaced(spec, silent), version))
+    observed = tools.hosts.observe(fleet)
+    silent = [seen.host for seen in observed.hosts if seen.error is not None]
+    if silent:
+        return _Wanted(possible, (unplaced(spec, silent), version))
+    try:
+        topology = place(
+            fleet=fleet,
+            spec=spec,
+            capacities=capacities(fleet, observed),
+            records=observed.records(),
+            addresses=addresses(fleet, observed),
+        )
+    except PlacementError as error:
+        return _Wanted(possible, (does_not_fit(spec, error.what, error.hint or ""), version))
+    needs = group_needs(spec=spec, topology=topology, observed=observed)
+    return _Wanted(needs, (placed(spec, needs), version))
