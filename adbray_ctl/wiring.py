@@ -8,15 +8,11 @@ from pathlib import Path
 from adbray_ctl.adapters.ansible import AnsibleRunner
 from adbray_ctl.adapters.clock import SystemClock
 from adbray_ctl.adapters.inventory_store import InventoryFiles
-from adbray_ctl.adapters.known_hosts import KnownHosts
 from adbray_ctl.adapters.lab import NspawnLab
-from adbray_ctl.adapters.lease import HostLease
 from adbray_ctl.adapters.lock_file import LockFile
-from adbray_ctl.adapters.nodes import SshNodes
 from adbray_ctl.adapters.project_files import ProjectFiles
 from adbray_ctl.adapters.ray_jobs import RayJobs
 from adbray_ctl.adapters.secret_files import SecretFiles
-from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.adapters.working_dir import list_files
 from adbray_ctl.core.lab import Lab
 from adbray_ctl.services.tools import Tools
@@ -24,6 +20,11 @@ from adbray_ctl.services.tools import Tools
 
 def tools(directory: Path) -> Tools:
     """The adapters of the project in ``directory``; nothing is touched until they are used."""
+    from adbray_ctl.adapters.known_hosts import KnownHosts
+    from adbray_ctl.adapters.lease import HostLease
+    from adbray_ctl.adapters.nodes import SshNodes
+    from adbray_ctl.adapters.ssh import SshHosts
+
     state = directory / ".adbray"
     hosts = SshHosts(KnownHosts(state / "known_hosts"))
     return Tools(

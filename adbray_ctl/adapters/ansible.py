@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import ansible_runner
-
 from adbray_ctl.adapters.content import ansible_dir
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.events import HostResult, Outcome, RunEvent, TaskStarted
@@ -38,6 +36,9 @@ class AnsibleRunner:
     def run(
         self, playbook: str, inventory: Path, report: Report, scope: Scope | None = None
     ) -> Path:
+        # Here, since it takes 0.15 s that only a run needs.
+        import ansible_runner
+
         content = ansible_dir()
         ident = f"{time.strftime('%Y%m%dT%H%M%S')}-{playbook}-{os.getpid()}"
         private = self._prepare(ident)

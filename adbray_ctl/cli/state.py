@@ -40,7 +40,7 @@ class State:
         """The group that is named, or all that have a file. Raises UsageError if there is none."""
         if named is not None:
             return (named,)
-        names = self.tools.specs.names()
+        names = self.project.names()
         if not names:
             raise UsageError(
                 "there is no group to work on",

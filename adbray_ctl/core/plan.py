@@ -32,9 +32,9 @@ class FieldChange(_Plan):
 class NodeChange(_Plan):
     """One node's fate on one host; a kept node has its reason too.
 
-    A node that moves is deleted on one host and started on another. ``runs`` says that it has
-    processes now. ``lost`` is what runs on it, ``jobs`` are the ids of the running jobs it hits;
-    both are empty unless the action interrupts it.
+    A node that moves is deleted on one host and started on another. ``new`` says that this host has
+    nothing of it yet, ``runs`` that it has processes now. ``lost`` is what runs on it, ``jobs`` are
+    the ids of the running jobs it hits; both are empty unless the action interrupts it.
     """
 
     node: str
@@ -45,9 +45,15 @@ class NodeChange(_Plan):
     reason: str
     fields: tuple[FieldChange, ...] = ()
     drift: tuple[str, ...] = ()
+    new: bool = False
     runs: bool = False
     lost: RayLoad = RayLoad()
     jobs: tuple[str, ...] = ()
+
+    @property
+    def wants_software(self) -> bool:
+        """Whether its host may lack what it needs: user, directories, Ray."""
+        return self.new or any(field.field.startswith("ray.") for field in self.fields)
 
     @property
     def interrupts(self) -> bool:
@@ -261,6 +267,7 @@ def _change(
         reason=reason,
         fields=fields,
         drift=drift,
+        new=slot is None,
         runs=runs,
     )
 

@@ -27,8 +27,8 @@ def steps_of(
     rolling = [change for change in todo if _rolls(change)]
     base = [c for c in todo if c.action is not Impact.DELETE and not _rolls(c)]
     # Software is put beside the old for all before the first node is touched.
-    touched = {change.host for change in (*base, *rolling)}
-    prepared = [host for host in topology.hosts if host in touched]
+    bare = {change.host for change in (*base, *rolling) if change.wants_software}
+    prepared = [host for host in topology.hosts if host in bare]
     return (
         *_departures(topology, gone),
         *_base(base, tuple(prepared)),
@@ -73,19 +73,20 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
 
 
 def _base(base: list[NodeChange], prepared: tuple[str, ...]) -> Iterator[Step]:
-    if not prepared:
+    if not prepared and not base:
         return
-    roles = ("host_base", "ray_runtime", *_roles(base))
+    software = ("host_base", "ray_runtime") if prepared else ()
     yield Step(
         title=_base_title(base, prepared),
         nodes=tuple(change.node for change in base),
-        hosts=prepared,
-        roles=tuple(dict.fromkeys(roles)),
+        hosts=tuple(dict.fromkeys((*prepared, *(change.host for change in base)))),
+        roles=(*software, *_roles(base)),
     )
 
 
 def _base_title(base: list[NodeChange], prepared: tuple[str, ...]) -> str:
-    named = [
+    named = [f"prepare {len(prepared)} host{'s' if len(prepared) > 1 else ''}"] if prepared else []
+    named += [
         f"{change.action} {change.node}" for change in base if change.kind is not SlotKind.WORKER
     ]
     workers = [change for change in base if change.kind is SlotKind.WORKER]
@@ -93,7 +94,7 @@ def _base_title(base: list[NodeChange], prepared: tuple[str, ...]) -> str:
         count = sum(1 for change in workers if change.action is action)
         if count:
             named.append(f"{action} {count} worker{'s' if count > 1 else ''}")
-    return ", ".join([f"prepare {len(prepared)} host{'s' if len(prepared) > 1 else ''}", *named])
+    return ", ".join(named)
 
 
 def _batches(

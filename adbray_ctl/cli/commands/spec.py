@@ -18,7 +18,7 @@ from adbray_ctl.core.spec import json_schema
 @pass_state
 def validate(state: State, group: str | None, as_json: bool) -> None:
     """Check fleet.yml, and GROUP's file or all group files."""
-    specs = state.tools.specs
+    specs = state.project
     fleet = specs.fleet()
     groups = [specs.group(name, fleet) for name in ((group,) if group else specs.names())]
     if as_json:

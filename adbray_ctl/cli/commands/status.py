@@ -25,7 +25,7 @@ def status(state: State, group: str | None, as_json: bool) -> None:
     """Show GROUP (default: all groups) slot by slot: host, size, state, ports."""
     found = service.status(state.tools, (group,) if group else ())
     if group and not found[0].slots and not found[0].problems:
-        raise service.not_applied(state.tools.specs.fleet(), group)
+        raise service.not_applied(state.project.fleet(), group)
     if as_json:
         print_json(found[0] if group else found)
         return
