@@ -40,7 +40,7 @@ def unit(slot: str) -> str:
 
 def edit(cluster: Project, pattern: str, replacement: str) -> None:
     path = cluster.directory / "groups" / f"{GROUP}.yml"
-    text, count = re.subn(pattern, replacement, path.read_text(), flags=re.DOTALL)
+    text, count = re.subn(pattern, replacement, path.read_text(), count=1)
     assert count == 1, pattern
     path.write_text(text)
 
