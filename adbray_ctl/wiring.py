@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adbray_ctl.adapters.ansible import AnsibleRunner
 from adbray_ctl.adapters.clock import SystemClock
+from adbray_ctl.adapters.history_db import HistoryDb
 from adbray_ctl.adapters.inventory_store import InventoryFiles
 from adbray_ctl.adapters.lab import NspawnLab
 from adbray_ctl.adapters.lock_file import LockFile
@@ -36,6 +37,7 @@ def tools(directory: Path) -> Tools:
         runner=AnsibleRunner(state / "runs"),
         lock=LockFile(state / "lock"),
         lease=HostLease(hosts, state / "identity"),
+        history=HistoryDb(state / "history.db"),
         clock=SystemClock(),
         jobs=lambda address, token_file: RayJobs(address=address, token_file=token_file),
         list_files=list_files,

@@ -6,10 +6,13 @@ import time
 
 
 class SystemClock:
-    """Clock by the operating system's monotonic clock."""
+    """Clock by the operating system's two clocks."""
 
     def now(self) -> float:
         return time.monotonic()
+
+    def time(self) -> float:
+        return time.time()
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)

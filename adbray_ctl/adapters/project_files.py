@@ -32,6 +32,10 @@ class ProjectFiles:
     def names(self) -> tuple[str, ...]:
         return list_groups(self._directory)
 
+    def text(self, group: str | None) -> str:
+        path = group_file(self._directory, group) if group else self._directory / FLEET_FILE
+        return path.read_text()
+
     def has_fleet(self) -> bool:
         return (self._directory / FLEET_FILE).exists()
 

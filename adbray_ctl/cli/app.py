@@ -14,9 +14,11 @@ from adbray_ctl.cli.commands.check import check
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
 from adbray_ctl.cli.commands.destroy import destroy
+from adbray_ctl.cli.commands.history import history
 from adbray_ctl.cli.commands.init import init
 from adbray_ctl.cli.commands.job import job
 from adbray_ctl.cli.commands.lab import lab
+from adbray_ctl.cli.commands.nodes import drain, restart
 from adbray_ctl.cli.commands.plan import plan
 from adbray_ctl.cli.commands.spec import schema, validate
 from adbray_ctl.cli.commands.status import addresses, env, status
@@ -79,8 +81,11 @@ for command in (
     addresses,
     env,
     job,
+    restart,
+    drain,
     destroy,
     unlock,
+    history,
     lab,
     demo,
     version,

@@ -6,7 +6,7 @@ decided by the settings its record was made of (``core/impact.py`` says which fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
 
@@ -15,6 +15,8 @@ from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, U
 from adbray_ctl.core.record import SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.status import ended_nodes, nodes_by_slot
 from adbray_ctl.core.topology import Placement, Topology
+
+ASKED_FOR = "a restart was asked for"
 
 
 class _Plan(BaseModel):
@@ -72,9 +74,9 @@ class JobHit(_Plan):
 class Step(_Plan):
     """Changes that are made together, by one run of Ansible.
 
-    ``drain`` are the nodes that are drained and stopped first; ``roles`` what runs after that on
-    ``hosts``. ``leaving`` means that the hosts give up the group altogether; ``canary`` that
-    somebody should look at the outcome before the next step.
+    ``drain`` are the nodes that are stopped first, workers drained before that; ``roles`` is what
+    runs then on ``hosts``. ``leaving`` means that the hosts give up the group altogether;
+    ``canary`` that somebody should look at the outcome before the next step.
     """
 
     title: str
@@ -117,9 +119,16 @@ class ChangePlan(_Plan):
 
 
 def node_changes(
-    *, topology: Topology, records: Mapping[str, SlotRecord], observed: Observed
+    *,
+    topology: Topology,
+    records: Mapping[str, SlotRecord],
+    observed: Observed,
+    restart: Collection[str] = (),
 ) -> tuple[NodeChange, ...]:
-    """Compare the nodes that should stand (``records`` by node) with those that do, worst first."""
+    """Compare the nodes that should stand (``records`` by node) with those that do, worst first.
+
+    Nodes in ``restart`` that run are restarted even where nothing differs.
+    """
     view = observed.ray(topology.group) or RayView(group=topology.group)
     work = _work_by_node(view)
     standing = {
@@ -138,9 +147,11 @@ def node_changes(
         if slot is not None and unit is not None and unit.runs:
             # A drained raylet ends while its unit stays up, so systemd alone cannot tell.
             ended_at = 0.0 if placement.slot in alive else ended.get(placement.slot, 0.0)
-            if ended_at > unit.started_at > 0:
-                told = (*slot.drift, "its Ray node has ended")
-                slot = slot.model_copy(update={"drift": told})
+            told = ("its Ray node has ended",) if ended_at > unit.started_at > 0 else ()
+            if placement.slot in restart:
+                told = (*told, ASKED_FOR)
+            if told:
+                slot = slot.model_copy(update={"drift": (*slot.drift, *told)})
         before = hosts_of.get(placement.slot)
         change = _change(placement, records[placement.slot], slot, unit, before)
         changes.append(_with_losses(change, work))
@@ -256,6 +267,7 @@ def _change(
             drift = (*drift, "its unit is stopped")
         action = _remaking(placement, runs=runs)
         reason = f"drift: {'; '.join(drift)}" if drift else "min_workers asks for it"
+        reason = ASKED_FOR if drift == (ASKED_FOR,) else reason
     else:
         action, reason = Impact.KEEP, f"revision {record.revision} is applied"
     return NodeChange(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import ChangePlan, base_of, inputs_of, job_hits, node_changes
 from adbray_ctl.core.schedule import steps_of
@@ -17,13 +19,14 @@ def make_plan(
     namespace: str,
     observed: Observed,
     canary: int = 0,
+    restart: Collection[str] = (),
 ) -> ChangePlan:
     """Pure: the same input gives the same plan. ``canary`` workers of each group are changed first.
 
     ``namespace`` is the group's storage namespace, which a standing group keeps.
     """
     records = slot_records(fleet, spec, topology, namespace)
-    changes = node_changes(topology=topology, records=records, observed=observed)
+    changes = node_changes(topology=topology, records=records, observed=observed, restart=restart)
     return ChangePlan(
         group=spec.name,
         changes=changes,

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.events import RunEvent
+from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
 from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.observed import Observed
@@ -41,6 +42,9 @@ class Specs(Protocol):
 
     def names(self) -> tuple[str, ...]:
         """The groups there are files for, sorted."""
+
+    def text(self, group: str | None) -> str:
+        """What groups/<group>.yml says, or fleet.yml for None, as it was written."""
 
 
 class ProjectFiles(Specs, Protocol):
@@ -166,9 +170,34 @@ class Lock(Protocol):
         """Hold the project's lock. Raises RefusedError naming who holds it."""
 
 
+class History(Protocol):
+    """The runs of this project, oldest first by number."""
+
+    def begin(self, start: RunStart) -> int:
+        """Record a run that begins now, carried out by this process, and give its number."""
+
+    def mark(self, number: int, nodes: tuple[str, ...], state: NodeState, at: float) -> None:
+        """Record that nodes of a run came to ``state`` at ``at``, seconds since the epoch."""
+
+    def log(self, number: int, path: str) -> None:
+        """Record where a part of the run's output is."""
+
+    def end(self, number: int, outcome: RunOutcome, at: float, error: str = "") -> None:
+        """Record how a run ended."""
+
+    def runs(self, group: str | None, limit: int) -> tuple[Run, ...]:
+        """The last runs, newest first; one whose process died is told as interrupted."""
+
+    def run(self, number: int) -> RunDetail:
+        """One run. Raises UsageError when there is none of that number."""
+
+
 class Clock(Protocol):
     def now(self) -> float:
         """Seconds, monotonic."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

@@ -81,6 +81,8 @@ def _base(base: list[NodeChange], prepared: tuple[str, ...]) -> Iterator[Step]:
         nodes=tuple(change.node for change in base),
         hosts=tuple(dict.fromkeys((*prepared, *(change.host for change in base)))),
         roles=(*software, *_roles(base)),
+        # What its files do not explain, its role cannot see: the unit has to be stopped for it.
+        drain=tuple(c.node for c in base if c.drift and c.action is Impact.RESTART),
     )
 
 

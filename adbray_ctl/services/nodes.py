@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.errors import HostError, RefusedError, UsageError
 from adbray_ctl.core.events import Note
+from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.ports import Report
+from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.spec import Fleet
 from adbray_ctl.core.status import nodes_by_slot
+from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 
 _POLL_S = 0.5
+
+
+def named(prepared: Prepared, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The nodes that ``names`` mean: nodes, or all nodes of worker groups.
+
+    Raises UsageError for a name of neither.
+    """
+    found: list[str] = []
+    group = prepared.spec.name
+    standing = [record for _, record in prepared.observed.records() if record.group == group]
+    for name in names:
+        nodes = [record.slot for record in standing if name in (record.slot, record.worker_group)]
+        if not nodes:
+            known = {r.slot for r in standing} | {r.worker_group or "" for r in standing}
+            raise UsageError(
+                f"group {group} has no node and no worker group {name!r}",
+                hint=f"choose of {', '.join(filter(None, sorted(known)))}",
+            )
+        found += nodes
+    return tuple(dict.fromkeys(found))
+
+
+def require_nothing_else(prepared: Prepared, nodes: Collection[str]) -> None:
+    """Raise RefusedError if the plan does more than to restart ``nodes``."""
+    other = [
+        change.node
+        for change in prepared.plan.changes
+        if change.action is not Impact.KEEP and (change.node not in nodes or change.fields)
+    ]
+    if other:
+        raise RefusedError(
+            f"the spec asks for other changes as well: {', '.join(other)}",
+            where=f"group {prepared.spec.name}",
+            hint="make them with `adbray apply` first",
+        )
 
 
 def drain_and_stop(
@@ -25,10 +63,10 @@ def drain_and_stop(
     wanted = set(nodes)
     observed = tools.hosts.observe(fleet)
     standing = {r.slot: (h, r) for h, r in observed.records() if r.group == group}
-    report(Note(text=f"draining {', '.join(sorted(wanted))}"))
-    alive = _alive(observed, group, wanted)
-    if alive and "head" in standing:
-        head, record = standing["head"]
+    alive = _alive(observed, group, wanted - {SlotKind.HEAD})
+    if alive and SlotKind.HEAD in standing:
+        report(Note(text=f"draining {', '.join(sorted(alive))}"))
+        head, record = standing[SlotKind.HEAD]
         try:
             tools.nodes.drain(fleet, head, record, tuple(alive.values()))
         except HostError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import RefusedError
@@ -35,10 +36,18 @@ class Prepared:
         return self.topology.head.host
 
 
-def prepare(tools: Tools, group: str, *, canary: int = 0, namespace: str | None = None) -> Prepared:
+def prepare(
+    tools: Tools,
+    group: str,
+    *,
+    canary: int = 0,
+    namespace: str | None = None,
+    restart: Collection[str] = (),
+) -> Prepared:
     """Raises SpecError, PlacementError, or HostError when a host that is needed is silent.
 
-    ``namespace`` is that of a saved plan; a new group has a fresh one otherwise.
+    ``namespace`` is that of a saved plan; a new group has a fresh one otherwise. ``restart`` names
+    nodes that are restarted even where nothing differs.
     """
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet)
@@ -59,7 +68,7 @@ def prepare(tools: Tools, group: str, *, canary: int = 0, namespace: str | None 
         observed=observed,
         topology=topology,
         namespace=namespace,
-        plan=make_plan(fleet, spec, topology, namespace, observed, canary),
+        plan=make_plan(fleet, spec, topology, namespace, observed, canary, restart),
     )
 
 

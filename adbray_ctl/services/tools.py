@@ -9,6 +9,7 @@ from pathlib import Path
 from adbray_ctl.core.jobs import DirectoryFile
 from adbray_ctl.core.ports import (
     Clock,
+    History,
     HostAccess,
     InventoryStore,
     JobApi,
@@ -37,6 +38,7 @@ class Tools:
     runner: PlaybookRunner
     lock: Lock
     lease: Lease
+    history: History
     clock: Clock
     jobs: Callable[[str, str], JobApi]
     list_files: Callable[[Path], tuple[DirectoryFile, ...]]

@@ -19,8 +19,10 @@ from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import ChangePlan, Step
 from adbray_ctl.core.status import GroupStatus
 from adbray_ctl.services import apply as service
+from adbray_ctl.services import nodes
 from adbray_ctl.services import plan as planning
 from adbray_ctl.services import render as rendering
+from adbray_ctl.services.history import recorded
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Consent:
     quiet: bool = False
     keep_going: bool = False
     canary: int = 0
+    command: str = "apply"
+    restart: tuple[str, ...] = ()
 
 
 @click.command(
@@ -86,9 +90,13 @@ def apply_one(
     """Plan, ask where something is lost, run, and print; the lock is held by the caller."""
     tools = state.tools
     namespace = saved.namespace if saved else None
-    prepared = planning.prepare(tools, group, canary=consent.canary, namespace=namespace)
+    prepared = planning.prepare(
+        tools, group, canary=consent.canary, namespace=namespace, restart=consent.restart
+    )
     if saved is not None:
         planning.require_unmoved(saved, prepared)
+    if consent.restart:
+        nodes.require_nothing_else(prepared, consent.restart)
     if not consent.quiet:
         print_plan(prepared.plan)
     if prepared.plan.is_empty:
@@ -98,14 +106,21 @@ def apply_one(
         return status
     _ask(prepared.plan, consent)
     options = service.Options(keep_going=consent.keep_going, after_canary=_after_canary(consent))
-    purpose = f"apply {group}"
+    purpose = f"{consent.command} {group}"
     with tools.lease.hold(prepared.fleet, prepared.head_host, group, purpose):
         current = planning.prepare(
-            tools, group, canary=consent.canary, namespace=prepared.namespace
+            tools,
+            group,
+            canary=consent.canary,
+            namespace=prepared.namespace,
+            restart=consent.restart,
         )
         planning.require_unmoved(prepared.plan, current)
-        with ProgressView(purpose) as view:
-            status = service.apply(tools, current, view, options)
+        with (
+            ProgressView(purpose) as view,
+            recorded(tools, current, consent.command, view) as report,
+        ):
+            status = service.apply(tools, current, report, options)
     if not consent.quiet:
         changed = len(view.progress.changed)
         click.echo(f"done in {view.elapsed_s:.1f} s, {changed} tasks changed something")

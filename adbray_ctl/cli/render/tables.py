@@ -64,7 +64,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
     """Jobs, newest first."""
     table = plain_table("job", "status", "started", "seconds", "entrypoint")
     for job in jobs:
-        table.add_row(job.id, job.status, _when(job.started_at), _duration(job), job.entrypoint)
+        table.add_row(job.id, job.status, when(job.started_at), _duration(job), job.entrypoint)
     make_console().print(table if table.row_count else "no jobs")
 
 
@@ -118,7 +118,8 @@ def make_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=200)
 
 
-def _when(seconds: float | None) -> str:
+def when(seconds: float | None) -> str:
+    """A time of day here, from seconds since the epoch."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else "-"
 
 

@@ -1,0 +1,175 @@
+"""The history in SQLite; every call is a transaction of its own, so a killed run loses nothing."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from adbray_ctl.core.errors import AdbrayError, UsageError
+from adbray_ctl.core.history import NodeResult, NodeState, Run, RunDetail, RunOutcome, RunStart
+
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, grp TEXT NOT NULL, command TEXT NOT NULL,
+    who TEXT NOT NULL, pid INTEGER NOT NULL, started_at REAL NOT NULL, ended_at REAL,
+    outcome TEXT NOT NULL, error TEXT NOT NULL, plan TEXT NOT NULL, spec TEXT NOT NULL,
+    fleet TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS nodes (
+    run INTEGER NOT NULL REFERENCES runs, position INTEGER NOT NULL, node TEXT NOT NULL,
+    host TEXT NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL, state TEXT NOT NULL,
+    started_at REAL, ended_at REAL, PRIMARY KEY (run, position)
+);
+CREATE TABLE IF NOT EXISTS logs (run INTEGER NOT NULL REFERENCES runs, path TEXT NOT NULL);
+"""
+_RUN = "number, grp, command, who, started_at, ended_at, outcome, error"
+
+
+class HistoryDb:
+    """History. The file is made when first written to, readable by its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def begin(self, start: RunStart) -> int:
+        with self._open(make=True) as db:
+            cursor = db.execute(
+                "INSERT INTO runs (grp, command, who, pid, started_at, outcome, error, plan, spec,"
+                " fleet) VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?)",
+                (
+                    *(start.group, start.command, _who(), os.getpid(), start.started_at),
+                    *(RunOutcome.RUNNING, start.plan, start.spec, start.fleet),
+                ),
+            )
+            number = int(cursor.lastrowid or 0)
+            db.executemany(
+                "INSERT INTO nodes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (number, position, *_node_values(node))
+                    for position, node in enumerate(start.nodes)
+                ],
+            )
+        return number
+
+    def mark(self, number: int, nodes: tuple[str, ...], state: NodeState, at: float) -> None:
+        column = "started_at" if state is NodeState.RUNNING else "ended_at"
+        with self._open() as db:
+            db.executemany(
+                f"UPDATE nodes SET state = ?, {column} = ? WHERE run = ? AND node = ?",  # noqa: S608 - two fixed names
+                [(state, at, number, node) for node in nodes],
+            )
+
+    def log(self, number: int, path: str) -> None:
+        with self._open() as db:
+            db.execute("INSERT INTO logs VALUES (?, ?)", (number, path))
+
+    def end(self, number: int, outcome: RunOutcome, at: float, error: str = "") -> None:
+        with self._open() as db:
+            db.execute(
+                "UPDATE runs SET outcome = ?, ended_at = ?, error = ? WHERE number = ?",
+                (outcome, at, error, number),
+            )
+
+    def runs(self, group: str | None, limit: int) -> tuple[Run, ...]:
+        with self._open() as db:
+            rows = db.execute(
+                f"SELECT {_RUN}, pid FROM runs WHERE ? IS NULL OR grp = ?"  # noqa: S608 - fixed names
+                " ORDER BY number DESC LIMIT ?",
+                (group, group, limit),
+            ).fetchall()
+        return tuple(Run(**_run_fields(row)) for row in rows)
+
+    def run(self, number: int) -> RunDetail:
+        with self._open() as db:
+            row = db.execute(
+                f"SELECT {_RUN}, pid, plan, spec, fleet FROM runs WHERE number = ?",  # noqa: S608 - fixed names
+                (number,),
+            ).fetchone()
+            nodes = db.execute(
+                "SELECT node, host, action, reason, state, started_at, ended_at FROM nodes"
+                " WHERE run = ? ORDER BY position",
+                (number,),
+            ).fetchall()
+            logs = db.execute("SELECT path FROM logs WHERE run = ?", (number,)).fetchall()
+        if row is None:
+            raise UsageError(f"there is no run {number}", hint="`adbray history` lists them")
+        return RunDetail(
+            **_run_fields(row[:9]),
+            plan=row[9],
+            spec=row[10],
+            fleet=row[11],
+            nodes=tuple(
+                NodeResult(**dict(zip(NodeResult.model_fields, node, strict=True)))
+                for node in nodes
+            ),
+            logs=tuple(path for (path,) in logs),
+        )
+
+    @contextmanager
+    def _open(self, *, make: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection with a transaction around the block; an empty history if there is none."""
+        if make:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        target = str(self._path) if self._path.exists() else ":memory:"
+        try:
+            # Fifteen seconds: another run may write at the same moment, but never for long.
+            connection = sqlite3.connect(target, timeout=15)
+            try:
+                _migrate(connection)
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            raise AdbrayError(
+                f"the history cannot be read or written: {error}",
+                where=str(self._path),
+                hint="move the file away to begin a new one; no cluster depends on it",
+            ) from error
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > _VERSION:
+        raise sqlite3.DatabaseError(f"it was written by a newer adbray (version {version})")
+    if version < _VERSION:
+        connection.execute("PRAGMA journal_mode = WAL")
+        with connection:
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;"
+            )
+
+
+def _node_values(node: NodeResult) -> tuple[object, ...]:
+    times = (node.started_at, node.ended_at)
+    return (node.node, node.host, node.action, node.reason, node.state, *times)
+
+
+def _run_fields(row: tuple[object, ...]) -> dict[str, Any]:
+    """A run's fields by name; one whose process is no more was interrupted."""
+    fields = dict(zip(Run.model_fields, row[:8], strict=True))
+    if fields["outcome"] == RunOutcome.RUNNING and not _is_alive(int(str(row[8]))):
+        fields["outcome"] = RunOutcome.INTERRUPTED
+    return fields
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,71 @@
+"""`adbray restart` and `adbray drain`."""
+
+from __future__ import annotations
+
+import click
+
+from adbray_ctl.cli.commands.apply import Consent, apply_one
+from adbray_ctl.cli.confirm import confirm
+from adbray_ctl.cli.params import GROUP
+from adbray_ctl.cli.render.progress import ProgressView
+from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.record import SlotKind
+from adbray_ctl.services import nodes as service
+from adbray_ctl.services import plan as planning
+
+
+@click.command(
+    epilog="Examples:\n\n  adbray restart analytics large-0\n\n  adbray restart analytics large",
+    short_help="Restart nodes, workers drained first.",
+)
+@click.argument("group", type=GROUP)
+@click.argument("names", nargs=-1, required=True, metavar="NODE|WORKERGROUP...")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask about ordinary changes.")
+@click.option("--force", is_flag=True, help="Nor about interrupted jobs.")
+@pass_state
+def restart(state: State, group: str, names: tuple[str, ...], yes: bool, force: bool) -> None:
+    """Restart nodes of GROUP, or all running workers of a worker group.
+
+    Workers are drained first and restarted max_unavailable at a time, as apply does it.
+    """
+    with state.tools.lock.hold(f"restart {group}"):
+        nodes = service.named(planning.prepare(state.tools, group), names)
+        consent = Consent(yes=yes, force=force, command="restart", restart=nodes)
+        apply_one(state, group, consent)
+
+
+@click.command(
+    epilog="Example:\n\n  adbray drain analytics large-0",
+    short_help="Let a worker finish, then stop it.",
+)
+@click.argument("group", type=GROUP)
+@click.argument("names", nargs=-1, required=True, metavar="NODE|WORKERGROUP...")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--timeout", "within_s", type=click.IntRange(0), help="Seconds to wait for work to end."
+)
+@pass_state
+def drain(
+    state: State, group: str, names: tuple[str, ...], yes: bool, within_s: int | None
+) -> None:
+    """Give workers of GROUP no more work, wait until theirs has ended, and stop them.
+
+    They stay stopped until `adbray apply` or a restart of their host starts them again.
+    """
+    tools = state.tools
+    with tools.lock.hold(f"drain {group}"):
+        prepared = planning.prepare(tools, group)
+        nodes = service.named(prepared, names)
+        if {SlotKind.HEAD, SlotKind.REDIS} & set(nodes):
+            raise UsageError("only workers can be drained", hint="adbray restart, or destroy")
+        if not yes:
+            confirm(f"Drain and stop {', '.join(nodes)}?")
+        seconds = prepared.spec.drain_timeout_s if within_s is None else within_s
+        purpose = f"drain {group}"
+        with (
+            tools.lease.hold(prepared.fleet, prepared.head_host, group, purpose),
+            ProgressView(purpose) as view,
+        ):
+            service.drain_and_stop(tools, prepared.fleet, group, nodes, seconds, view)
+    click.echo(f"stopped {', '.join(nodes)} after {view.elapsed_s:.1f} s")
