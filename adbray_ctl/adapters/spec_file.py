@@ -68,9 +68,10 @@ def load_fleet(path: Path) -> Fleet:
     return fleet.model_copy(update={"ssh": _resolve_ssh(fleet.ssh, base), "hosts": hosts})
 
 
-def load_group(path: Path, fleet: Fleet) -> RayClusterSpec:
+def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClusterSpec:
     """The group in ``path``, checked against ``fleet``; files are resolved beside fleet.yml.
 
+    ``text`` is what the file is to hold, to be checked before it is written.
     Raises SpecError; its ``faults`` hold every fault of the file in the order of lines.
     """
 
@@ -84,7 +85,8 @@ def load_group(path: Path, fleet: Fleet) -> RayClusterSpec:
 
     if not os.path.exists(path):  # noqa: PTH110  # unlike Path.exists, false for a name that is too long
         raise _no_group(path.parent.parent, path.stem)
-    group = _load(path, RayClusterSpec, rules)
+    data = None if text is None else text.encode("utf-8", "surrogatepass")
+    group = _load(path, RayClusterSpec, rules, data)
     password = _resolve(group.redis.password_file, path.parent.parent)
     redis = group.redis.model_copy(update={"password_file": password})
     return group.model_copy(update={"redis": redis}) if password else group
@@ -106,9 +108,14 @@ def group_file(directory: Path, name: str) -> Path:
     return directory / GROUPS_DIR / f"{name}.yml"
 
 
-def _load(path: Path, model: type[M], rules: Callable[[M], tuple[Fault, ...]]) -> M:
+def _load(
+    path: Path,
+    model: type[M],
+    rules: Callable[[M], tuple[Fault, ...]],
+    data: bytes | None = None,
+) -> M:
     try:
-        document = parse(_read(path))
+        document = parse(read_spec(path) if data is None else data)
     except Broken as broken:
         raise _summary([_error(path, broken.line, broken.what)]) from broken
     if not isinstance(document.value, dict):
@@ -131,7 +138,8 @@ def _located(path: Path, document: Document, faults: tuple[Fault, ...]) -> list[
     return [_error(path, line, faults[index].text) for line, index in placed]
 
 
-def _read(path: Path) -> bytes:
+def read_spec(path: Path) -> bytes:
+    """What is in ``path``, at most one byte more than allowed. Raises SpecError."""
     try:
         if path.exists() and not path.is_file():
             raise _summary([SpecError("this is not a file", where=show_file(path))])
