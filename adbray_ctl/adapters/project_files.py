@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+from adbray_ctl.adapters.spec_edit import edit_group, replace_text
 from adbray_ctl.adapters.spec_file import (
     FLEET_FILE,
     group_file,
@@ -34,7 +36,19 @@ class ProjectFiles:
 
     def text(self, group: str | None) -> str:
         path = group_file(self._directory, group) if group else self._directory / FLEET_FILE
-        return path.read_text()
+        # Line ends as they are: what is put back must be what was there.
+        return path.read_bytes().decode()
+
+    def edit_group(self, name: str, changes: Mapping[tuple[str | int, ...], int | str]) -> str:
+        path = group_file(self._directory, name)
+        before = self.text(name)
+        text = edit_group(path, changes)
+        load_group(path, self.fleet(), text=text)
+        replace_text(path, text)
+        return before
+
+    def put_back(self, name: str, text: str) -> None:
+        replace_text(group_file(self._directory, name), text)
 
     def has_fleet(self) -> bool:
         return (self._directory / FLEET_FILE).exists()

@@ -50,6 +50,15 @@ class Specs(Protocol):
 class ProjectFiles(Specs, Protocol):
     """The spec files, and the writing of first ones; nothing that exists is overwritten."""
 
+    def edit_group(self, name: str, changes: Mapping[tuple[str | int, ...], int | str]) -> str:
+        """Set values in groups/<name>.yml by key path, keep all else, and give the old text.
+
+        Raises SpecError, with the file as it was, if the outcome would not be a valid spec.
+        """
+
+    def put_back(self, name: str, text: str) -> None:
+        """Write ``text``, an older one of the file, to groups/<name>.yml."""
+
     def has_fleet(self) -> bool:
         """Whether there is a fleet.yml."""
 

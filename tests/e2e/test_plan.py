@@ -86,33 +86,29 @@ def test_numbers_of_workers_touch_no_process(cluster: Project) -> None:
     assert actions(cluster) == {"small-2": "update"}
     cluster.ok("apply", GROUP)
     assert pids(cluster) == before
-    edit(cluster, r"min_workers: 1( .*?)\n", r"min_workers: 2\1\n")
-    assert actions(cluster) == {"small-1": "start"}
-    cluster.ok("apply", GROUP)
+    cluster.ok("scale", GROUP, "small", "--min", "2")
+    assert "min_workers: 2           # always running" in _spec_text(cluster)
     after = pids(cluster)
     assert after.keys() - before.keys() == {unit("small-1")}
     assert before.items() <= after.items()
 
 
 def test_a_lower_maximum_removes_the_surplus_alone(cluster: Project) -> None:
-    before = pids(cluster)
-    edit(cluster, r"min_workers: 2( .*?)\n", r"min_workers: 1\1\n")
-    assert actions(cluster) == {}
-    edit(cluster, r"max_workers: 3( .*?)\n", r"max_workers: 1\1\n")
-    assert actions(cluster) == {"small-1": "delete", "small-2": "delete"}
-    refused = cluster.adbray("apply", GROUP, "--yes")
+    before, text = pids(cluster), _spec_text(cluster)
+    scale = ("scale", GROUP, "small", "--min", "1", "--max", "1", "--yes")
+    refused = cluster.adbray(*scale)
     assert refused.code == 3
     assert "--force" in refused.err
+    assert _spec_text(cluster) == text
     assert pids(cluster) == before
-    applied = cluster.adbray("apply", GROUP, "--yes", "--force")
+    applied = cluster.adbray(*scale, "--force")
     assert applied.code == 0, applied.err
     assert "draining small-1" in applied.err
     after = pids(cluster)
     assert before.keys() - after.keys() == {unit("small-1")}
     assert after.items() <= before.items()
     # As the other tests know it.
-    edit(cluster, r"max_workers: 1( .*?)\n", r"max_workers: 2\1\n")
-    cluster.ok("apply", GROUP)
+    cluster.ok("scale", GROUP, "small", "--max", "2")
 
 
 def test_a_group_rolls_under_a_job_that_ends_well(cluster: Project) -> None:
@@ -197,6 +193,31 @@ def test_two_operators_and_a_killed_one(cluster: Project, tmp_path: Path) -> Non
     assert cluster.status()["ready"]
 
 
+def test_restart_and_drain_touch_what_they_name(cluster: Project) -> None:
+    before = pids(cluster)
+    cluster.ok("restart", GROUP, "large-0", "--yes")
+    after = pids(cluster)
+    assert {name for name in before if before[name] != after[name]} == {unit("large-0")}
+    cluster.ok("drain", GROUP, "small-0", "--yes")
+    assert pids(cluster).keys() == after.keys() - {unit("small-0")}
+    assert actions(cluster) == {"small-0": "start"}
+    cluster.ok("apply", GROUP)
+    unknown = cluster.adbray("restart", GROUP, "nosuch", "--yes")
+    assert unknown.code == 2
+    assert "large-0" in unknown.err
+
+
+def test_the_history_tells_it_all(cluster: Project) -> None:
+    runs = cluster.json("history")
+    outcomes = {(run["command"], run["outcome"]) for run in runs}
+    assert ("apply", "interrupted") in outcomes, "by kill -9"
+    assert {("apply", "succeeded"), ("scale", "succeeded"), ("restart", "succeeded")} <= outcomes
+    broken = next(run for run in runs if run["outcome"] == "interrupted")
+    shown = cluster.ok("history", "show", str(broken["number"]), "--json")
+    assert '"state": "done"' not in shown or '"state": "running"' in shown
+    assert cluster.secret("token") not in shown
+
+
 def test_running_jobs_guard_a_group(cluster: Project) -> None:
     sleep = (
         "job",
@@ -217,6 +238,10 @@ def test_running_jobs_guard_a_group(cluster: Project) -> None:
     for job in cluster.json("job", "list", GROUP):
         if job["status"] == "RUNNING":
             cluster.ok("job", "stop", GROUP, job["id"])
+
+
+def _spec_text(cluster: Project) -> str:
+    return (cluster.directory / "groups" / f"{GROUP}.yml").read_text()
 
 
 def _sample(cluster: Project, process: subprocess.Popen[str]) -> list[int]:
