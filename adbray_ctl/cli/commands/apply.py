@@ -102,6 +102,7 @@ def apply_one(
     if prepared.plan.is_empty:
         status = service.apply(tools, prepared, lambda _: None)
         if not consent.quiet:
+            click.echo("nothing to change")
             print_status(status)
         return status
     _ask(prepared.plan, consent)
