@@ -43,7 +43,7 @@ molecule: bootstrap ## Every role on lab hosts: check, converge, idempotence, ve
 	tests/molecule/run
 
 e2e: bootstrap ## The command line against a lab
-	pytest -q tests/e2e
+	pytest -q tests/e2e --durations=20 --durations-min=5
 
 bootstrap: ## Install what quickstart and test need; quick when nothing is missing
 	@scripts/bootstrap.sh
