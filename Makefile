@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # One step after the other, also under -j: bootstrap comes before what it installs.
 .NOTPARALLEL:
-.PHONY: help quickstart down test test-fast lint unit contract molecule e2e \
+.PHONY: help quickstart down test test-fast lint unit contract molecule e2e soak \
 	bootstrap venv wheel constraints docs clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/sh
@@ -44,6 +44,9 @@ molecule: bootstrap ## Every role on lab hosts: check, converge, idempotence, ve
 
 e2e: bootstrap ## The command line against a lab
 	pytest -q tests/e2e --durations=20 --durations-min=5
+
+soak: bootstrap ## Rounds of faults on a lab; takes a quarter of an hour, not part of test
+	pytest -q -s tests/soak
 
 bootstrap: ## Install what quickstart and test need; quick when nothing is missing
 	@scripts/bootstrap.sh
