@@ -46,6 +46,7 @@ e2e: bootstrap ## The command line against a lab
 	pytest -q tests/e2e --durations=20 --durations-min=5
 
 soak: bootstrap ## Rounds of faults on a lab; takes a quarter of an hour, not part of test
+	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py
 	pytest -q -s tests/soak
 
 bootstrap: ## Install what quickstart and test need; quick when nothing is missing
