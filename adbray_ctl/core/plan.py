@@ -93,13 +93,15 @@ class ChangePlan(_Plan):
     """What one apply does to one group: ``changes`` worst first, ``steps`` in the order of work.
 
     ``base`` tells, by node, the state the plan was made for; an apply refuses to carry it out when
-    that has moved. ``inputs`` is a digest of what the spec asks for.
+    that has moved. ``inputs`` is a digest of what the spec asks for. ``blind`` says why it is not
+    known what runs there.
     """
 
     group: str
     changes: tuple[NodeChange, ...]
     steps: tuple[Step, ...] = ()
     jobs: tuple[JobHit, ...] = ()
+    blind: str = ""
     base: dict[str, str] = {}
     namespace: str = ""
     inputs: str = ""

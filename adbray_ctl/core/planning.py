@@ -32,7 +32,17 @@ def make_plan(
         changes=changes,
         steps=steps_of(spec, topology, changes, canary),
         jobs=job_hits(changes, observed, spec.name),
+        blind=_blind(spec.name, observed),
         base=base_of(spec.name, observed),
         namespace=namespace,
         inputs=inputs_of(records, topology),
     )
+
+
+def _blind(group: str, observed: Observed) -> str:
+    """Why it is not known which jobs run on a standing group; empty if it is."""
+    view = observed.ray(group)
+    if view is not None:
+        return view.error or ""
+    stands = any(record.group == group for _, record in observed.records())
+    return "no head answers" if stands else ""

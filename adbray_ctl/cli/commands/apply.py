@@ -133,11 +133,13 @@ def _ask(plan: ChangePlan, consent: Consent) -> None:
     """Raise RefusedError unless everything that is lost was agreed to."""
     if not plan.interrupted and not plan.count(Impact.DELETE):
         return
-    grave = bool(plan.jobs) or plan.count(Impact.DELETE) > 0
+    unknown = bool(plan.blind and plan.interrupted)
+    grave = bool(plan.jobs) or unknown or plan.count(Impact.DELETE) > 0
     if consent.yes and (consent.force or not grave):
         return
     if consent.yes:
         what = f"interrupts {len(plan.jobs)} running jobs" if plan.jobs else "deletes nodes"
+        what = "interrupts nodes, and what runs there is not known" if unknown else what
         raise RefusedError(
             f"this {what}, which --yes does not cover",
             where=f"group {plan.group}",

@@ -45,6 +45,9 @@ def _lost(change: NodeChange) -> str:
 
 
 def _print_jobs(console: Console, plan: ChangePlan) -> None:
+    if plan.blind and plan.interrupted:
+        text = f"! which jobs this interrupts is not known: {plan.blind}"
+        console.print(Text(text, "red"), soft_wrap=True)
     if plan.jobs:
         console.print(Text("running jobs that this interrupts:", "bold"))
         table = plain_table("job", "on", "entrypoint")

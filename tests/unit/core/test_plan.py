@@ -312,6 +312,13 @@ def test_what_is_lost_and_which_jobs_are_hit() -> None:
     assert not plan(spec(**workers("w", min_workers=3)), busy()).jobs
 
 
+def test_a_plan_says_when_it_does_not_know_what_runs() -> None:
+    assert not plan(spec()).blind
+    assert not plan(spec(), Observed()).blind, "a new group runs nothing"
+    silent = with_view(RayView(group="demo", error="URLError: refused"))
+    assert plan(spec(**workers("w", size="small")), silent).blind == "URLError: refused"
+
+
 def test_worst_first() -> None:
     found = plan(spec(**without(workers("w", size="small", min_workers=3), "x")))
     ranks = [change.action.rank for change in found.changes]
