@@ -110,7 +110,8 @@ def test_a_port_that_one_of_adbrays_units_holds(checked: Checked) -> None:
         on("lab1", LISTENS)
         result, report = checked.check(GROUP)
     finally:
-        on("lab1", "systemctl stop adbray-head@demo")
+        # With the slice that systemd made for it, which stays otherwise.
+        on("lab1", r"systemctl stop adbray-head@demo 'system-adbray\x2dhead.slice'")
     assert result.code == 0, result.err
     (found,) = findings(report, host="lab1", check="ports")
     assert "adbray's units listen on 1" in found["found"]
