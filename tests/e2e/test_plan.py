@@ -117,11 +117,10 @@ def test_a_group_rolls_under_a_job_that_ends_well(cluster: Project) -> None:
     submit = ("job", "submit", GROUP, "--working-dir", str(E2E_JOBS), "--", "python", "chain.py")
     job = threading.Thread(target=lambda: jobs.append(cluster.ok(*submit)))
     job.start()
-    _until(lambda: "RUNNING" in {row["status"] for row in cluster.json("job", "list", GROUP)})
     edit(cluster, r"(name: large\n)", r"\1    labels: {tier: gold}\n")
-    plan = cluster.ok("plan", GROUP)
-    assert "worker_groups.large.labels.tier: none -> gold" in plan
-    assert "chain.py" in plan, "the running job is named"
+    # The job is named from the moment that Ray tells of its first tasks on these workers.
+    _until(lambda: "chain.py" in cluster.ok("plan", GROUP))
+    assert "worker_groups.large.labels.tier: none -> gold" in cluster.ok("plan", GROUP)
     with applying(cluster) as process:
         alive = _sample(cluster, process)
         assert process.returncode == 0
