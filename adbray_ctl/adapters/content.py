@@ -19,3 +19,8 @@ def ansible_dir() -> Path:
         where=str(package),
         hint="install adbray again",
     )
+
+
+def provider_dir() -> Path:
+    """The autoscaler's provider, which the role of the head ships to the head's host."""
+    return Path(adbray_ctl.__file__).resolve().parent / "provider"

@@ -5,41 +5,56 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import subprocess
 from pathlib import Path
 
+from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory import Site
 
 
 class SecretFiles:
     """SecretStore. Directories 0700, files 0600, written by rename."""
 
-    def __init__(self, state: Path, cache: Path) -> None:
+    def __init__(self, state: Path, cache: Path, provider: Path) -> None:
         self._state = state
         self._cache = cache
+        self._provider = provider
 
     def site(self, group: str) -> Site:
         return Site(
             known_hosts=str(self._state / "known_hosts"),
             token_file=str(self._directory(group) / "token"),
             redis_password_file=str(self._directory(group) / "redis_password"),
+            slot_key_file=str(self._directory(group) / "slot_key"),
+            provider_dir=str(self._provider),
             wheel_cache=str(self._cache / "wheels"),
         )
 
     def has(self, group: str) -> bool:
         site = self.site(group)
-        return Path(site.token_file).exists() and Path(site.redis_password_file).exists()
+        files = (site.token_file, site.redis_password_file, f"{site.slot_key_file}.pub")
+        return all(Path(file).exists() for file in files)
 
     def create(self, group: str) -> None:
         site = self.site(group)
         for path in (Path(site.token_file), Path(site.redis_password_file)):
             if not path.exists():
                 self._write(path, secrets.token_hex(32).encode())
+        key = Path(site.slot_key_file)
+        if not key.exists():
+            _ssh_keygen("-t", "ed25519", "-N", "", "-C", f"adbray-{group}", "-f", str(key))
+        if not key.with_suffix(".pub").exists():
+            self._write(key.with_suffix(".pub"), _ssh_keygen("-y", "-f", str(key)))
 
-    def store(self, group: str, *, token: bytes, redis_password: bytes | None) -> None:
+    def store(
+        self, group: str, *, token: bytes, redis_password: bytes | None, slot_key: bytes | None
+    ) -> None:
         site = self.site(group)
         self._write(Path(site.token_file), token)
         if redis_password is not None:
             self._write(Path(site.redis_password_file), redis_password)
+        if slot_key is not None:
+            self._write(Path(site.slot_key_file), slot_key)
 
     def forget(self, group: str) -> None:
         shutil.rmtree(self._directory(group), ignore_errors=True)
@@ -58,3 +73,21 @@ class SecretFiles:
         with os.fdopen(descriptor, "wb") as file:
             file.write(value)
         temporary.replace(path)
+
+
+def _ssh_keygen(*arguments: str) -> bytes:
+    """OpenSSH's own, which Ansible's connections need in any case; the key stays in its file."""
+    try:
+        done = subprocess.run(
+            ["ssh-keygen", "-q", *arguments],
+            capture_output=True,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        told = getattr(error, "stderr", b"") or str(error).encode()
+        raise RunError(
+            f"ssh-keygen failed: {told.decode(errors='replace').strip()}",
+            hint="install OpenSSH's client on this machine",
+        ) from error
+    return done.stdout

@@ -23,13 +23,19 @@ from adbray_ctl.core.topology import Placement, Topology
 
 
 class Site(BaseModel):
-    """Where the control side keeps things, as absolute paths."""
+    """Where the control side keeps things, as absolute paths.
+
+    ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
+    ``provider_dir`` has the autoscaler's provider, which runs on the head.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     known_hosts: str
     token_file: str
     redis_password_file: str
+    slot_key_file: str
+    provider_dir: str
     wheel_cache: str
 
 
@@ -120,6 +126,7 @@ def _all_vars(
         "ray_worker_group": spec.name,
         "ray_worker_venv": venv,
         "ray_worker_token_file": site.token_file,
+        "ray_worker_slot_key_file": f"{site.slot_key_file}.pub",
         "ray_worker_head": f"{head.address}:{head.ports['gcs']}",
         "ray_worker_namespace": namespace,
     }

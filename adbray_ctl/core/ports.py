@@ -137,7 +137,9 @@ class SecretStore(Protocol):
     def create(self, group: str) -> None:
         """Make the group's secrets that are not there yet."""
 
-    def store(self, group: str, *, token: bytes, redis_password: bytes | None) -> None:
+    def store(
+        self, group: str, *, token: bytes, redis_password: bytes | None, slot_key: bytes | None
+    ) -> None:
         """Keep secrets that were read back from the hosts."""
 
     def forget(self, group: str) -> None:

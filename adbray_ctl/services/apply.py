@@ -93,7 +93,8 @@ def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
         password = None
         if prepared.topology.redis is not None:
             password = tools.hosts.read_file(prepared.fleet, heads[0], f"{folder}/redis_password")
-        tools.secrets.store(group, token=token, redis_password=password)
+        slot_key = tools.hosts.read_file(prepared.fleet, heads[0], f"{folder}/slot_key")
+        tools.secrets.store(group, token=token, redis_password=password, slot_key=slot_key)
     tools.secrets.create(group)
 
 

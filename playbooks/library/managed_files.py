@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import grp
 import os
 import pwd
+import re
 import shutil
 import tempfile
 from typing import Any
@@ -37,6 +39,13 @@ options:
         description: As C(files), but content never appears in results, diffs or logs.
         type: list
         elements: dict
+      lines:
+        description:
+          - Lines of files that others write to as well, such as authorized_keys. Of all lines that
+            match the regular expression I(match) the file then has I(line) alone, or none where
+            that is empty; its other lines stay.
+        type: list
+        elements: dict
       absent:
         description:
           - Glob patterns of what to remove, directories with all they hold.
@@ -61,6 +70,11 @@ ENTRY = {
     "group": {"type": "str", "default": "root"},
 }
 FILE = {**ENTRY, "content": {"type": "str", "required": True}}
+LINE = {
+    **ENTRY,
+    "match": {"type": "str", "required": True},
+    "line": {"type": "str", "default": ""},
+}
 SECRET_FILE = {**ENTRY, "content": {"type": "str", "required": True, "no_log": True}}
 ABSENT = {
     "glob": {"type": "str", "required": True},
@@ -82,6 +96,7 @@ ARGUMENTS = {
             "directories": entries(ENTRY),
             "files": entries(FILE),
             "secret_files": entries(SECRET_FILE, no_log=False),
+            "lines": entries(LINE),
             "absent": entries(ABSENT),
         },
     }
@@ -162,6 +177,28 @@ def ensure_file(entry: dict[str, Any], changes: Changes, secret: bool) -> None:
         write(entry, content)
 
 
+def ensure_line(entry: dict[str, Any], changes: Changes) -> None:
+    """Under a lock on its directory, since other groups' runs may write to the same file."""
+    path, folder = entry["path"], os.path.dirname(entry["path"])
+    if not os.path.isdir(folder) and (changes.check_mode or not entry["line"]):
+        return
+    lock = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = (read(path) or "").splitlines()
+        after = [line for line in before if not re.search(entry["match"], line)]
+        if entry["line"]:
+            after.append(entry["line"])
+        if sorted(before) != sorted(after):
+            ensure_file(
+                {**entry, "content": "".join(f"{line}\n" for line in after)}, changes, False
+            )
+        elif os.path.exists(path):
+            ensure_attributes(entry, changes)
+    finally:
+        os.close(lock)
+
+
 def read(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -214,6 +251,8 @@ def main() -> None:
             ensure_file(entry, changes, secret=False)
         for entry in arguments["secret_files"]:
             ensure_file(entry, changes, secret=True)
+        for entry in arguments["lines"]:
+            ensure_line(entry, changes)
         listed = arguments["directories"] + arguments["files"] + arguments["secret_files"]
         kept = {entry["path"] for entry in listed}
         for rule in arguments["absent"]:

@@ -41,6 +41,8 @@ SITE = Site(
     known_hosts="/p/known_hosts",
     token_file="/p/token",
     redis_password_file="/p/redis_password",
+    slot_key_file="/p/slot_key",
+    provider_dir="/a/provider",
     wheel_cache="/c/wheels",
 )
 REDIS_MODES = {

@@ -16,6 +16,8 @@ SITE = Site(
     known_hosts="/p/known_hosts",
     token_file="/p/secrets/demo/token",
     redis_password_file="/p/secrets/demo/redis_password",
+    slot_key_file="/p/slot_key",
+    provider_dir="/a/provider",
     wheel_cache="/c/wheels",
 )
 FLEET = Fleet.model_validate(

@@ -1,0 +1,1 @@
+"""Scripts that roles put on hosts."""

@@ -1,0 +1,202 @@
+"""The gate on a host, as the head's key reaches it: real files, a stand-in for systemctl alone."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).parents[3] / "roles" / "host_base" / "files" / "slot.py"
+START = "0123456789abcdef" * 2
+
+# Keeps each unit's state in a file; what it is told to do is appended to a log.
+SYSTEMCTL = """#!/bin/sh
+verb=$1; shift
+case $verb in show) shift;; esac
+[ "$1" = -- ] && shift
+for unit; do
+    state=$STATES/$unit
+    case $verb in
+    show)
+        active=inactive; [ -e "$state" ] && active=$(cat "$state")
+        printf 'Id=%s\\nLoadState=loaded\\nActiveState=%s\\nInvocationID=%s\\nNRestarts=0\\n\\n' \\
+            "$unit" "$active" "$START";;
+    start) echo "start $unit" >>"$STATES/log"
+        [ -e "$STATES/broken" ] && { echo "no such disk"; exit 1; }; echo active >"$state";;
+    stop) echo "stop $unit" >>"$STATES/log"; rm -f "$state";;
+    esac
+done
+exit 0
+"""
+
+
+class Gate:
+    """A host with the group demo: a head, and the slots w-0 and w-1; and a group other."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.states = base / "states"
+        for folder in ("etc/demo", "etc/other", "data", "run", "states"):
+            (base / folder).mkdir(parents=True)
+        self.record("demo", "head", kind="head")
+        self.record("demo", "w-0")
+        self.record("demo", "w-1")
+        self.record("other", "w-7")
+        systemctl = base / "systemctl"
+        systemctl.write_text(SYSTEMCTL)
+        systemctl.chmod(0o755)
+        text = SCRIPT.read_text()
+        for name, path in {
+            "ETC": base / "etc",
+            "DATA": base / "data",
+            "RUN": base / "run",
+            "SYSTEMCTL": systemctl,
+            "JOURNALCTL": "/bin/true",
+        }.items():
+            (line,) = [one for one in text.splitlines() if one.startswith(f"{name} = ")]
+            text = text.replace(line, f"{name} = {str(path)!r}")
+        self.script = base / "slot.py"
+        self.script.write_text(text)
+
+    def record(self, group: str, slot: str, **fields: str) -> None:
+        record = {"group": group, "slot": slot, "kind": "worker", "worker_group": "w"} | fields
+        (self.base / "etc" / group / f"{slot}.json").write_text(json.dumps(record))
+
+    def ask(self, request: str, *, group: str = "demo", stdin: str = "") -> Any:
+        """The last line of the answer."""
+        environment = {"SSH_ORIGINAL_COMMAND": request, "STATES": str(self.states), "START": START}
+        done = subprocess.run(
+            [sys.executable, "-I", str(self.script), "--group", group],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment | {"PATH": os.environ["PATH"]},
+        )
+        assert done.stderr == ""
+        answer = json.loads(done.stdout.splitlines()[-1])
+        assert done.returncode == (1 if "error" in answer else 0)
+        return answer
+
+    def slot(self, name: str) -> dict[str, Any]:
+        slots: list[dict[str, Any]] = self.ask("list")["slots"]
+        return next(slot for slot in slots if slot["slot"] == name)
+
+    @property
+    def done(self) -> list[str]:
+        log = self.states / "log"
+        return log.read_text().splitlines() if log.exists() else []
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    return Gate(tmp_path)
+
+
+def test_the_oldest_python_of_hosts_can_read_it() -> None:
+    ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
+
+
+def test_list_tells_of_this_groups_workers_alone(gate: Gate) -> None:
+    assert [slot["slot"] for slot in gate.ask("list")["slots"]] == ["w-0", "w-1"]
+    assert gate.slot("w-0") == {
+        "slot": "w-0",
+        "worker_group": "w",
+        "state": "stopped",
+        "start": "",
+        "restarts": 0,
+        "held": False,
+        "detail": "",
+    }
+
+
+def test_start_tells_which_start_it_is(gate: Gate) -> None:
+    (slot,) = gate.ask("start w-0")["slots"]
+    assert (slot["state"], slot["start"]) == ("running", START)
+    assert gate.ask("start w-0")["slots"] == [slot], "once more changes nothing"
+    assert gate.done == ["start adbray-worker@demo.w-0.service"]
+
+
+def test_stop_is_for_the_start_it_names(gate: Gate) -> None:
+    gate.ask("start w-0")
+    other = START[::-1]
+    assert gate.ask(f"stop w-0.{other}")["slots"][0]["state"] == "running"
+    assert gate.ask(f"stop w-0.{START}")["slots"][0]["state"] == "stopped"
+    assert gate.ask("stop w-0")["slots"][0]["state"] == "stopped"
+    assert gate.done[0:2] == [
+        f"{verb} adbray-worker@demo.w-0.service" for verb in ("start", "stop")
+    ]
+
+
+def test_what_does_not_start_says_why_and_is_left_stopped(gate: Gate) -> None:
+    (gate.states / "broken").touch()
+    assert "no such disk" in gate.ask("start w-0")["error"]
+    assert gate.done[-1] == "stop adbray-worker@demo.w-0.service", "systemd would try on"
+
+
+def test_what_an_operator_holds_back_is_not_started(gate: Gate) -> None:
+    hold = gate.base / "run" / "demo" / "w-0.hold"
+    hold.parent.mkdir()
+    hold.write_text(str(time.time() + 60))
+    assert gate.slot("w-0")["held"]
+    assert "held back" in gate.ask("start w-0")["error"]
+    hold.write_text(str(time.time() - 1))
+    assert gate.ask("start w-0")["slots"][0]["state"] == "running"
+
+
+def test_watch_answers_each_line(gate: Gate) -> None:
+    assert len(gate.ask("watch", stdin="\n\n")["slots"]) == 2
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "",
+        "sh",
+        "/bin/sh -c id",
+        "list; id",
+        "list\nid",
+        "list ",
+        "start",
+        "start w-0 w-1",
+        "start ../../x",
+        "start w-0/../w-1",
+        "start w-0.service",
+        "start head",
+        "start w-9",
+        "start w-7",
+        "start w-0\n",
+        "start w-\u0661",
+        "stop w-0.abc",
+        f"stop w-0.{START.upper()}",
+        "stop --all",
+        "stop redis",
+        "/usr/lib/openssh/sftp-server",
+        "internal-sftp",
+        "scp -t /tmp",
+        "start " + "a" * 100_000,
+    ],
+)
+def test_everything_else_is_refused(gate: Gate, request_: str) -> None:
+    assert gate.ask(request_)["error"]
+    assert gate.done == []
+
+
+@pytest.mark.parametrize("group", ["", "..", "../demo", "demo/../other", "Demo", "a" * 40])
+def test_a_strange_group_is_refused(gate: Gate, group: str) -> None:
+    assert gate.ask("list", group=group).get("error")
+
+
+def test_a_record_that_says_otherwise_is_no_slot(gate: Gate) -> None:
+    other = {"group": "other", "slot": "w-2", "kind": "worker"}
+    (gate.base / "etc" / "demo" / "w-2.json").write_text(json.dumps(other))
+    gate.record("demo", "w-3", kind="head")
+    (gate.base / "etc" / "demo" / "w-4.json").write_text("{")
+    assert [slot["slot"] for slot in gate.ask("list")["slots"]] == ["w-0", "w-1"]
