@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from adbray_ctl.adapters.ssh import SshHosts
@@ -47,6 +47,23 @@ done = subprocess.run(["systemctl", "stop", "--", *sys.argv[1:]], stderr=subproc
 sys.exit(done.stderr.decode(errors="replace").strip() if done.returncode else 0)
 """
 
+# What adbray-slot (roles/host_base/files/slot.py) looks for; the host's own clock decides.
+_HOLD = """
+import os, sys, time
+group, seconds = sys.argv[1], float(sys.argv[2])
+folder = "/run/adbray/" + group
+if seconds > 0:
+    os.makedirs(folder, mode=0o755, exist_ok=True)
+for slot in sys.argv[3:]:
+    path = "%s/%s.hold" % (folder, slot)
+    if seconds > 0:
+        with open(path + ".new", "w") as file:
+            file.write("%.0f" % (time.time() + seconds))
+        os.rename(path + ".new", path)
+    elif os.path.exists(path):
+        os.unlink(path)
+"""
+
 
 class SshNodes:
     """Nodes, over the same connections and pinned keys as the observe pass."""
@@ -65,8 +82,22 @@ class SshNodes:
             raise HostError(f"Ray does not drain: {refused[0]}", where=head)
 
     def stop(self, fleet: Fleet, units: Mapping[str, Sequence[str]]) -> None:
-        def stop_on(host: str) -> None:
-            self._hosts.run_python(fleet, host, _STOP, *units[host])
+        self._on_each(units, lambda host: self._hosts.run_python(fleet, host, _STOP, *units[host]))
 
-        with ThreadPoolExecutor(max_workers=max(len(units), 1)) as pool:
-            list(pool.map(stop_on, units))
+    def hold(
+        self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]], seconds: float
+    ) -> None:
+        self._on_each(
+            slots,
+            lambda host: self._hosts.run_python(
+                fleet, host, _HOLD, group, f"{seconds:.0f}", *slots[host]
+            ),
+        )
+
+    def release(self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]]) -> None:
+        self.hold(fleet, group, slots, 0)
+
+    @staticmethod
+    def _on_each(hosts: Collection[str], act: Callable[[str], str]) -> None:
+        with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
+            list(pool.map(act, hosts))

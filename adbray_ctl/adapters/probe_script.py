@@ -18,6 +18,7 @@ from typing import Any
 
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
+RUN = "/run/adbray"
 
 
 def read(path: str) -> str:
@@ -88,6 +89,8 @@ def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
         unit = record.get("unit", "")
         if started.get(unit) and os.stat(path).st_mtime > started[unit]:
             told.append("its process is older than " + path)
+    if os.path.exists("%s/%s/%s.hold" % (RUN, record["group"], record["slot"])):
+        told.append("it is held back from the autoscaler")
     disk = os.path.join(DATA, record["group"], record["slot"])
     if record.get("disk_gb") and not os.path.ismount(disk):
         told.append(disk + " is not mounted")

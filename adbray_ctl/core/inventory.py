@@ -11,13 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.slots import (
-    REDIS_USER,
-    redis_address,
-    runtime_venv,
-    slot_records,
-    slot_vars,
-)
+from adbray_ctl.core.scaling import autoscaling_config, scaling_hosts
+from adbray_ctl.core.slot_records import slot_records
+from adbray_ctl.core.slots import REDIS_USER, redis_address, runtime_venv, slot_vars
 from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, Ssh, WorkerGroup
 from adbray_ctl.core.topology import Placement, Topology
 
@@ -60,7 +56,8 @@ def build_inventory(
         here.setdefault(placement.host, []).append(placement)
     return Inventory(
         groups=_groups(topology),
-        all_vars=_all_vars(spec, topology, records, site),
+        all_vars=_all_vars(spec, topology, records, site)
+        | _scaling_vars(fleet, spec, topology, site),
         host_vars={
             host: _connection(fleet, host, site) | _host_vars(groups, records, placements)
             for host, placements in here.items()
@@ -129,6 +126,19 @@ def _all_vars(
         "ray_worker_slot_key_file": f"{site.slot_key_file}.pub",
         "ray_worker_head": f"{head.address}:{head.ports['gcs']}",
         "ray_worker_namespace": namespace,
+    }
+
+
+def _scaling_vars(
+    fleet: Fleet, spec: RayClusterSpec, topology: Topology, site: Site
+) -> dict[str, Any]:
+    return {
+        "ray_head_python": spec.ray.python,
+        "ray_head_provider_dir": site.provider_dir,
+        "ray_head_slot_key_file": site.slot_key_file,
+        "ray_head_known_hosts_file": site.known_hosts,
+        "ray_head_hosts": scaling_hosts(fleet, topology),
+        "ray_head_autoscaling": autoscaling_config(spec, topology),
     }
 
 

@@ -34,7 +34,7 @@ class UnitState(_Observed):
     """systemd's view of one unit: ``active`` is its ActiveState, ``sub`` its SubState.
 
     ``started_at`` is when its main process started, in seconds since the epoch; ``enabled`` says
-    that it is meant to run whenever the host does.
+    that it is meant to run whenever the host does, which no worker is: the autoscaler decides.
     """
 
     unit: str

@@ -195,11 +195,13 @@ def job_hits(changes: Iterable[NodeChange], observed: Observed, group: str) -> t
     )
 
 
-def base_of(group: str, observed: Observed) -> dict[str, str]:
+def base_of(group: str, observed: Observed, changes: Iterable[NodeChange]) -> dict[str, str]:
     """The state of each standing node in one word: what a plan stands on.
 
-    Load and jobs are left out: they move all the time, and no plan is wrong because of them.
+    Load and jobs are left out, since they move all the time and no plan is wrong because of them;
+    and whether a worker runs that is kept as it is, since the autoscaler starts and stops those.
     """
+    kept = {(c.node, c.host) for c in changes if c.action is Impact.KEEP}
     base = {}
     for host in observed.hosts:
         for slot in host.slots:
@@ -207,6 +209,8 @@ def base_of(group: str, observed: Observed) -> dict[str, str]:
                 unit = host.unit(slot.record.unit)
                 drift = f", {len(slot.drift)} drifted" if slot.drift else ""
                 runs = "runs" if unit is not None and unit.runs else "stopped"
+                if slot.record.worker_group and (slot.record.slot, host.host) in kept:
+                    runs = "kept"
                 base[f"{slot.record.slot}@{host.host}"] = f"{slot.record.revision} {runs}{drift}"
     return base
 
@@ -222,10 +226,10 @@ def moved_since(plan: ChangePlan, base: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def inputs_of(records: Mapping[str, SlotRecord], topology: Topology) -> str:
-    """A digest of what the spec asks for: every node's revision, host and whether it is started."""
-    return revision_of(
-        {p.slot: [p.host, records[p.slot].revision, p.started] for p in topology.placements}
-    )
+    """A digest of what the spec asks for: every node's revision and host, and how many run."""
+    head = records[topology.head.slot]
+    nodes = {p.slot: [p.host, records[p.slot].revision] for p in topology.placements}
+    return revision_of({"nodes": nodes, "scaling": head.scaling})
 
 
 def differences(
@@ -253,18 +257,24 @@ def _change(
     fields: tuple[FieldChange, ...] = ()
     runs = unit is not None and unit.runs
     drift = slot.drift if slot is not None else ()
+    # What reaches a running head without a restart.
+    live = tuple(differences(slot.record.scaling, record.scaling)) if slot is not None else ()
     if slot is None:
         drift = ()
         action = Impact.START if placement.started else Impact.UPDATE
         reason = f"moves from {before}" if before else "new"
         reason += "" if placement.started else ", prepared and not started"
     elif slot.record.revision != record.revision:
-        fields = tuple(differences(slot.record.settings, record.settings))
+        fields = (*differences(slot.record.settings, record.settings), *live)
         action = _remaking(placement, runs=runs)
-        told = [f"{f.field}: {_word(f.old)} -> {_word(f.new)}" for f in fields]
+        told = [_told(field) for field in fields]
         told = told or [f"revision {slot.record.revision} -> {record.revision}"]
         reason = "; ".join([*told, *drift])
+    elif live and not drift and runs:
+        fields, action = live, Impact.UPDATE
+        reason = "; ".join(_told(field) for field in live)
     elif drift or (placement.started and not runs):
+        fields = live
         if placement.started and not runs and (unit is None or unit.enabled):
             drift = (*drift, "its unit is stopped")
         action = _remaking(placement, runs=runs)
@@ -313,6 +323,10 @@ def _work_by_node(view: RayView) -> dict[str, tuple[RayLoad, tuple[str, ...]]]:
         for slot, node in nodes_by_slot(view.nodes).items()
         if node.node_id in view.load or node.node_id in jobs
     }
+
+
+def _told(field: FieldChange) -> str:
+    return f"{field.field}: {_word(field.old)} -> {_word(field.new)}"
 
 
 def _word(value: JsonValue) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import ChangePlan, base_of, inputs_of, job_hits, node_changes
 from adbray_ctl.core.schedule import steps_of
-from adbray_ctl.core.slots import slot_records
+from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.topology import Topology
 
@@ -33,7 +33,7 @@ def make_plan(
         steps=steps_of(spec, topology, changes, canary),
         jobs=job_hits(changes, observed, spec.name),
         blind=_blind(spec.name, observed),
-        base=base_of(spec.name, observed),
+        base=base_of(spec.name, observed, changes),
         namespace=namespace,
         inputs=inputs_of(records, topology),
     )

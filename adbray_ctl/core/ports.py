@@ -109,6 +109,17 @@ class Nodes(Protocol):
     def stop(self, fleet: Fleet, units: Mapping[str, Sequence[str]]) -> None:
         """Stop systemd units, by host, on all hosts at once. Raises HostError."""
 
+    def hold(
+        self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]], seconds: float
+    ) -> None:
+        """Keep the autoscaler from starting worker slots, by host, for at most ``seconds``.
+
+        A boot of the host ends it too. Raises HostError.
+        """
+
+    def release(self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]]) -> None:
+        """Give worker slots, by host, to the autoscaler again. Raises HostError."""
+
 
 class Lease(Protocol):
     """One writer at a time for a group, whoever it is: kept on the group's head host."""

@@ -51,6 +51,7 @@ class SlotRecord(BaseModel):
     """One slot as applied. Memory in MiB, disk in GiB, ports as TCP port numbers.
 
     ``settings`` are the spec's fields, and what placement decided, that the slot was made of.
+    ``scaling`` is what the head's autoscaler was told: a change of it restarts nothing.
     ``files`` are filled in by the roles: SHA-256 by path, of what ``unit`` runs from.
     """
 
@@ -73,6 +74,7 @@ class SlotRecord(BaseModel):
     venv: str = ""
     external_redis: ExternalRedis | None = None
     settings: dict[str, SkipValidation[JsonValue]] = {}
+    scaling: dict[str, SkipValidation[JsonValue]] = {}
     unit: str = ""
     files: dict[str, str] = {}
     revision: str

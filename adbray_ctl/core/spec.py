@@ -29,6 +29,7 @@ from adbray_ctl.core.impact import (
     RESTARTS_WORKERS,
     SCALES_DOWN,
     SCALES_UP,
+    TELLS_HEAD,
 )
 from adbray_ctl.core.names import (
     VERSION,
@@ -378,7 +379,7 @@ class RayClusterSpec(_Spec):
     """The worker groups."""
     drain_timeout_s: Annotated[int, Field(strict=True, ge=0, le=86_400), KEEPS] = 60
     """Seconds that a worker's running tasks and actors are given before it is stopped."""
-    idle_timeout_s: Annotated[int, Field(strict=True, ge=1, le=604_800), KEEPS] = 60
+    idle_timeout_s: Annotated[int, Field(strict=True, ge=1, le=604_800), TELLS_HEAD] = 60
     """Seconds without work after which a worker above min_workers is stopped."""
 
 

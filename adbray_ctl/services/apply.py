@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,7 +14,7 @@ from adbray_ctl.core.plan import Step
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.status import GroupStatus, State, group_status
-from adbray_ctl.services.nodes import drain_and_stop
+from adbray_ctl.services.nodes import drain_and_stop, held_back
 from adbray_ctl.services.plan import Prepared, inventory_of
 from adbray_ctl.services.tools import Tools
 
@@ -101,15 +102,17 @@ def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
 def wait_ready(
     tools: Tools, prepared: Prepared, wanted: Iterable[str], report: Report
 ) -> GroupStatus:
-    """Observe until Ray knows every one of the nodes ``wanted``, as they are now applied."""
+    """Observe until Ray knows every one of the nodes ``wanted``, as they are now applied.
+
+    A worker that the autoscaler has stopped again is not waited for: min_workers of its group run.
+    """
     group, hosts = prepared.spec.name, prepared.topology.hosts
     nodes = set(wanted)
     deadline = tools.clock.now() + _READY_WITHIN_S
     told = -1
     while True:
         status = group_status(group, tools.hosts.observe(prepared.fleet, hosts))
-        running = {slot.slot for slot in status.slots if slot.state is State.RUNNING}
-        missing = sorted(nodes - running)
+        missing = sorted(nodes - _settled(prepared, status))
         if not missing:
             return status
         if tools.clock.now() > deadline:
@@ -120,15 +123,30 @@ def wait_ready(
         tools.clock.sleep(_POLL_S)
 
 
+def _settled(prepared: Prepared, status: GroupStatus) -> set[str]:
+    """The nodes that run, and the stopped workers of groups that have as many as they need."""
+    running = {slot.slot for slot in status.slots if slot.state is State.RUNNING}
+    count = Counter(slot.worker_group for slot in status.slots if slot.slot in running)
+    enough = {g.name for g in prepared.spec.worker_groups if count[g.name] >= g.min_workers}
+    stopped = {slot.slot for slot in status.slots if slot.state is State.PREPARED}
+    return running | {
+        s.slot for s in status.slots if s.slot in stopped and s.worker_group in enough
+    }
+
+
 def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
     """One step; gives Ansible's log."""
     spec = prepared.spec
-    if step.drain:
-        drain_and_stop(tools, prepared.fleet, spec.name, step.drain, spec.drain_timeout_s, report)
-    if step.leaving:
-        return _leave_hosts(tools, prepared, step, report)
-    scope = Scope(hosts=step.hosts, roles=step.roles, nodes=step.nodes)
-    log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)
+    with held_back(tools, prepared, step.nodes) as workers:
+        # Of the workers that are to be changed the autoscaler may have started some meanwhile.
+        leaving = dict.fromkeys((*step.drain, *workers))
+        if leaving:
+            within_s = spec.drain_timeout_s
+            drain_and_stop(tools, prepared.fleet, spec.name, leaving, within_s, report)
+        if step.leaving:
+            return _leave_hosts(tools, prepared, step, report)
+        scope = Scope(hosts=step.hosts, roles=step.roles, nodes=step.nodes)
+        log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)
     here = {(p.slot, p.host) for p in prepared.topology.started}
     awaited = [node for node in step.nodes if any((node, host) in here for host in step.hosts)]
     if awaited:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from adbray_ctl.core.errors import HostError, RefusedError, UsageError
 from adbray_ctl.core.events import Note
@@ -16,6 +17,10 @@ from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 
 _POLL_S = 0.5
+# Longer than any change takes, drains aside; it ends by itself when an apply was killed.
+_CHANGE_S = 1800.0
+# Until apply or a boot of the host ends it.
+_FOR_GOOD_S = 10 * 365 * 86_400.0
 
 
 def named(prepared: Prepared, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -51,6 +56,41 @@ def require_nothing_else(prepared: Prepared, nodes: Collection[str]) -> None:
             where=f"group {prepared.spec.name}",
             hint="make them with `adbray apply` first",
         )
+
+
+def drain_for_good(
+    tools: Tools, prepared: Prepared, nodes: Collection[str], within_s: float, report: Report
+) -> None:
+    """Drain and stop workers, and keep the autoscaler from starting them until the next apply."""
+    group, fleet = prepared.spec.name, prepared.fleet
+    tools.nodes.hold(fleet, group, standing_workers(prepared, nodes), _FOR_GOOD_S)
+    drain_and_stop(tools, fleet, group, nodes, within_s, report)
+
+
+@contextmanager
+def held_back(tools: Tools, prepared: Prepared, nodes: Collection[str]) -> Iterator[Sequence[str]]:
+    """Keep the standing workers among ``nodes`` from the autoscaler while they are changed.
+
+    Gives those workers. When the change fails they stay held back, which the next plan shows.
+    """
+    group = prepared.spec.name
+    slots = standing_workers(prepared, nodes)
+    if slots:
+        seconds = prepared.spec.drain_timeout_s + _CHANGE_S
+        tools.nodes.hold(prepared.fleet, group, slots, seconds)
+    yield tuple(slot for here in slots.values() for slot in here)
+    if slots:
+        tools.nodes.release(prepared.fleet, group, slots)
+
+
+def standing_workers(prepared: Prepared, nodes: Collection[str]) -> Mapping[str, Sequence[str]]:
+    """The worker slots among ``nodes`` that have a record, by host."""
+    found: dict[str, list[str]] = {}
+    for host, record in prepared.observed.records():
+        mine = (record.group, record.kind) == (prepared.spec.name, SlotKind.WORKER)
+        if mine and record.slot in nodes:
+            found.setdefault(host, []).append(record.slot)
+    return found
 
 
 def drain_and_stop(

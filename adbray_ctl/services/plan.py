@@ -11,6 +11,7 @@ from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import ChangePlan, moved_since
 from adbray_ctl.core.planning import make_plan
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.starts import settled
 from adbray_ctl.core.topology import Topology, place
 from adbray_ctl.services.observe import addresses, capacities, require_hosts
 from adbray_ctl.services.tools import Tools
@@ -54,13 +55,14 @@ def prepare(
     observed = tools.hosts.observe(fleet)
     # A silent host hides its slots: placing as if it were empty would make them twice.
     require_hosts(observed, tuple(host.name for host in fleet.hosts))
-    topology = place(
+    placed = place(
         fleet=fleet,
         spec=spec,
         capacities=capacities(fleet, observed),
         records=observed.records(),
         addresses=addresses(fleet, observed),
     )
+    topology = settled(placed, observed)
     namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
     return Prepared(
         fleet=fleet,

@@ -18,7 +18,8 @@ short_description: Reload, enable, start, restart and remove systemd units
 description:
   - Restarts a unit when one of its I(files) is younger than its main process, so a change whose
     restart was missed, because a run broke off, is made good by the next run.
-  - A unit in state C(prepared) is neither enabled nor started, and a running one is not stopped.
+  - A unit in state C(running) is started and not enabled; one in state C(prepared) is neither
+    enabled nor started, and a running one is not stopped.
 options:
   units:
     description: Units whose files are in place.
@@ -54,7 +55,11 @@ ARGUMENTS = {
         "default": [],
         "options": {
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "prepared"], "default": "started"},
+            "state": {
+                "type": "str",
+                "choices": ["started", "running", "prepared"],
+                "default": "started",
+            },
             "files": {"type": "list", "elements": "path", "default": []},
             "answers_at": {"type": "str", "default": ""},
             "within_s": {"type": "int", "default": 60},
@@ -179,12 +184,16 @@ def ensure(systemd: Systemd, units: list[dict[str, Any]], changed: set[str]) -> 
     states = systemd.show([unit["name"] for unit in units])
     enable, disable, start, restart = [], [], [], []
     for unit in units:
-        name, wanted = unit["name"], unit["state"] == "started"
+        name, at_boot, wanted = (
+            unit["name"],
+            unit["state"] == "started",
+            unit["state"] != "prepared",
+        )
         state = states[name]
         enabled = state.get("UnitFileState") == "enabled"
-        if wanted and not enabled:
+        if at_boot and not enabled:
             enable.append(name)
-        if not wanted and enabled:
+        if not at_boot and enabled:
             disable.append(name)
         if state.get("ActiveState") in RUNNING:
             if outdated(unit, state, changed):

@@ -16,8 +16,9 @@ from adbray_ctl.core.observed import (
 from adbray_ctl.core.plan import ChangePlan
 from adbray_ctl.core.planning import make_plan
 from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.slots import slot_records
+from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.starts import settled
 from adbray_ctl.core.status import SLOT_LABEL
 from adbray_ctl.core.topology import Placement, Topology, place
 
@@ -33,8 +34,9 @@ def placed(
 ) -> Topology:
     """Where ``spec`` stands, on roomy hosts unless ``capacities`` says otherwise."""
     rooms = capacities or {host.name: ROOM for host in fleet.hosts}
-    records = (observed or Observed()).records()
-    return place(fleet=fleet, spec=spec, capacities=rooms, records=records)
+    seen = observed or Observed()
+    topology = place(fleet=fleet, spec=spec, capacities=rooms, records=seen.records())
+    return settled(topology, seen)
 
 
 def planned(
@@ -81,7 +83,7 @@ def _unit(placement: Placement, record: SlotRecord) -> UnitState:
         unit=record.unit,
         active="active" if placement.started else "inactive",
         sub="running" if placement.started else "dead",
-        enabled=placement.started,
+        enabled=placement.kind is not SlotKind.WORKER,
         started_at=2.0 if placement.started else 0.0,
     )
 

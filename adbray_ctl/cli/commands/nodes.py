@@ -51,7 +51,8 @@ def drain(
 ) -> None:
     """Give workers of GROUP no more work, wait until theirs has ended, and stop them.
 
-    They stay stopped until `adbray apply` or a restart of their host starts them again.
+    The autoscaler does not start them until `adbray apply`, or a boot of their host, gives them
+    back to it. Where fewer than min_workers are left, it starts others that are prepared.
     """
     tools = state.tools
     with tools.lock.hold(f"drain {group}"):
@@ -67,5 +68,5 @@ def drain(
             tools.lease.hold(prepared.fleet, prepared.head_host, group, purpose),
             ProgressView(purpose) as view,
         ):
-            service.drain_and_stop(tools, prepared.fleet, group, nodes, seconds, view)
+            service.drain_for_good(tools, prepared, nodes, seconds, view)
     click.echo(f"stopped {', '.join(nodes)} after {view.elapsed_s:.1f} s")

@@ -54,7 +54,7 @@ def test_no_secret_and_no_missing_role_variable() -> None:
     assert inventory.all_vars["ray_head_token_file"] == SITE.token_file
     assert inventory.all_vars["ray_head_redis_address"].startswith("10.0.0.2:")
     slots = [s for v in inventory.host_vars.values() for s in v["ray_worker_slots"]]
-    assert {s["name"]: s["state"] for s in slots} == {"w-0": "started", "w-1": "prepared"}
+    assert {s["name"]: s["state"] for s in slots} == {"w-0": "running", "w-1": "prepared"}
 
 
 def test_connection_goes_through_the_jump_host_and_checks_keys() -> None:

@@ -68,6 +68,8 @@ def names(found: ChangePlan) -> dict[str, Impact]:
 
 RESTART, START, DELETE, UPDATE = Impact.RESTART, Impact.START, Impact.DELETE, Impact.UPDATE
 W = {"w-0": RESTART, "w-1": RESTART, "w-2": UPDATE}
+# The head is told what it may scale, and is not restarted for it.
+TOLD = {"head": UPDATE}
 RAY = {"head": RESTART, "x-0": RESTART, "g-0": RESTART, **W}
 
 
@@ -129,25 +131,25 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
     ),
     "worker_groups[].name": (
         workers("x", name="y"),
-        {"x-0": DELETE, "y-0": START},
+        {"x-0": DELETE, "y-0": START, **TOLD},
     ),
-    "worker_groups[].type": (workers("x", type="GPU"), {"x-0": RESTART}),
-    "worker_groups[].size": (workers("w", size="small"), W),
+    "worker_groups[].type": (workers("x", type="GPU"), {"x-0": RESTART, **TOLD}),
+    "worker_groups[].size": (workers("w", size="small"), W | TOLD),
     "worker_groups[].disk_gb": (workers("w", disk_gb=120), W),
-    "worker_groups[].min_workers": (workers("w", min_workers=3), {"w-2": START}),
-    "worker_groups[].max_workers": (workers("w", max_workers=2), {"w-2": DELETE}),
-    "worker_groups[].allocation_unit": (workers("g", allocation_unit=2), {"g-0": RESTART}),
+    "worker_groups[].min_workers": (workers("w", min_workers=3), {"w-2": START, **TOLD}),
+    "worker_groups[].max_workers": (workers("w", max_workers=2), {"w-2": DELETE, **TOLD}),
+    "worker_groups[].allocation_unit": (workers("g", allocation_unit=2), {"g-0": RESTART, **TOLD}),
     "worker_groups[].hosts.names": (workers("g", hosts={"names": ["b"]}), {"g-0": START}),
     "worker_groups[].hosts.labels": (
         workers("g", hosts={"labels": {"zone": "a"}}),
         {"g-0": START},
     ),
-    "worker_groups[].labels": (workers("w", labels={"tier": "x"}), W),
+    "worker_groups[].labels": (workers("w", labels={"tier": "x"}), W | TOLD),
     "worker_groups[].env": (workers("x", env={"A": "1", "B": "3"}), {"x-0": RESTART}),
-    "worker_groups[].object_store_gb": (workers("w", object_store_gb=0.5), W),
+    "worker_groups[].object_store_gb": (workers("w", object_store_gb=0.5), W | TOLD),
     "worker_groups[].max_unavailable": (workers("w", max_unavailable=2), {}),
     "drain_timeout_s": ({"drain_timeout_s": 5}, {}),
-    "idle_timeout_s": ({"idle_timeout_s": 5}, {}),
+    "idle_timeout_s": ({"idle_timeout_s": 5}, TOLD),
 }
 
 
@@ -234,7 +236,7 @@ def test_reasons_name_field_old_and_new() -> None:
 
 
 def test_a_lower_minimum_stops_nothing() -> None:
-    assert plan(spec(**workers("w", min_workers=1))).is_empty
+    assert names(plan(spec(**workers("w", min_workers=1)))) == TOLD
 
 
 def touched(node: str, **changes: Any) -> Observed:
@@ -263,7 +265,7 @@ def _touch_unit(unit: UnitState, name: str | None, changes: dict[str, Any]) -> U
     [
         ("w-0", {"drift": ("/etc/x was edited",)}, RESTART, "drift: /etc/x was edited"),
         ("w-2", {"drift": ("/etc/x was edited",)}, UPDATE, "drift: /etc/x was edited"),
-        ("w-0", {"active": "inactive"}, START, "drift: its unit is stopped"),
+        ("w-0", {"active": "inactive"}, START, "min_workers asks for it"),
         ("head", {"active": "failed"}, START, "drift: its unit is stopped"),
         ("redis", {"drift": ("/var/lib/x is not mounted",)}, RESTART, "not mounted"),
     ],
@@ -340,7 +342,7 @@ def test_running_workers_change_in_batches_after_everything_else() -> None:
     after = workers("w", min_workers=5, max_workers=6, size="small", max_unavailable=2)
     found = plan(spec(**after), before)
     base, *batches = found.steps
-    assert base.nodes == ("w-5",), "the prepared one is in nobody's way"
+    assert base.nodes == ("head", "w-5"), "the prepared one is in nobody's way"
     assert not base.drain
     assert [step.nodes for step in batches] == [("w-0", "w-1"), ("w-2", "w-3"), ("w-4",)]
     assert all(step.drain == step.nodes for step in batches)
@@ -360,9 +362,56 @@ def test_deletions_come_first_and_hosts_are_left() -> None:
 
 def test_a_plan_knows_what_moved() -> None:
     found = plan(spec(**workers("w", size="small")))
-    assert not moved_since(found, base_of("demo", standing()))
-    now = base_of("demo", touched("w-1", active="inactive"))
+    assert not moved_since(found, base_of("demo", standing(), found.changes))
+    stopped = touched("w-1", active="inactive")
+    now = base_of("demo", stopped, plan(spec(**workers("w", size="small")), stopped).changes)
     (told,) = moved_since(found, now)
     assert told.startswith("w-1@")
     assert "is" in told
     assert plan(spec()).inputs != found.inputs
+
+
+def runs(names_: set[str]) -> Observed:
+    """The standing cluster as the autoscaler left it: these workers of ``w`` run."""
+    seen = standing()
+    hosts = []
+    for host in seen.hosts:
+        units = []
+        for unit in host.units:
+            slot = unit.unit.removesuffix(".service").rpartition(".")[2]
+            active = "active" if slot in names_ else "inactive"
+            units.append(
+                unit.model_copy(update={"active": active}) if slot.startswith("w-") else unit
+            )
+        hosts.append(host.model_copy(update={"units": tuple(units)}))
+    return Observed(hosts=tuple(hosts))
+
+
+@pytest.mark.parametrize("running", [{"w-0", "w-1"}, {"w-1", "w-2"}, {"w-0", "w-1", "w-2"}])
+def test_which_workers_run_is_the_autoscalers_business(running: set[str]) -> None:
+    assert plan(spec(), runs(running)).is_empty
+
+
+@pytest.mark.parametrize(
+    ("running", "started"), [(set(), {"w-0", "w-1"}), ({"w-2"}, {"w-0"}), ({"w-0"}, {"w-1"})]
+)
+def test_what_min_workers_lacks_is_started(running: set[str], started: set[str]) -> None:
+    found = plan(spec(), runs(running))
+    assert names(found) == dict.fromkeys(started, START)
+
+
+def test_a_plan_stands_while_the_autoscaler_works() -> None:
+    wanted = spec(**workers("x", env={"A": "9"}))
+    before = plan(wanted, runs({"w-0", "w-1"}))
+    after = plan(wanted, runs({"w-1", "w-2"}))
+    assert names(before) == {"x-0": RESTART}
+    assert before.inputs == after.inputs
+    assert not moved_since(before, after.base)
+
+
+def test_a_new_maximum_names_what_the_head_is_told() -> None:
+    found = plan(spec(**workers("w", max_workers=4)))
+    assert names(found) == {"head": UPDATE, "w-3": UPDATE}
+    (head,) = (c for c in found.changes if c.node == "head")
+    assert head.reason == "worker_groups.w.max_workers: 3 -> 4"
+    assert not head.interrupts

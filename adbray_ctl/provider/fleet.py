@@ -1,0 +1,195 @@
+"""The hosts as the autoscaler's memory: what runs where is asked, started and stopped there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+from adbray_ctl.provider.choice import choose
+from adbray_ctl.provider.model import (
+    HostAddress,
+    HostFault,
+    Slot,
+    SlotFault,
+    SlotState,
+    split_instance,
+)
+from adbray_ctl.provider.quarantine import ENDS, WITHIN_S, Quarantine
+from adbray_ctl.provider.view import HostView, Link
+
+logger = logging.getLogger(__name__)
+
+# How long one look at all hosts may take; who is later counts as silent until the answer comes.
+ANSWER_S = 4.0
+# The first look waits longer: what is not known to run would be started twice.
+FIRST_ANSWER_S = 15.0
+# A stop that the host refused is tried again after this long.
+_STOP_AGAIN_S = 10.0
+_THREADS = 64
+
+
+class LaunchFault(Exception):
+    """A worker could not be started on any slot; the text says why, slot by slot."""
+
+
+class SlotFleet:
+    """All hosts of the group. Thread-safe; no lock is held while a host is spoken to."""
+
+    def __init__(self, connect: Callable[[HostAddress], Link], clock: Callable[[], float]) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._views: dict[str, HostView] = {}
+        self._quarantine = Quarantine()
+        self._reserved: set[str] = set()
+        # What is to be stopped, and when that is tried next; kept until its host says it is gone.
+        self._to_stop: dict[str, float] = {}
+        self._stopping: set[str] = set()
+        self._asks = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-ask")
+        self._changes = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-change")
+
+    def set_hosts(self, hosts: Iterable[HostAddress]) -> None:
+        """The hosts to ask from now on."""
+        wanted = {host.name: host for host in hosts}
+        with self._lock:
+            gone = [v for v in self._views.values() if wanted.get(v.host.name) != v.host]
+            for view in gone:
+                del self._views[view.host.name]
+            for name, host in wanted.items():
+                if name not in self._views:
+                    self._views[name] = HostView(host, self._connect(host))
+        for view in gone:
+            view.link.close()
+
+    def refresh(self) -> tuple[Slot, ...]:
+        """Ask all hosts at once; gives what runs, ends, or was last seen to do so."""
+        with self._lock:
+            now = self._clock()
+            asked = [view.ask(self._asks, now) for view in self._views.values()]
+            new = any(not view.answered and not view.error for view in self._views.values())
+        pending = [answer for answer in asked if answer is not None]
+        wait(pending, timeout=FIRST_ANSWER_S if new else ANSWER_S)
+        with self._lock:
+            now = self._clock()
+            for view in self._views.values():
+                had = view.error
+                for slot in view.collect(now):
+                    self._ended(slot, now)
+                if view.error != had:
+                    logger.warning("%s: %s", view.host.name, view.error or "answers again")
+            for instance in [i for i, at in self._to_stop.items() if at <= now]:
+                self._stop_now(instance)
+            return tuple(
+                slot
+                for view in self._views.values()
+                for slot in view.slots.values()
+                if slot.state is not SlotState.STOPPED and slot.name not in self._reserved
+            )
+
+    def launch(self, worker_group: str, count: int) -> None:
+        """Start ``count`` slots at once. Raises LaunchFault when fewer could be started."""
+        launches: list[Future[None]] = [
+            self._changes.submit(self._launch_one, worker_group) for _ in range(count)
+        ]
+        wait(launches)
+        faults = [fault for launch in launches if (fault := launch.exception())]
+        if faults:
+            reasons = dict.fromkeys(str(fault) for fault in faults)
+            raise LaunchFault(f"{len(faults)} of {count} not started: {'; '.join(reasons)}")
+
+    def stop(self, instance: str) -> None:
+        """Stop ``instance``, now or when its host can be reached again; returns at once."""
+        with self._lock:
+            self._to_stop.setdefault(instance, 0.0)
+            self._stop_now(instance)
+
+    def set_aside(self, instance: str, reason: str) -> None:
+        """Do not start the slot of ``instance`` for a while."""
+        with self._lock:
+            self._fault(split_instance(instance)[0], reason)
+
+    def _launch_one(self, worker_group: str) -> None:
+        failed: list[str] = []
+        while True:
+            view, slot = self._reserve(worker_group, failed)
+            try:
+                started = view.link.start(slot.name)
+            except (HostFault, SlotFault) as fault:
+                failed.append(f"{slot.name} on {slot.host}: {fault}")
+                with self._lock:
+                    self._reserved.discard(slot.name)
+                    self._fault(slot.name, str(fault))
+                    if isinstance(fault, HostFault):
+                        view.fail(str(fault), self._clock())
+                continue
+            with self._lock:
+                self._reserved.discard(slot.name)
+                view.changed(started)
+            logger.info("started %s on %s", started.instance, slot.host)
+            return
+
+    def _reserve(self, worker_group: str, failed: list[str]) -> tuple[HostView, Slot]:
+        with self._lock:
+            slots = [slot for view in self._views.values() for slot in view.slots.values()]
+            chosen = choose(worker_group, slots, self._refusal)
+            if isinstance(chosen, str):
+                silent = [f"{v.host.name}: {v.error}" for v in self._views.values() if v.error]
+                raise LaunchFault("; ".join(dict.fromkeys([*failed, chosen, *silent])))
+            self._reserved.add(chosen.name)
+            return self._views[chosen.host], chosen
+
+    def _refusal(self, slot: Slot) -> str | None:
+        if slot.name in self._reserved:
+            return "is being started"
+        if slot.held:
+            return "is held back by an operator"
+        if error := self._views[slot.host].error:
+            return f"cannot be reached: {error}"
+        now = self._clock()
+        fault = self._quarantine.fault(slot.name, now)
+        return f"is set aside for {fault.until - now:.0f} s: {fault.reason}" if fault else None
+
+    def _ended(self, slot: Slot, now: float) -> None:
+        """systemd has started the slot's process again; one that cannot stay up is given up."""
+        logger.warning("%s on %s ended and was started again", slot.name, slot.host)
+        if self._quarantine.ended(slot.name, now):
+            self._fault(slot.name, f"its process ended {ENDS} times within {WITHIN_S:.0f} s")
+            self._to_stop[slot.instance] = 0.0
+
+    def _fault(self, slot: str, reason: str) -> None:
+        fault = self._quarantine.add(slot, reason, self._clock())
+        logger.warning("%s is set aside for %.0f s: %s", slot, fault.until - fault.at, reason)
+
+    def _stop_now(self, instance: str) -> None:
+        """Begin to stop ``instance``, or forget it where its host says that it is gone."""
+        name, _ = split_instance(instance)
+        for view in self._views.values():
+            if view.running(instance) is not None:
+                if instance not in self._stopping and not view.error:
+                    self._stopping.add(instance)
+                    self._changes.submit(self._stop_one, view, instance)
+                return
+            if name in view.slots and not view.error:
+                self._to_stop.pop(instance, None)
+                return
+        if not any(view.error or not view.answered for view in self._views.values()):
+            self._to_stop.pop(instance, None)
+
+    def _stop_one(self, view: HostView, instance: str) -> None:
+        try:
+            stopped = view.link.stop(instance)
+        except (HostFault, SlotFault) as fault:
+            logger.warning("%s on %s is not stopped: %s", instance, view.host.name, fault)
+            with self._lock:
+                self._stopping.discard(instance)
+                self._to_stop[instance] = self._clock() + _STOP_AGAIN_S
+                if isinstance(fault, HostFault):
+                    view.fail(str(fault), self._clock())
+            return
+        with self._lock:
+            self._stopping.discard(instance)
+            self._to_stop.pop(instance, None)
+            view.changed(stopped)
+        logger.info("stopped %s on %s", instance, view.host.name)

@@ -1,0 +1,90 @@
+"""What the provider knows of hosts and slots, and how a host's answer becomes that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import Enum
+
+
+class HostFault(Exception):
+    """A host cannot be asked; the text says why, without the host's name."""
+
+
+class SlotFault(Exception):
+    """A host answered that it does not do what was asked; the text says why."""
+
+
+class SlotState(str, Enum):  # noqa: UP042  # a head may run Python 3.10, which has no StrEnum
+    STOPPED = "stopped"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True)
+class HostAddress:
+    """A host that carries slots of the group, and where its sshd listens."""
+
+    name: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A worker slot as its host tells of it; ``start`` is the id of its unit's last start."""
+
+    host: str
+    name: str
+    worker_group: str
+    state: SlotState
+    start: str = ""
+    held: bool = False
+    detail: str = ""
+
+    @property
+    def instance(self) -> str:
+        """Ray's name for what runs in it: another one for every start, on any host, for ever."""
+        return f"{self.name}.{self.start}"
+
+    @property
+    def number(self) -> int:
+        return int(self.name.rpartition("-")[2])
+
+
+def split_instance(instance: str) -> tuple[str, str]:
+    """The slot and the start that an instance's id is made of."""
+    slot, _, start = instance.partition(".")
+    return slot, start
+
+
+def parse_slots(host: str, text: str | bytes) -> tuple[Slot, ...]:
+    """The slots in a host's answer. Raises SlotFault for its refusal, HostFault for nonsense."""
+    try:
+        answer = json.loads(text)
+        if "error" in answer:
+            raise SlotFault(str(answer["error"]))
+        return tuple(
+            Slot(
+                host=host,
+                name=str(slot["slot"]),
+                worker_group=str(slot["worker_group"]),
+                state=SlotState(slot["state"]),
+                start=str(slot["start"]),
+                held=bool(slot["held"]),
+                detail=str(slot["detail"]),
+            )
+            for slot in answer["slots"]
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        shown = text[:80]
+        raise HostFault(f"its answer cannot be read: {shown!r}") from error
+
+
+def parse_hosts(text: str) -> tuple[HostAddress, ...]:
+    """The hosts in the file that the role of the head writes. Raises ValueError."""
+    try:
+        hosts = json.loads(text)["hosts"]
+        return tuple(HostAddress(str(h["name"]), str(h["address"]), int(h["port"])) for h in hosts)
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"the list of hosts lacks {error}") from error

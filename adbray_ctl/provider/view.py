@@ -1,0 +1,98 @@
+"""What one host last said of its slots, and when to ask it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from typing import Protocol
+
+from adbray_ctl.provider.model import HostAddress, HostFault, Slot, SlotFault, SlotState
+
+LONGEST_PAUSE_S = 30.0
+
+
+class Link(Protocol):
+    """A host's gate; every method raises HostFault or SlotFault."""
+
+    def list(self) -> tuple[Slot, ...]: ...
+
+    def start(self, slot: str) -> Slot: ...
+
+    def stop(self, instance: str) -> Slot: ...
+
+    def close(self) -> None: ...
+
+
+class HostView:
+    """Not thread-safe: the fleet's lock is held around every call but those of ``link``.
+
+    A host that does not answer keeps its slots as they were last seen: Ray, not SSH, says which
+    workers live. It is asked again after a pause that doubles up to ``LONGEST_PAUSE_S``.
+    """
+
+    def __init__(self, host: HostAddress, link: Link) -> None:
+        self.host = host
+        self.link = link
+        self.slots: dict[str, Slot] = {}
+        self.error = ""
+        self.answered = False
+        self._pending: Future[tuple[Slot, ...]] | None = None
+        self._failures = 0
+        self._next_try = 0.0
+        # Counts our own changes, so that a list asked for before one does not undo it.
+        self._changes = 0
+        self._changed: dict[str, int] = {}
+        self._asked_after = 0
+
+    def ask(self, pool: Executor, now: float) -> Future[tuple[Slot, ...]] | None:
+        """Ask for the list, unless that is under way or too early; the future to wait for.
+
+        There is nothing to wait for while the host is silent: its answer is taken when it comes.
+        """
+        if self._pending is None and now >= self._next_try:
+            self._asked_after = self._changes
+            self._pending = pool.submit(self.link.list)
+        return None if self.error else self._pending
+
+    def collect(self, now: float) -> Iterator[Slot]:
+        """Take the answer, if there is one; gives the slots whose process ended by itself."""
+        if self._pending is None:
+            return
+        if not self._pending.done():
+            self.error = self.error or f"no answer yet from {self.host.address}"
+            return
+        answer, self._pending = self._pending, None
+        try:
+            slots = answer.result()
+        except (HostFault, SlotFault) as fault:
+            self.fail(str(fault), now)
+            return
+        self.error, self.answered, self._failures, self._next_try = "", True, 0, 0.0
+        before, self.slots = self.slots, {}
+        for slot in slots:
+            old = before.get(slot.name)
+            if old is not None and self._changed.get(slot.name, 0) > self._asked_after:
+                self.slots[slot.name] = old
+                continue
+            self.slots[slot.name] = slot
+            if old and old.start and slot.start and old.start != slot.start:
+                yield slot
+
+    def fail(self, error: str, now: float) -> None:
+        """The host could not be asked."""
+        self.error = error
+        self._failures += 1
+        self._next_try = now + min(2.0**self._failures, LONGEST_PAUSE_S)
+
+    def changed(self, slot: Slot) -> None:
+        """We changed ``slot``, and this is what it became."""
+        self._changes += 1
+        self._changed[slot.name] = self._changes
+        self.slots[slot.name] = slot
+
+    def running(self, instance: str) -> Slot | None:
+        """The slot that ``instance`` runs or ends in, as last seen."""
+        for slot in self.slots.values():
+            if slot.instance == instance and slot.state is not SlotState.STOPPED:
+                return slot
+        return None

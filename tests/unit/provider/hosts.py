@@ -1,0 +1,87 @@
+"""Hosts with slots, as the provider's links meet them: they start, stop, fail and fall silent."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from adbray_ctl.provider.fleet import SlotFleet
+from adbray_ctl.provider.model import HostAddress, HostFault, Slot, SlotFault, SlotState
+
+
+@dataclass
+class FakeHost:
+    """A Link. ``silent`` and ``broken`` (by slot) say what it fails with."""
+
+    name: str
+    slots: dict[str, Slot]
+    silent: str = ""
+    broken: dict[str, str] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    starts: itertools.count[int] = field(default_factory=itertools.count)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def list(self) -> tuple[Slot, ...]:
+        self._require_answer()
+        return tuple(self.slots.values())
+
+    def start(self, slot: str) -> Slot:
+        self.gate.wait(10)
+        self._require_answer()
+        if slot in self.broken:
+            raise SlotFault(self.broken[slot])
+        if self.slots[slot].state is not SlotState.RUNNING:
+            self.restart(slot)
+            self.log.append(f"start {slot}")
+        return self.slots[slot]
+
+    def stop(self, instance: str) -> Slot:
+        self._require_answer()
+        slot = self.slots[instance.partition(".")[0]]
+        if slot.instance == instance:
+            slot = replace(slot, state=SlotState.STOPPED, start="")
+            self.slots[slot.name] = slot
+            self.log.append(f"stop {slot.name}")
+        return slot
+
+    def close(self) -> None:
+        self.log.append("close")
+
+    def restart(self, slot: str) -> None:
+        """A new start, by whomever."""
+        start = f"{next(self.starts):032x}"
+        self.slots[slot] = replace(self.slots[slot], state=SlotState.RUNNING, start=start)
+
+    def _require_answer(self) -> None:
+        if self.silent:
+            raise HostFault(self.silent)
+
+
+class FakeHosts:
+    """Hosts by name, each with the slots named; a fleet that speaks to them; its clock."""
+
+    def __init__(self, slots: dict[str, Iterable[str]]) -> None:
+        self.now = 1000.0
+        self.hosts = {name: FakeHost(name, _stopped(name, names)) for name, names in slots.items()}
+        self.fleet = SlotFleet(lambda host: self.hosts[host.name], clock=lambda: self.now)
+        self.fleet.set_hosts(self.addresses)
+
+    @property
+    def addresses(self) -> list[HostAddress]:
+        return [HostAddress(name, f"10.0.0.{n}", 22) for n, name in enumerate(self.hosts, start=1)]
+
+    def __getitem__(self, name: str) -> FakeHost:
+        return self.hosts[name]
+
+    def running(self) -> list[str]:
+        """The names of the slots that the fleet says run, sorted."""
+        return sorted(slot.name for slot in self.fleet.refresh())
+
+
+def _stopped(host: str, names: Iterable[str]) -> dict[str, Slot]:
+    return {n: Slot(host, n, n.rpartition("-")[0], SlotState.STOPPED) for n in names}

@@ -1,0 +1,190 @@
+"""What runs is what the hosts say; what fails is set aside and another slot is used."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from adbray_ctl.provider.fleet import LaunchFault
+from adbray_ctl.provider.model import SlotState
+from tests.unit.provider.hosts import FakeHosts
+
+
+@pytest.fixture
+def hosts() -> FakeHosts:
+    return FakeHosts({"a": ["w-0", "w-2", "v-0"], "b": ["w-1", "w-3"]})
+
+
+def until(what: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    end = time.monotonic() + 5
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_the_first_free_slots_are_started_at_once(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.launch("w", 3)
+    assert hosts.running() == ["w-0", "w-1", "w-2"]
+    hosts.fleet.launch("v", 1)
+    assert hosts.running() == ["v-0", "w-0", "w-1", "w-2"]
+
+
+def test_what_runs_already_is_told_by_a_fleet_that_was_just_made(hosts: FakeHosts) -> None:
+    hosts["a"].restart("w-2")
+    assert hosts.running() == ["w-2"]
+    hosts.fleet.launch("w", 1)
+    assert hosts.running() == ["w-0", "w-2"]
+
+
+def test_no_free_slot_is_told_with_its_reasons(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts["a"].slots["v-0"] = replace(hosts["a"].slots["v-0"], held=True)
+    hosts.fleet.refresh()
+    with pytest.raises(LaunchFault, match="v-0 on a is held back by an operator"):
+        hosts.fleet.launch("v", 1)
+    hosts.fleet.launch("w", 4)
+    with pytest.raises(LaunchFault, match=r"1 of 1 not started: no free slot .*: all 4 run"):
+        hosts.fleet.launch("w", 1)
+    with pytest.raises(LaunchFault, match="no host tells of a slot of worker group x"):
+        hosts.fleet.launch("x", 1)
+
+
+def test_a_slot_that_does_not_start_is_set_aside_and_another_is_used(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts["a"].broken["w-0"] = "no such disk"
+    hosts.fleet.launch("w", 2)
+    assert hosts.running() == ["w-1", "w-2"]
+    hosts["a"].broken.clear()
+    with pytest.raises(LaunchFault, match="w-0 on a is set aside for 60 s: no such disk"):
+        hosts.fleet.launch("w", 2)
+    assert hosts.running() == ["w-1", "w-2", "w-3"], "what could be started was"
+    hosts.now += 61
+    hosts.fleet.launch("w", 1)
+    assert "w-0" in hosts.running()
+
+
+def test_a_fault_in_a_row_doubles_the_time(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts["a"].broken["v-0"] = "broken"
+    for seconds in (60, 120, 240, 480, 600, 600):
+        with pytest.raises(LaunchFault, match=f"v-0 on a: broken.*for {seconds} s"):
+            hosts.fleet.launch("v", 1)
+        hosts.now += seconds + 1
+
+
+def test_a_silent_host_keeps_what_ran_there_and_is_not_used(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.launch("w", 1)
+    hosts["a"].silent = "no answer from 10.0.0.1"
+    assert hosts.running() == ["w-0"]
+    hosts.fleet.launch("w", 2)
+    assert hosts.running() == ["w-0", "w-1", "w-3"]
+    with pytest.raises(
+        LaunchFault, match=r"w-2 on a cannot be reached: no answer from 10\.0\.0\.1"
+    ):
+        hosts.fleet.launch("w", 1)
+    hosts["a"].silent = ""
+    hosts.now += 60
+    until(lambda: not hosts.fleet.refresh() or not _fails(hosts, "w"))
+    assert hosts.running() == ["w-0", "w-1", "w-2", "w-3"]
+
+
+def _fails(hosts: FakeHosts, worker_group: str) -> bool:
+    try:
+        hosts.fleet.launch(worker_group, 1)
+    except LaunchFault:
+        return True
+    return False
+
+
+def test_a_host_that_dies_while_it_starts_is_replaced(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts["a"].silent = "connection reset"
+    hosts.fleet.launch("w", 1)
+    assert hosts.running() == ["w-1"]
+
+
+def test_what_is_being_started_is_not_yet_told_and_not_taken_twice(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts["a"].gate.clear()
+    launch = threading.Thread(target=hosts.fleet.launch, args=("w", 1))
+    launch.start()
+    hosts.fleet.launch("w", 1)
+    assert hosts.running() == ["w-1"]
+    hosts["a"].gate.set()
+    launch.join()
+    assert hosts.running() == ["w-0", "w-1"]
+
+
+def test_a_stop_is_for_the_start_it_names(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.launch("v", 1)
+    (first,) = hosts.fleet.refresh()
+    hosts["a"].restart("v-0")
+    (second,) = hosts.fleet.refresh()
+    assert first.instance != second.instance
+    hosts.fleet.stop(first.instance)
+    hosts.fleet.refresh()
+    assert hosts.running() == ["v-0"]
+    hosts.fleet.stop(second.instance)
+    until(lambda: hosts.running() == [])
+    assert hosts["a"].log == ["start v-0", "stop v-0"]
+
+
+def test_a_stop_waits_for_a_silent_host(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.launch("v", 1)
+    (slot,) = hosts.fleet.refresh()
+    hosts["a"].silent = "down"
+    hosts.fleet.refresh()
+    hosts.fleet.stop(slot.instance)
+    assert hosts.running() == ["v-0"]
+    hosts["a"].silent = ""
+    hosts.now += 100
+    until(lambda: hosts.running() == [])
+    assert hosts["a"].log[-1] == "stop v-0"
+
+
+def test_a_process_that_cannot_stay_up_is_given_up(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.launch("v", 1)
+    for _ in range(3):
+        hosts.now += 5
+        hosts["a"].restart("v-0")
+        hosts.fleet.refresh()
+    until(lambda: hosts.running() == [])
+    with pytest.raises(LaunchFault, match="its process ended 3 times within 120 s"):
+        hosts.fleet.launch("v", 1)
+
+
+def test_a_process_that_ends_now_and_then_is_left_alone(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.launch("v", 1)
+    for _ in range(6):
+        hosts.now += 100
+        hosts["a"].restart("v-0")
+        assert hosts.running() == ["v-0"]
+
+
+def test_hosts_come_and_go(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.launch("w", 2)
+    hosts.fleet.set_hosts(hosts.addresses[:1])
+    assert hosts.running() == ["w-0"]
+    assert hosts["b"].log[-1] == "close"
+    hosts.fleet.set_hosts(hosts.addresses)
+    assert hosts.running() == ["w-0", "w-1"]
+
+
+def test_a_slot_that_stops_is_neither_free_nor_gone(hosts: FakeHosts) -> None:
+    hosts["a"].restart("v-0")
+    hosts["a"].slots["v-0"] = replace(hosts["a"].slots["v-0"], state=SlotState.STOPPING)
+    assert hosts.running() == ["v-0"]
+    with pytest.raises(LaunchFault, match="v-0 on a is stopping"):
+        hosts.fleet.launch("v", 1)
