@@ -29,6 +29,9 @@ _EMPTY = (
 _MIB = 1024 * 1024
 # Ray starts this many times what runs, rounded up, and one at least: no bound of ours.
 _UPSCALING_SPEED = 1000
+# After a restart of the head Ray counts heads that ended for a moment. Where a maximum is passed it
+# ends nodes at once, a living head or a worker with work among them, so this one is out of reach.
+_HEADS = 100
 
 
 def node_types(spec: RayClusterSpec, topology: Topology) -> dict[str, dict[str, Any]]:
@@ -73,12 +76,12 @@ def autoscaling_config(spec: RayClusterSpec, topology: Topology) -> dict[str, An
             "known_hosts_file": f"{folder}/known_hosts",
             "gcs_address": f"{head.address}:{head.ports['gcs']}",
         },
-        "max_workers": sum(group.max_workers for group in spec.worker_groups),
+        "max_workers": sum(group.max_workers for group in spec.worker_groups) + _HEADS,
         "upscaling_speed": _UPSCALING_SPEED,
         "idle_timeout_minutes": spec.idle_timeout_s / 60,
         "head_node_type": HEAD_TYPE,
         "available_node_types": {
-            HEAD_TYPE: {"resources": {"CPU": 0}, "max_workers": 0, "node_config": {}},
+            HEAD_TYPE: {"resources": {"CPU": 0}, "max_workers": _HEADS, "node_config": {}},
             **node_types(spec, topology),
         },
         # Ray wants these there, and empty.

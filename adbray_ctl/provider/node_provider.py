@@ -139,12 +139,20 @@ def _tell_causes() -> None:
     LaunchNodeError.__str__ = text  # type: ignore[method-assign]
 
 
-def _drop_repeated_warnings() -> None:
-    """Ray warns at every tick of two empty fields that it puts into the config itself."""
-    logging.getLogger("ray.autoscaler._private.util").addFilter(
-        lambda record: "empty legacy field" not in record.getMessage()
-    )
+def _keep_the_log_short() -> None:
+    """Drop what is said at every tick, and paramiko's word on every connection."""
+    for name, told in {
+        # Of two empty fields that Ray puts into the config itself.
+        "ray.autoscaler._private.util": "empty legacy field",
+        "ray.autoscaler.v2.scheduler": "is required by min_worker_nodes",
+    }.items():
+        logging.getLogger(name).addFilter(_without(told))
+    logging.getLogger("paramiko").setLevel(logging.WARNING)
+
+
+def _without(text: str) -> Callable[[logging.LogRecord], bool]:
+    return lambda record: text not in record.getMessage()
 
 
 _tell_causes()
-_drop_repeated_warnings()
+_keep_the_log_short()
