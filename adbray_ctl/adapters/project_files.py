@@ -40,9 +40,11 @@ class ProjectFiles:
         return path.read_bytes().decode()
 
     def edit_group(self, name: str, changes: Mapping[tuple[str | int, ...], int | str]) -> str:
+        return self.replace_group(name, edit_group(group_file(self._directory, name), changes))
+
+    def replace_group(self, name: str, text: str) -> str:
         path = group_file(self._directory, name)
         before = self.text(name)
-        text = edit_group(path, changes)
         load_group(path, self.fleet(), text=text)
         replace_text(path, text)
         return before

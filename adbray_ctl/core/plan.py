@@ -76,7 +76,8 @@ class Step(_Plan):
 
     ``drain`` are the nodes that are stopped first, workers drained before that; ``roles`` is what
     runs then on ``hosts``. ``leaving`` means that the hosts give up the group altogether;
-    ``canary`` that somebody should look at the outcome before the next step.
+    ``canary`` that somebody should look at the outcome before the next step; ``trial`` that nothing
+    changes, and that the group's Ray is tried on ``hosts`` beside what runs there.
     """
 
     title: str
@@ -87,6 +88,7 @@ class Step(_Plan):
     worker_group: str | None = None
     leaving: bool = False
     canary: bool = False
+    trial: bool = False
 
 
 class ChangePlan(_Plan):

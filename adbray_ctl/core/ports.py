@@ -56,6 +56,12 @@ class ProjectFiles(Specs, Protocol):
         Raises SpecError, with the file as it was, if the outcome would not be a valid spec.
         """
 
+    def replace_group(self, name: str, text: str) -> str:
+        """Write ``text`` to groups/<name>.yml and give the old text.
+
+        Raises SpecError, with the file as it was, if ``text`` is no valid spec in today's fleet.
+        """
+
     def put_back(self, name: str, text: str) -> None:
         """Write ``text``, an older one of the file, to groups/<name>.yml."""
 
@@ -108,6 +114,12 @@ class Nodes(Protocol):
 
     def stop(self, fleet: Fleet, units: Mapping[str, Sequence[str]]) -> None:
         """Stop systemd units, by host, on all hosts at once. Raises HostError."""
+
+    def try_ray(self, fleet: Fleet, hosts: Sequence[str], venv: str, version: str) -> None:
+        """Run a task on a Ray of its own on each host, apart from the network and from all slots.
+
+        Raises ClusterError, telling for each host why it failed.
+        """
 
 
 class Lease(Protocol):

@@ -11,6 +11,8 @@ from adbray_ctl.core.spec import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.topology import Topology
 
 _WORKER_ROLES = ("worker_disk", "ray_worker")
+# A node refuses to join a head of another version (ray._private.utils.check_version_info).
+_VERSIONS = frozenset({"ray.version", "ray.python"})
 
 
 def steps_of(
@@ -21,17 +23,26 @@ def steps_of(
     First what leaves, since others may need its room; then what takes no running worker away, with
     Redis and the head; then each worker group's running workers, ``max_unavailable`` at a time,
     before them a batch of ``canary`` workers if that is not 0.
+
+    Another version of Ray or Python cannot roll, since nodes of two versions form no cluster: it is
+    tried on ``canary`` hosts of each worker group (at least one) beside what runs there, and then
+    all nodes go over to it at once.
     """
     todo = [change for change in changes if change.action is not Impact.KEEP]
     gone = [change for change in todo if change.action is Impact.DELETE]
-    rolling = [change for change in todo if _rolls(change)]
-    base = [c for c in todo if c.action is not Impact.DELETE and not _rolls(c)]
+    stay = [change for change in todo if change.action is not Impact.DELETE]
+    together = _going_over(stay)
+    over = {change.node for change in together}
+    rest = [change for change in stay if change.node not in over]
+    rolling = [change for change in rest if _rolls(change)]
+    base = [change for change in rest if not _rolls(change)]
     # Software is put beside the old for all before the first node is touched.
-    bare = {change.host for change in (*base, *rolling) if change.wants_software}
+    bare = {change.host for change in stay if change.wants_software}
     prepared = [host for host in topology.hosts if host in bare]
     return (
         *_departures(topology, gone),
         *_base(base, tuple(prepared)),
+        *_cutover(spec, together, canary),
         *_batches(spec, topology, rolling, canary),
     )
 
@@ -42,6 +53,43 @@ def batch_size(group: WorkerGroup, running: int) -> int:
     if isinstance(limit, int):
         return limit
     return max(1, running * int(limit.removesuffix("%")) // 100)
+
+
+def _going_over(stay: list[NodeChange]) -> list[NodeChange]:
+    """The nodes that change to another version of Ray or Python, with those that must wait for it.
+
+    A kept node never comes between: every node of Ray has the version among its settings.
+    """
+    nodes = [change for change in stay if change.kind is not SlotKind.REDIS]
+    over = [c for c in nodes if any(field.field in _VERSIONS for field in c.fields)]
+    # Beside a head that stays, only the nodes of the other version are of no use to it.
+    return nodes if any(change.kind is SlotKind.HEAD for change in over) else over
+
+
+def _cutover(spec: RayClusterSpec, together: list[NodeChange], canary: int) -> Iterator[Step]:
+    if not together:
+        return
+    version = f"Ray {spec.ray.version} on Python {spec.ray.python}"
+    runs = any(change.runs for change in together)
+    if runs:
+        tried = _tried(together, max(canary, 1))
+        yield Step(title=f"try {version} on {', '.join(tried)}", nodes=(), hosts=tried, trial=True)
+    yield Step(
+        title=f"{'change to' if runs else 'start'} {version}: {_listed(together)}",
+        nodes=tuple(change.node for change in together),
+        hosts=tuple(dict.fromkeys(change.host for change in together)),
+        roles=_roles(together),
+        drain=_drained(together),
+    )
+
+
+def _tried(together: list[NodeChange], canary: int) -> tuple[str, ...]:
+    """The hosts to try a version on: ``canary`` of each worker group, or else the head's."""
+    hosts: list[str] = []
+    for name, members in _by_group(together).items():
+        if name is not None:
+            hosts += list(dict.fromkeys(change.host for change in members))[:canary]
+    return tuple(dict.fromkeys(hosts)) or (together[0].host,)
 
 
 def _rolls(change: NodeChange) -> bool:

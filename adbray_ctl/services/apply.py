@@ -12,6 +12,7 @@ from adbray_ctl.core.inventory import build_removal_inventory
 from adbray_ctl.core.plan import Step
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.status import GroupStatus, State, group_status
 from adbray_ctl.services.nodes import drain_and_stop
 from adbray_ctl.services.plan import Prepared, inventory_of
@@ -50,7 +51,18 @@ def apply(
     when the canary's step was the last that was wanted. What is done stays done: the next plan is
     what remains.
     """
-    options = options or Options()
+    begun: list[Step] = []
+    try:
+        return _apply(tools, prepared, report, options or Options(), begun)
+    except AdbrayError as error:
+        error.untouched = not any(step.nodes for step in begun)
+        raise
+
+
+def _apply(
+    tools: Tools, prepared: Prepared, report: Report, options: Options, begun: list[Step]
+) -> GroupStatus:
+    """Carry out; each step that begins is added to ``begun``."""
     ensure_secrets(tools, prepared)
     group = prepared.spec.name
     if prepared.plan.steps:
@@ -61,6 +73,7 @@ def apply(
         if step.worker_group in failures and step.worker_group is not None:
             continue
         report(StepStarted(number=number, total=len(steps), title=step.title, nodes=step.nodes))
+        begun.append(step)
         try:
             log = _carry_out(tools, prepared, step, report)
         except AdbrayError as error:
@@ -122,6 +135,10 @@ def wait_ready(
 def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
     """One step; gives Ansible's log."""
     spec = prepared.spec
+    if step.trial:
+        venv = runtime_venv(spec)
+        tools.nodes.try_ray(prepared.fleet, step.hosts, venv, spec.ray.version)
+        return ""
     if step.drain:
         drain_and_stop(tools, prepared.fleet, spec.name, step.drain, spec.drain_timeout_s, report)
     if step.leaving:
