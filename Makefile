@@ -10,6 +10,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # Tools find each other (ansible-lint starts ansible-playbook) through PATH.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Without bytecode every one of the many Python processes compiles all that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
