@@ -49,16 +49,21 @@ sys.exit(done.stderr.decode(errors="replace").strip() if done.returncode else 0)
 
 # One node, one task, one object through the object store, in a network and a /tmp of its own, so
 # that nothing of it can meet what runs on the host. It may take what is left to the host itself.
+# Ray insists on the address of the host's name, so the network of its own has it too.
 _TRY = """
-import subprocess, sys
+import socket, subprocess, sys
 venv, version = sys.argv[1:3]
+try:
+    address = socket.gethostbyname(socket.gethostname())
+except OSError:
+    address = "127.0.0.1"
 code = '''
 import sys
 import ray
 if ray.__version__ != sys.argv[1]:
     sys.exit("the environment holds Ray " + ray.__version__)
 ray.init(num_cpus=1, include_dashboard=False, object_store_memory=100 * 2**20,
-         _node_ip_address="127.0.0.1", logging_level="ERROR", log_to_driver=False)
+         logging_level="ERROR", log_to_driver=False)
 
 @ray.remote
 def size(data):
@@ -70,10 +75,13 @@ sys.exit(0 if found == 10 ** 6 else "a task gave a wrong result")
 '''
 command = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--service-type=exec"]
 for setting in ("User=adbray", "PrivateNetwork=yes", "PrivateTmp=yes", "NoNewPrivileges=yes",
-                "MemoryMax=1G", "RuntimeMaxSec=100", "ProtectHome=yes", "Environment=HOME=/tmp",
+                "MemoryMax=1G", "RuntimeMaxSec=90", "TimeoutStopSec=2", "ProtectHome=yes",
+                "Environment=HOME=/tmp",
                 "Environment=RAY_USAGE_STATS_ENABLED=0",
                 "Environment=PATH=" + venv + "/bin:/usr/local/bin:/usr/bin:/bin"):
     command += ["-p", setting]
+if not address.startswith("127."):
+    command += ["-p", "ExecStartPre=+/usr/bin/env ip address add %s/32 dev lo" % address]
 done = subprocess.run([*command, venv + "/bin/python", "-c", code, version],
                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
 told = done.stdout.decode(errors="replace").strip().splitlines()

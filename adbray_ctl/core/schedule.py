@@ -38,10 +38,13 @@ def steps_of(
     base = [change for change in rest if not _rolls(change)]
     # Software is put beside the old for all before the first node is touched.
     bare = {change.host for change in stay if change.wants_software}
-    prepared = [host for host in topology.hosts if host in bare]
+    prepared = tuple(host for host in topology.hosts if host in bare)
+    software: tuple[str, ...] = ("ray_runtime",) if prepared else ()
+    if any(change.new for change in stay):
+        software = ("host_base", "ray_runtime")
     return (
         *_departures(topology, gone),
-        *_base(base, tuple(prepared)),
+        *_base(base, prepared, software),
         *_cutover(spec, together, canary),
         *_batches(spec, topology, rolling, canary),
     )
@@ -120,10 +123,11 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
         )
 
 
-def _base(base: list[NodeChange], prepared: tuple[str, ...]) -> Iterator[Step]:
+def _base(
+    base: list[NodeChange], prepared: tuple[str, ...], software: tuple[str, ...]
+) -> Iterator[Step]:
     if not prepared and not base:
         return
-    software = ("host_base", "ray_runtime") if prepared else ()
     yield Step(
         title=_base_title(base, prepared),
         nodes=tuple(change.node for change in base),

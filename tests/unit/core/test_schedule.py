@@ -35,7 +35,7 @@ def test_running_workers_change_in_batches_after_everything_else() -> None:
 
 def test_another_ray_version_is_prepared_tried_and_taken_up_by_all_at_once() -> None:
     prepare, trial, cutover = plan(spec(ray={"version": "2.61.0"})).steps
-    assert (prepare.nodes, prepare.roles) == ((), ("host_base", "ray_runtime"))
+    assert (prepare.nodes, prepare.roles) == ((), ("ray_runtime",))
     assert set(prepare.hosts) == set(cutover.hosts)
     assert trial.trial
     assert not trial.nodes, "it changes nothing"
