@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 
 from tests.e2e.conftest import GROUP, Project
-from tests.e2e.test_plan import actions, edit, pids
+from tests.e2e.test_plan import E2E_JOBS, actions, edit, pids
 
 OLD, NEW = "2.59.0", "2.60.0"
 RAYLET = (
@@ -17,7 +16,7 @@ RAYLET = (
 
 def keeper(cluster: Project, verb: str) -> str:
     """Ray's version, as a detached actor on a worker sees it."""
-    submit = ("job", "submit", GROUP, "--working-dir", str(JOBS), "--")
+    submit = ("job", "submit", GROUP, "--working-dir", str(E2E_JOBS), "--")
     out = cluster.ok(*submit, "python", "keeper.py", verb)
     return next(line.split()[1] for line in out.splitlines() if line.startswith("ray "))
 
