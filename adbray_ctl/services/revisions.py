@@ -7,6 +7,7 @@ import json
 from adbray_ctl.core.advisories import advisories_for
 from adbray_ctl.core.errors import RefusedError, UsageError
 from adbray_ctl.core.history import RunDetail, RunOutcome
+from adbray_ctl.core.ports import History
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.services.tools import Tools
 
@@ -31,20 +32,20 @@ def upgrade_notes(spec: RayClusterSpec, version: str) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def previous(tools: Tools, group: str, number: int | None = None) -> RunDetail:
+def previous(history: History, group: str, number: int | None = None) -> RunDetail:
     """The run whose spec to go back to: run ``number``, or the last that succeeded with another.
 
     "Another" is told by what a spec asked for, not by its text: a comment is no revision.
     Raises UsageError when there is none.
     """
     if number is not None:
-        wanted = tools.history.run(number)
+        wanted = history.run(number)
         if wanted.group != group:
             raise UsageError(f"run {number} was of group {wanted.group}, not of {group}")
         return wanted
     newest: RunDetail | None = None
-    for listed in tools.history.runs(group, _RUNS):
-        run = tools.history.run(listed.number)
+    for listed in history.runs(group, _RUNS):
+        run = history.run(listed.number)
         if newest is None:
             newest = run
         elif run.outcome is RunOutcome.SUCCEEDED and _asked(run) != _asked(newest):

@@ -65,7 +65,7 @@ def rollback(state: State, group: str, number: int | None, yes: bool, force: boo
     """
     tools = state.tools
     with tools.lock.hold(f"rollback {group}"):
-        target = revisions.previous(tools, group, number)
+        target = revisions.previous(tools.history, group, number)
         if not force:
             revisions.require_applied(tools, group, target)
         click.echo(f"back to the spec of run {target.number}", err=True)
