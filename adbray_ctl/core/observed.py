@@ -116,7 +116,10 @@ class HostObservation(_Observed):
 
 
 class Observed(_Observed):
-    """All hosts of the fleet, in its order."""
+    """All hosts of the fleet, in its order but retired ones last.
+
+    A retired host that comes back may bring a head that was moved: the one that counts is first.
+    """
 
     hosts: tuple[HostObservation, ...] = ()
 

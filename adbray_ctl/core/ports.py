@@ -15,7 +15,7 @@ from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
-from adbray_ctl.core.record import SlotRecord
+from adbray_ctl.core.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 
 Report: TypeAlias = Callable[[RunEvent], None]
@@ -185,8 +185,11 @@ class History(Protocol):
     def begin(self, start: RunStart) -> int:
         """Record a run that begins now, carried out by this process, and give its number."""
 
-    def mark(self, number: int, nodes: tuple[str, ...], state: NodeState, at: float) -> None:
-        """Record that nodes of a run came to ``state`` at ``at``, seconds since the epoch."""
+    def mark(self, number: int, nodes: tuple[NodeAt, ...], state: NodeState, at: float) -> None:
+        """Record that nodes of a run came to ``state`` at ``at``, seconds since the epoch.
+
+        A node of the same name on another host stays as it is.
+        """
 
     def log(self, number: int, path: str) -> None:
         """Record where a part of the run's output is."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import NodeChange, Step
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.record import NodeAt, SlotKind
+from adbray_ctl.core.slots import HEAD_ADDRESS
 from adbray_ctl.core.spec import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.topology import Topology
 
@@ -45,7 +46,11 @@ def batch_size(group: WorkerGroup, running: int) -> int:
 
 
 def _rolls(change: NodeChange) -> bool:
-    return change.kind is SlotKind.WORKER and change.action is Impact.RESTART
+    """Whether a running worker is taken away that could stay as well until its turn comes."""
+    if change.kind is not SlotKind.WORKER or change.action is not Impact.RESTART:
+        return False
+    # One whose head has moved has lost it already: waiting would only keep it useless.
+    return not any(field.field == HEAD_ADDRESS for field in change.fields)
 
 
 def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
@@ -55,7 +60,7 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
     for group, members in _by_group(staying).items():
         yield Step(
             title=f"remove {_listed(members)}" + (f" of worker group {group}" if group else ""),
-            nodes=tuple(change.node for change in members),
+            members=_members(members),
             hosts=tuple(dict.fromkeys(change.host for change in members)),
             roles=_roles(members),
             drain=_drained(members),
@@ -65,7 +70,7 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
         members = [change for change in gone if change.host not in stay]
         yield Step(
             title=f"leave {', '.join(leaving)}",
-            nodes=tuple(change.node for change in members),
+            members=_members(members),
             hosts=leaving,
             drain=_drained(members),
             leaving=True,
@@ -78,7 +83,7 @@ def _base(base: list[NodeChange], prepared: tuple[str, ...]) -> Iterator[Step]:
     software = ("host_base", "ray_runtime") if prepared else ()
     yield Step(
         title=_base_title(base, prepared),
-        nodes=tuple(change.node for change in base),
+        members=_members(base),
         hosts=tuple(dict.fromkeys((*prepared, *(change.host for change in base)))),
         roles=(*software, *_roles(base)),
         # What its files do not explain, its role cannot see: the unit has to be stopped for it.
@@ -92,7 +97,7 @@ def _base_title(base: list[NodeChange], prepared: tuple[str, ...]) -> str:
         f"{change.action} {change.node}" for change in base if change.kind is not SlotKind.WORKER
     ]
     workers = [change for change in base if change.kind is SlotKind.WORKER]
-    for action in (Impact.START, Impact.UPDATE):
+    for action in (Impact.RESTART, Impact.START, Impact.UPDATE):
         count = sum(1 for change in workers if change.action is action)
         if count:
             named.append(f"{action} {count} worker{'s' if count > 1 else ''}")
@@ -115,13 +120,17 @@ def _batches(
             which = "canary" if batch is first else f"batch {number} of {len(batches)}"
             yield Step(
                 title=f"restart {_listed(batch)} ({name}, {which})",
-                nodes=tuple(change.node for change in batch),
+                members=_members(batch),
                 hosts=tuple(dict.fromkeys(change.host for change in batch)),
                 roles=_WORKER_ROLES,
                 drain=_drained(batch),
                 worker_group=name,
                 canary=batch is first and len(batches) > 1,
             )
+
+
+def _members(changes: Iterable[NodeChange]) -> tuple[NodeAt, ...]:
+    return tuple((change.node, change.host) for change in changes)
 
 
 def _roles(changes: Iterable[NodeChange]) -> tuple[str, ...]:
