@@ -56,8 +56,15 @@ class ProjectFiles(Specs, Protocol):
         Raises SpecError, with the file as it was, if the outcome would not be a valid spec.
         """
 
-    def put_back(self, name: str, text: str) -> None:
-        """Write ``text``, an older one of the file, to groups/<name>.yml."""
+    def retire(self, host: str, successor: tuple[str, str] | None = None) -> str:
+        """Set ``retired`` on a host in fleet.yml, keep all else, and give the old text.
+
+        ``successor``, name and address, is added as a host with the same labels, capacity and SSH
+        settings. Raises SpecError, with the file as it was, if the outcome would not be a fleet.
+        """
+
+    def put_back(self, name: str | None, text: str) -> None:
+        """Write ``text``, an older one of the file, to groups/<name>.yml, or to fleet.yml."""
 
     def has_fleet(self) -> bool:
         """Whether there is a fleet.yml."""
