@@ -13,6 +13,7 @@ from typing import Any
 
 from adbray_ctl.core.errors import AdbrayError, UsageError
 from adbray_ctl.core.history import NodeResult, NodeState, Run, RunDetail, RunOutcome, RunStart
+from adbray_ctl.core.record import NodeAt
 
 _VERSION = 1
 _SCHEMA = """
@@ -58,12 +59,13 @@ class HistoryDb:
             )
         return number
 
-    def mark(self, number: int, nodes: tuple[str, ...], state: NodeState, at: float) -> None:
+    def mark(self, number: int, nodes: tuple[NodeAt, ...], state: NodeState, at: float) -> None:
         column = "started_at" if state is NodeState.RUNNING else "ended_at"
         with self._open() as db:
             db.executemany(
-                f"UPDATE nodes SET state = ?, {column} = ? WHERE run = ? AND node = ?",  # noqa: S608 - two fixed names
-                [(state, at, number, node) for node in nodes],
+                f"UPDATE nodes SET state = ?, {column} = ? WHERE run = ? AND node = ?"  # noqa: S608 - two fixed names
+                " AND host = ?",
+                [(state, at, number, node, host) for node, host in nodes],
             )
 
     def log(self, number: int, path: str) -> None:

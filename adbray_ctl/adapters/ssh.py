@@ -49,7 +49,8 @@ class SshHosts:
         self._known_hosts = known_hosts
 
     def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
-        names = [host.name for host in fleet.hosts if hosts is None or host.name in hosts]
+        asked = [host for host in fleet.hosts if hosts is None or host.name in hosts]
+        names = [host.name for host in sorted(asked, key=lambda host: host.retired)]
         script = _script("probe_script.py")
         answers = _everywhere(lambda name: self._observe_one(fleet, name, script), names)
         return Observed(hosts=answers)

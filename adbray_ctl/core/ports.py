@@ -15,7 +15,7 @@ from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
-from adbray_ctl.core.record import SlotRecord
+from adbray_ctl.core.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 
 Report: TypeAlias = Callable[[RunEvent], None]
@@ -62,8 +62,15 @@ class ProjectFiles(Specs, Protocol):
         Raises SpecError, with the file as it was, if ``text`` is no valid spec in today's fleet.
         """
 
-    def put_back(self, name: str, text: str) -> None:
-        """Write ``text``, an older one of the file, to groups/<name>.yml."""
+    def retire(self, host: str, successor: tuple[str, str] | None = None) -> str:
+        """Set ``retired`` on a host in fleet.yml, keep all else, and give the old text.
+
+        ``successor``, name and address, is added as a host with the same labels, capacity and SSH
+        settings. Raises SpecError, with the file as it was, if the outcome would not be a fleet.
+        """
+
+    def put_back(self, name: str | None, text: str) -> None:
+        """Write ``text``, an older one of the file, to groups/<name>.yml, or to fleet.yml."""
 
     def has_fleet(self) -> bool:
         """Whether there is a fleet.yml."""
@@ -197,8 +204,11 @@ class History(Protocol):
     def begin(self, start: RunStart) -> int:
         """Record a run that begins now, carried out by this process, and give its number."""
 
-    def mark(self, number: int, nodes: tuple[str, ...], state: NodeState, at: float) -> None:
-        """Record that nodes of a run came to ``state`` at ``at``, seconds since the epoch."""
+    def mark(self, number: int, nodes: tuple[NodeAt, ...], state: NodeState, at: float) -> None:
+        """Record that nodes of a run came to ``state`` at ``at``, seconds since the epoch.
+
+        A node of the same name on another host stays as it is.
+        """
 
     def log(self, number: int, path: str) -> None:
         """Record where a part of the run's output is."""

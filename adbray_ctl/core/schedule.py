@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import NodeChange, Step
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.record import NodeAt, SlotKind
+from adbray_ctl.core.slots import HEAD_ADDRESS
 from adbray_ctl.core.spec import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.topology import Topology
 
@@ -76,10 +77,12 @@ def _cutover(spec: RayClusterSpec, together: list[NodeChange], canary: int) -> I
     runs = any(change.runs for change in together)
     if runs:
         tried = _tried(together, max(canary, 1))
-        yield Step(title=f"try {version} on {', '.join(tried)}", nodes=(), hosts=tried, trial=True)
+        yield Step(
+            title=f"try {version} on {', '.join(tried)}", members=(), hosts=tried, trial=True
+        )
     yield Step(
         title=f"{'change to' if runs else 'start'} {version}: {_listed(together)}",
-        nodes=tuple(change.node for change in together),
+        members=_members(together),
         hosts=tuple(dict.fromkeys(change.host for change in together)),
         roles=_roles(together),
         drain=_drained(together),
@@ -96,7 +99,11 @@ def _tried(together: list[NodeChange], canary: int) -> tuple[str, ...]:
 
 
 def _rolls(change: NodeChange) -> bool:
-    return change.kind is SlotKind.WORKER and change.action is Impact.RESTART
+    """Whether a running worker is taken away that could stay as well until its turn comes."""
+    if change.kind is not SlotKind.WORKER or change.action is not Impact.RESTART:
+        return False
+    # One whose head has moved has lost it already: waiting would only keep it useless.
+    return not any(field.field == HEAD_ADDRESS for field in change.fields)
 
 
 def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
@@ -106,7 +113,7 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
     for group, members in _by_group(staying).items():
         yield Step(
             title=f"remove {_listed(members)}" + (f" of worker group {group}" if group else ""),
-            nodes=tuple(change.node for change in members),
+            members=_members(members),
             hosts=tuple(dict.fromkeys(change.host for change in members)),
             roles=_roles(members),
             drain=_drained(members),
@@ -116,7 +123,7 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
         members = [change for change in gone if change.host not in stay]
         yield Step(
             title=f"leave {', '.join(leaving)}",
-            nodes=tuple(change.node for change in members),
+            members=_members(members),
             hosts=leaving,
             drain=_drained(members),
             leaving=True,
@@ -130,7 +137,7 @@ def _base(
         return
     yield Step(
         title=_base_title(base, prepared),
-        nodes=tuple(change.node for change in base),
+        members=_members(base),
         hosts=tuple(dict.fromkeys((*prepared, *(change.host for change in base)))),
         roles=(*software, *_roles(base)),
         # What its files do not explain, its role cannot see: the unit has to be stopped for it.
@@ -144,7 +151,7 @@ def _base_title(base: list[NodeChange], prepared: tuple[str, ...]) -> str:
         f"{change.action} {change.node}" for change in base if change.kind is not SlotKind.WORKER
     ]
     workers = [change for change in base if change.kind is SlotKind.WORKER]
-    for action in (Impact.START, Impact.UPDATE):
+    for action in (Impact.RESTART, Impact.START, Impact.UPDATE):
         count = sum(1 for change in workers if change.action is action)
         if count:
             named.append(f"{action} {count} worker{'s' if count > 1 else ''}")
@@ -167,13 +174,17 @@ def _batches(
             which = "canary" if batch is first else f"batch {number} of {len(batches)}"
             yield Step(
                 title=f"restart {_listed(batch)} ({name}, {which})",
-                nodes=tuple(change.node for change in batch),
+                members=_members(batch),
                 hosts=tuple(dict.fromkeys(change.host for change in batch)),
                 roles=_WORKER_ROLES,
                 drain=_drained(batch),
                 worker_group=name,
                 canary=batch is first and len(batches) > 1,
             )
+
+
+def _members(changes: Iterable[NodeChange]) -> tuple[NodeAt, ...]:
+    return tuple((change.node, change.host) for change in changes)
 
 
 def _roles(changes: Iterable[NodeChange]) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from adbray_ctl.core.topology import Placement, Topology
 OBJECT_STORE_SHARE = 0.3
 # The ACL user of a managed Redis.
 REDIS_USER = "ray"
+# The setting of a worker that tells where its head is.
+HEAD_ADDRESS = "head address"
 
 
 def slot_records(
@@ -111,7 +113,7 @@ def _shared_settings(
     if kind is SlotKind.HEAD:
         settings["redis address"] = redis_address(spec, topology)
     if kind is SlotKind.WORKER:
-        settings["head address"] = topology.head.address
+        settings[HEAD_ADDRESS] = topology.head.address
     return _plain(settings)
 
 

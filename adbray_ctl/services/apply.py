@@ -55,7 +55,7 @@ def apply(
     try:
         return _apply(tools, prepared, report, options or Options(), begun)
     except AdbrayError as error:
-        error.untouched = not any(step.nodes for step in begun)
+        error.untouched = not any(step.members for step in begun)
         raise
 
 
@@ -72,17 +72,17 @@ def _apply(
     for number, step in enumerate(steps, start=1):
         if step.worker_group in failures and step.worker_group is not None:
             continue
-        report(StepStarted(number=number, total=len(steps), title=step.title, nodes=step.nodes))
+        report(StepStarted(number=number, total=len(steps), title=step.title, nodes=step.members))
         begun.append(step)
         try:
             log = _carry_out(tools, prepared, step, report)
         except AdbrayError as error:
-            report(StepEnded(title=step.title, nodes=step.nodes, error=error.what))
+            report(StepEnded(title=step.title, nodes=step.members, error=error.what))
             if not options.keep_going or step.worker_group is None:
                 raise _told(error, steps[number:]) from error
             failures[step.worker_group] = error
             continue
-        report(StepEnded(title=step.title, nodes=step.nodes, log=log))
+        report(StepEnded(title=step.title, nodes=step.members, log=log))
         if step.canary and not options.after_canary(step):
             raise RefusedError(
                 f"stopped after the canary; {len(steps) - number} steps were not begun",
@@ -140,13 +140,13 @@ def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> 
         tools.nodes.try_ray(prepared.fleet, step.hosts, venv, spec.ray.version)
         return ""
     if step.drain:
-        drain_and_stop(tools, prepared.fleet, spec.name, step.drain, spec.drain_timeout_s, report)
+        drain_and_stop(tools, prepared.fleet, spec.name, step.drained, spec.drain_timeout_s, report)
     if step.leaving:
         return _leave_hosts(tools, prepared, step, report)
     scope = Scope(hosts=step.hosts, roles=step.roles, nodes=step.nodes)
     log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)
     here = {(p.slot, p.host) for p in prepared.topology.started}
-    awaited = [node for node in step.nodes if any((node, host) in here for host in step.hosts)]
+    awaited = [node for node, host in step.members if (node, host) in here]
     if awaited:
         wait_ready(tools, prepared, awaited, report)
     return str(log)
@@ -155,7 +155,11 @@ def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> 
 def _leave_hosts(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
     group = prepared.spec.name
     inventory = build_removal_inventory(
-        fleet=prepared.fleet, group=group, hosts=step.hosts, site=tools.secrets.site(group)
+        fleet=prepared.fleet,
+        group=group,
+        hosts=step.hosts,
+        site=tools.secrets.site(group),
+        stays=True,
     )
     directory = tools.inventories.path(f"{group}.leaving")
     tools.inventories.write(inventory, directory)
@@ -167,7 +171,7 @@ def _leave_hosts(tools: Tools, prepared: Prepared, step: Step, report: Report) -
 def _final_status(tools: Tools, prepared: Prepared, report: Report) -> GroupStatus:
     """The group as it is at the end, when every node that should run does."""
     if not prepared.plan.steps:
-        status = group_status(prepared.spec.name, prepared.observed)
+        status = group_status(prepared.spec.name, prepared.observed, prepared.fleet.retired)
         if status.ready:
             return status
     return wait_ready(tools, prepared, (p.slot for p in prepared.topology.started), report)

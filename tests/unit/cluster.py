@@ -19,7 +19,7 @@ from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.slots import slot_records
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.status import SLOT_LABEL
-from adbray_ctl.core.topology import Placement, Topology, place
+from adbray_ctl.core.topology import Placement, Replacement, Topology, place
 
 NAMESPACE = "demo-1"
 ROOM = Capacity(cpus=64, memory_mb=262144, disk_gb=9000, gpus=4)
@@ -30,11 +30,12 @@ def placed(
     spec: RayClusterSpec,
     observed: Observed | None = None,
     capacities: Mapping[str, Capacity | str] | None = None,
+    replacing: Replacement | None = None,
 ) -> Topology:
     """Where ``spec`` stands, on roomy hosts unless ``capacities`` says otherwise."""
     rooms = capacities or {host.name: ROOM for host in fleet.hosts}
     records = (observed or Observed()).records()
-    return place(fleet=fleet, spec=spec, capacities=rooms, records=records)
+    return place(fleet=fleet, spec=spec, capacities=rooms, records=records, replacing=replacing)
 
 
 def planned(
@@ -42,10 +43,11 @@ def planned(
     spec: RayClusterSpec,
     observed: Observed | None = None,
     capacities: Mapping[str, Capacity | str] | None = None,
+    replacing: Replacement | None = None,
 ) -> ChangePlan:
     """The plan from ``observed`` to ``spec``."""
     seen = observed or Observed()
-    topology = placed(fleet, spec, seen, capacities)
+    topology = placed(fleet, spec, seen, capacities, replacing)
     return make_plan(fleet, spec, topology, NAMESPACE, seen)
 
 

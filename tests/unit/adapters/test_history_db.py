@@ -39,8 +39,8 @@ def path(tmp_path: Path) -> Path:
 def test_a_run_from_begin_to_end(path: Path) -> None:
     history = HistoryDb(path)
     number = history.begin(start())
-    history.mark(number, ("w-0",), NodeState.RUNNING, 11.0)
-    history.mark(number, ("w-0",), NodeState.DONE, 13.0)
+    history.mark(number, (("w-0", "h"),), NodeState.RUNNING, 11.0)
+    history.mark(number, (("w-0", "h"),), NodeState.DONE, 13.0)
     history.log(number, "/log")
     history.end(number, RunOutcome.FAILED, 15.0, "it broke")
     seen = HistoryDb(path).run(number)
@@ -57,6 +57,17 @@ def test_a_run_from_begin_to_end(path: Path) -> None:
     assert seen.logs == ("/log",)
     assert seen.spec == "name: g"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_two_rows_of_a_node_that_moves_are_told_apart(path: Path) -> None:
+    history = HistoryDb(path)
+    moves = (("a", "delete"), ("b", "start"))
+    rows = tuple(NodeResult(node="w-0", host=h, action=a, reason="r") for h, a in moves)
+    number = history.begin(start().model_copy(update={"nodes": rows}))
+    history.mark(number, (("w-0", "a"),), NodeState.DONE, 11.0)
+    history.mark(number, (("w-0", "b"),), NodeState.FAILED, 12.0)
+    seen = [(n.host, n.state, n.ended_at) for n in history.run(number).nodes]
+    assert seen == [("a", NodeState.DONE, 11.0), ("b", NodeState.FAILED, 12.0)]
 
 
 def test_runs_are_listed_newest_first_and_by_group(path: Path) -> None:
@@ -81,7 +92,7 @@ def test_a_killed_run_is_told_as_interrupted_where_it_broke_off(path: Path) -> N
         "from adbray_ctl.core.history import NodeState;"
         "from tests.unit.adapters.test_history_db import start;"
         "h = HistoryDb(Path(sys.argv[1])); n = h.begin(start());"
-        "h.mark(n, ('w-0',), NodeState.RUNNING, 11.0); os.kill(os.getpid(), signal.SIGKILL)"
+        "h.mark(n, (('w-0', 'h'),), NodeState.RUNNING, 11.0); os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert killed.returncode == -9
