@@ -312,18 +312,6 @@ def test_clock_offset(clock: float, took_s: float, offset: float, margin: float)
     assert clock_offset(answer(clock=clock, took_s=took_s)) == pytest.approx((offset, margin))
 
 
-@pytest.mark.parametrize("silent", [True, False])
-def test_a_retired_host_is_named_and_not_judged(*, silent: bool) -> None:
-    hosts = [host.model_copy(update={"retired": True}) for host in FLEET.hosts]
-    fleet = FLEET.model_copy(update={"hosts": tuple(hosts)})
-    seen = answer()
-    if silent:
-        seen = HostAnswer(host="a", silence=Silence(check=Check.SSH, what="no", hint=""))
-    (finding,) = preflight(fleet=fleet, answers=[seen], needs={})
-    assert finding.state is State.SKIPPED
-    assert ("gives no answer" in finding.found) is silent
-
-
 def test_fixes_are_each_asked_for_once_and_for_what_is_wrong_alone() -> None:
     sysctls = {"inotify_instances": 128, "inotify_watches": 8192}
     loop = {"ready": False, "loadable": True}

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from adbray_ctl.core import findings
 from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.plan import ChangePlan
+from adbray_ctl.core.preflight import preflight
+from adbray_ctl.core.readings import Check, HostAnswer, Silence
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.spec import Fleet
 from adbray_ctl.core.status import State, group_status
@@ -17,6 +20,7 @@ from adbray_ctl.core.topology import Replacement
 from adbray_ctl.services.observe import require_hosts, require_seen, unseen_nodes
 from adbray_ctl.services.replace import check_hosts
 from tests.unit.cluster import NAMESPACE, ROOM, applied, placed, planned
+from tests.unit.core import test_preflight as preflight_cases
 from tests.unit.core.test_plan import FLEET, spec, workers
 
 MOVABLE = spec(
@@ -216,3 +220,15 @@ def test_hosts_that_cannot_replace(
 )
 def test_hosts_that_can_replace(old: str, new: str, address: Any) -> None:
     check_hosts(fleet("c"), Replacement(old=old, new=new), address)
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_retired_host_is_named_and_not_judged(*, silent: bool) -> None:
+    hosts = [host.model_copy(update={"retired": True}) for host in preflight_cases.FLEET.hosts]
+    fleet = preflight_cases.FLEET.model_copy(update={"hosts": tuple(hosts)})
+    seen = preflight_cases.answer()
+    if silent:
+        seen = HostAnswer(host="a", silence=Silence(check=Check.SSH, what="no", hint=""))
+    (finding,) = preflight(fleet=fleet, answers=[seen], needs={})
+    assert finding.state is findings.State.SKIPPED
+    assert ("gives no answer" in finding.found) is silent
