@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,16 @@ def test_a_killed_run_is_told_as_interrupted_where_it_broke_off(path: Path) -> N
     assert listed.outcome is RunOutcome.INTERRUPTED
     states = [node.state for node in HistoryDb(path).run(listed.number).nodes]
     assert states == [NodeState.RUNNING, NodeState.PENDING]
+
+
+def test_a_later_process_of_the_same_number_does_not_carry_on_a_run(path: Path) -> None:
+    history = HistoryDb(path)
+    history.begin(start().model_copy(update={"started_at": time.time()}))
+    (ours,) = history.runs(None, 5)
+    assert ours.outcome is RunOutcome.RUNNING, "this process lives"
+    history.begin(start().model_copy(update={"started_at": 10.0}))
+    (older, _) = history.runs(None, 5)
+    assert older.outcome is RunOutcome.INTERRUPTED, "this process was not born then"
 
 
 def test_many_processes_write_at_once(path: Path) -> None:
