@@ -141,7 +141,8 @@ def test_the_command_line_shows_it(path: Path, capsys: pytest.CaptureFixture[str
     directory = str(path.parent.parent)
     assert run(["-C", directory, "history"]) == 0
     assert "no runs yet" in capsys.readouterr().out
-    number = HistoryDb(path).begin(start())
+    now = start().model_copy(update={"started_at": time.time()})
+    number = HistoryDb(path).begin(now)
     assert run(["-C", directory, "history"]) == 0
     assert "running" in capsys.readouterr().out
     assert run(["-C", directory, "history", "show", str(number)]) == 0
