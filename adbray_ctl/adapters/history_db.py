@@ -6,6 +6,7 @@ import getpass
 import os
 import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,11 @@ from typing import Any
 
 from adbray_ctl.core.errors import AdbrayError, UsageError
 from adbray_ctl.core.history import NodeResult, NodeState, Run, RunDetail, RunOutcome, RunStart
+from adbray_ctl.core.record import NodeAt
 
 _VERSION = 1
+# What the time of a process's start may be off by.
+_CLOCK_S = 1.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, grp TEXT NOT NULL, command TEXT NOT NULL,
@@ -58,12 +62,13 @@ class HistoryDb:
             )
         return number
 
-    def mark(self, number: int, nodes: tuple[str, ...], state: NodeState, at: float) -> None:
+    def mark(self, number: int, nodes: tuple[NodeAt, ...], state: NodeState, at: float) -> None:
         column = "started_at" if state is NodeState.RUNNING else "ended_at"
         with self._open() as db:
             db.executemany(
-                f"UPDATE nodes SET state = ?, {column} = ? WHERE run = ? AND node = ?",  # noqa: S608 - two fixed names
-                [(state, at, number, node) for node in nodes],
+                f"UPDATE nodes SET state = ?, {column} = ? WHERE run = ? AND node = ?"  # noqa: S608 - two fixed names
+                " AND host = ?",
+                [(state, at, number, node, host) for node, host in nodes],
             )
 
     def log(self, number: int, path: str) -> None:
@@ -160,16 +165,25 @@ def _node_values(node: NodeResult) -> tuple[object, ...]:
 def _run_fields(row: tuple[object, ...]) -> dict[str, Any]:
     """A run's fields by name; one whose process is no more was interrupted."""
     fields = dict(zip(Run.model_fields, row[:8], strict=True))
-    if fields["outcome"] == RunOutcome.RUNNING and not _is_alive(int(str(row[8]))):
+    pid, began = int(str(row[8])), float(str(fields["started_at"]))
+    if fields["outcome"] == RunOutcome.RUNNING and not _lives_since(pid, began):
         fields["outcome"] = RunOutcome.INTERRUPTED
     return fields
 
 
-def _is_alive(pid: int) -> bool:
+def _lives_since(pid: int, began: float) -> bool:
+    """Whether process ``pid`` lives and is no later one, which was given the same number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
+        pass
+    try:
+        # proc(5): the 22nd field, in ticks since boot; the second may have blanks and brackets.
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        up = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
         return True
-    return True
+    born = time.time() - up + ticks / os.sysconf("SC_CLK_TCK")
+    return born < began + _CLOCK_S

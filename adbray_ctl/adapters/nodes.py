@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from adbray_ctl.adapters.ssh import SshHosts
-from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError
 from adbray_ctl.core.record import SlotRecord
 from adbray_ctl.core.spec import Fleet
 
@@ -64,6 +64,50 @@ for slot in sys.argv[3:]:
         os.unlink(path)
 """
 
+# One node, one task, one object through the object store, in a network and a /tmp of its own, so
+# that nothing of it can meet what runs on the host. It may take what is left to the host itself.
+# Ray insists on the address of the host's name, so the network of its own has it too.
+_TRY = """
+import socket, subprocess, sys
+venv, version = sys.argv[1:3]
+try:
+    address = socket.gethostbyname(socket.gethostname())
+except OSError:
+    address = "127.0.0.1"
+code = '''
+import sys
+import ray
+if ray.__version__ != sys.argv[1]:
+    sys.exit("the environment holds Ray " + ray.__version__)
+ray.init(num_cpus=1, include_dashboard=False, object_store_memory=100 * 2**20,
+         logging_level="ERROR", log_to_driver=False)
+
+@ray.remote
+def size(data):
+    return len(data)
+
+found = ray.get(size.remote(ray.put(bytes(10 ** 6))), timeout=60)
+ray.shutdown()
+sys.exit(0 if found == 10 ** 6 else "a task gave a wrong result")
+'''
+command = ["systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--service-type=exec"]
+for setting in ("User=adbray", "PrivateNetwork=yes", "PrivateTmp=yes", "NoNewPrivileges=yes",
+                "MemoryMax=1G", "RuntimeMaxSec=90", "TimeoutStopSec=2", "ProtectHome=yes",
+                "Environment=HOME=/tmp",
+                "Environment=RAY_USAGE_STATS_ENABLED=0",
+                "Environment=PATH=" + venv + "/bin:/usr/local/bin:/usr/bin:/bin"):
+    command += ["-p", setting]
+if not address.startswith("127."):
+    command += ["-p", "ExecStartPre=+/usr/bin/env ip address add %s/32 dev lo" % address]
+done = subprocess.run([*command, venv + "/bin/python", "-c", code, version],
+                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+told = done.stdout.decode(errors="replace").strip().splitlines()
+sys.exit("; ".join(told[-3:]) or "ended with %d" % done.returncode if done.returncode else 0)
+"""
+
+
+_TRY_WITHIN_S = 130.0
+
 
 class SshNodes:
     """Nodes, over the same connections and pinned keys as the observe pass."""
@@ -96,6 +140,26 @@ class SshNodes:
 
     def release(self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]]) -> None:
         self.hold(fleet, group, slots, 0)
+
+    def try_ray(self, fleet: Fleet, hosts: Sequence[str], venv: str, version: str) -> None:
+        def try_on(host: str) -> str:
+            try:
+                self._hosts.run_python(fleet, host, _TRY, venv, version, within_s=_TRY_WITHIN_S)
+            except HostKeyError:
+                raise
+            except HostError as error:
+                return f"{host}: {error.what}"
+            return ""
+
+        with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
+            failed = [told for told in pool.map(try_on, hosts) if told]
+        if failed:
+            raise ClusterError(
+                "\n    ".join([f"Ray {version} does not work on its trial:", *failed]),
+                where=failed[0].partition(":")[0],
+                hint="nothing was changed and the group runs as before; try by hand there:"
+                f" {venv}/bin/python -c 'import ray; ray.init()'",
+            )
 
     @staticmethod
     def _on_each(hosts: Collection[str], act: Callable[[str], str]) -> None:

@@ -205,7 +205,7 @@ def ray_work(dashboard: Dashboard) -> tuple[list[dict[str, Any]], dict[str, dict
     load: dict[str, dict[str, int]] = {}
 
     def count(kind: str, job: str, node: str) -> None:
-        here = load.setdefault(node, {"drivers": 0, "actors": 0, "tasks": 0})
+        here = load.setdefault(node, {"drivers": 0, "actors": 0, "tasks": 0, "detached": 0})
         here[kind] += 1
         if job in jobs and node not in jobs[job]["nodes"]:
             jobs[job]["nodes"].append(node)
@@ -221,8 +221,9 @@ def ray_work(dashboard: Dashboard) -> tuple[list[dict[str, Any]], dict[str, dict
     for row in dashboard.rows("actors", "ALIVE"):
         if row.get("ray_namespace") != "SUPERVISOR_ACTOR_RAY_NAMESPACE":
             count("actors", row["job_id"], row["node_id"])
+            load[row["node_id"]]["detached"] += bool(row.get("is_detached"))
     for row in dashboard.rows("tasks", "RUNNING"):
-        if row.get("node_id") and row.get("type") == "NORMAL_TASK":
+        if row.get("node_id") and row.get("type") in ("NORMAL_TASK", "ACTOR_TASK"):
             count("tasks", row["job_id"], row["node_id"])
     return list(jobs.values()), load
 

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from adbray_ctl.adapters.spec_edit import edit_group, replace_text
+from adbray_ctl.adapters.spec_edit import add_entry, edit_group, replace_text
 from adbray_ctl.adapters.spec_file import (
     FLEET_FILE,
     group_file,
@@ -15,6 +16,7 @@ from adbray_ctl.adapters.spec_file import (
     load_fleet,
     load_group,
 )
+from adbray_ctl.adapters.yaml_source import parse
 from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.spec import Fleet, RayClusterSpec, json_schema
 
@@ -35,20 +37,31 @@ class ProjectFiles:
         return list_groups(self._directory)
 
     def text(self, group: str | None) -> str:
-        path = group_file(self._directory, group) if group else self._directory / FLEET_FILE
         # Line ends as they are: what is put back must be what was there.
-        return path.read_bytes().decode()
+        return self._path(group).read_bytes().decode()
 
     def edit_group(self, name: str, changes: Mapping[tuple[str | int, ...], int | str]) -> str:
+        return self.replace_group(name, edit_group(group_file(self._directory, name), changes))
+
+    def replace_group(self, name: str, text: str) -> str:
         path = group_file(self._directory, name)
         before = self.text(name)
-        text = edit_group(path, changes)
         load_group(path, self.fleet(), text=text)
         replace_text(path, text)
         return before
 
-    def put_back(self, name: str, text: str) -> None:
-        replace_text(group_file(self._directory, name), text)
+    def retire(self, host: str, successor: tuple[str, str] | None = None) -> str:
+        path, before = self._directory / FLEET_FILE, self.text(None)
+        index = [one.name for one in self.fleet().hosts].index(host)
+        text = edit_group(path, {("hosts", index, "retired"): True})
+        if successor is not None:
+            text = add_entry(path, text, ("hosts",), _successor(text, index, *successor))
+        load_fleet(path, text=text)
+        replace_text(path, text)
+        return before
+
+    def put_back(self, name: str | None, text: str) -> None:
+        replace_text(self._path(name), text)
 
     def has_fleet(self) -> bool:
         return (self._directory / FLEET_FILE).exists()
@@ -69,6 +82,9 @@ class ProjectFiles:
     def template(self, name: str) -> str:
         return resources.files("adbray_ctl").joinpath("templates", name).read_text()
 
+    def _path(self, group: str | None) -> Path:
+        return group_file(self._directory, group) if group else self._directory / FLEET_FILE
+
     def _write_new(self, path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -81,3 +97,12 @@ class ProjectFiles:
                 hint="edit it, or move it away first",
             ) from error
         return path
+
+
+def _successor(text: str, index: int, name: str, address: str) -> dict[str, object]:
+    """The entry of a host that is like the one at ``index``, as plain values."""
+    document: Any = parse(text.encode()).value
+    entry = document["hosts"][index]
+    own = ("name", "address", "retired")
+    kept = {key: value for key, value in entry.items() if key not in own}
+    return {"name": name, "address": address, **kept}

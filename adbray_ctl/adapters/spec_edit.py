@@ -1,4 +1,4 @@
-"""Edits of a group's spec file that leave every other byte as its author wrote it.
+"""Edits of spec files that leave every other byte as its author wrote it.
 
 The new value goes into the text at the place where PyYAML says the old one is. What comes out is
 read again and compared with what was wanted: an edit that would mean anything else is refused.
@@ -11,31 +11,28 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import yaml
 
 from adbray_ctl.adapters.spec_file import read_spec, show_file
+from adbray_ctl.adapters.yaml_places import (
+    KeyPath,
+    No,
+    Place,
+    end_of,
+    find,
+    find_list,
+    index_of,
+    line_of,
+)
 from adbray_ctl.adapters.yaml_source import Broken, parse
 from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.faults import show, show_path
 
-KeyPath: TypeAlias = tuple[str | int, ...]
-
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1 takes for the end of a line
 # A word that is plain text in every place of a document; all else goes into quotes.
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
-
-
-class _No(Exception):
-    """This place cannot be edited safely: why, and in which line (from 1)."""
-
-    def __init__(self, why: str, line: int) -> None:
-        super().__init__(why)
-        self.why = why
-        self.line = line
 
 
 def edit_group(path: Path, changes: Mapping[KeyPath, int | str]) -> str:
@@ -60,6 +57,19 @@ def edit_group(path: Path, changes: Mapping[KeyPath, int | str]) -> str:
     for where, value in changes.items():
         text = _try(path, text, where, value)
     return text
+
+
+def add_entry(path: Path, text: str, where: KeyPath, entry: Mapping[str, object]) -> str:
+    """``text``, which is to be that of ``path``, with one more entry at the end of a list.
+
+    ``entry`` is plain values as ``parse`` gives them. It is laid out as the list's last entry is.
+    Raises SpecError where the list is not written in a way that is understood.
+    """
+    try:
+        return _append(text, where, entry)
+    except No as no:
+        hint = f"edit the file by hand: add {_flow(entry, None)} to {show_path(where)}"
+        raise _error(path, no.line, no.why, hint) from no
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -96,151 +106,80 @@ def replace_text(path: Path, text: str) -> None:
 def _try(path: Path, text: str, where: KeyPath, value: int | str) -> str:
     try:
         return _set(text, where, value)
-    except _No as no:
+    except No as no:
         hint = f"edit the file by hand: set {show_path(where)} to {show(value)}"
         raise _error(path, no.line, no.why, hint) from no
 
 
 def _set(text: str, where: KeyPath, value: int | str) -> str:
-    """``text`` with one value set. Raises _No."""
+    """``text`` with one value set. Raises No."""
     before = parse(text.encode()).value
     wanted = _with(before, where, value)
     if _same(before, wanted):
         return text
-    place = _find(text, where)
+    place = find(text, where)
     edited = _add(text, place, value) if place.missing else _replace(text, place, value)
-    # The net under all of the above: odd but valid YAML ends here, not in a wrong file.
+    return _require(edited, wanted, where, place.line)
+
+
+def _append(text: str, where: KeyPath, entry: Mapping[str, object]) -> str:
+    before = parse(text.encode()).value
+    node = find_list(text, where)
+    last = node.value[-1]
+    at = index_of(text, end_of(last))
+    block = isinstance(last, yaml.MappingNode) and not last.flow_style
+    style = last.value[0][0].style if isinstance(last, yaml.MappingNode) and last.value else None
+    if node.flow_style:
+        edited = _splice(text, at, at, f", {_flow(entry, style)}")
+    else:
+        pad = _dash(text, last)
+        lines = [f"{_scalar(key, style)}: {_flow(value, style)}" for key, value in entry.items()]
+        lines = lines if block else [_flow(entry, style)]
+        lines = [f"{pad}- {lines[0]}", *(f"{pad}  {line}" for line in lines[1:])]
+        edited = _insert_lines(text, at, lines)
+    return _require(edited, _longer(before, where, entry), where, line_of(node))
+
+
+def _require(edited: str, wanted: object, where: KeyPath, line: int) -> str:
+    """The net under all edits: odd but valid YAML ends here, not in a wrong file."""
     try:
         after = parse(edited.encode()).value
     except Broken:
         after = None
     if not _same(after, wanted):
-        raise _No(f"{show_path(where)} is written in a way that is not understood", place.line)
+        raise No(f"{show_path(where)} is written in a way that is not understood", line)
     return edited
 
 
-# --- where ---------------------------------------------------------------------------------------
+def _longer(value: object, where: KeyPath, entry: Mapping[str, object]) -> object:
+    """``value`` with ``entry`` at the end of the list at ``where``."""
+    if not where and isinstance(value, tuple):
+        return (*value, dict(entry))
+    part = where[0] if where else None
+    if isinstance(value, dict) and part in value:
+        return value | {part: _longer(value[part], where[1:], entry)}
+    return _Unreachable
 
 
-class _Alias(yaml.ScalarNode):
-    """An alias (``*x``): a place of its own, unlike in PyYAML, where it is what it names."""
+def _dash(text: str, entry: yaml.Node) -> str:
+    """What stands before the dash of an entry of a list: its indentation."""
+    before = text[: index_of(text, entry.start_mark)].removeprefix("\ufeff").rstrip()
+    lead, dash, _ = _BREAK.split(before)[-1].rpartition("-")
+    if not dash or lead.strip():
+        raise No("the list's last entry begins in a way that is not understood", line_of(entry))
+    return lead
 
 
-@dataclass
-class _Nodes:
-    """A document's tree, with what PyYAML's nodes do not tell."""
-
-    root: yaml.Node
-    anchors: dict[int, str] = field(default_factory=dict)  # by id of the node
-    tagged: set[int] = field(default_factory=set)
-    used: set[str] = field(default_factory=set)  # anchors that an alias names
-
-
-class _Loader(yaml.SafeLoader):
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.nodes = _Nodes(root=yaml.ScalarNode("", ""))
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent):
-            self.get_event()  # type: ignore[no-untyped-call]
-            return self._alias(event)
-        node = super().compose_node(parent, index)
-        if node is not None and event.anchor is not None:
-            self.nodes.anchors[id(node)] = event.anchor
-        if getattr(event, "tag", None) is not None:
-            self.nodes.tagged.add(id(node))
-        return node
-
-    def _alias(self, event: Any) -> _Alias:
-        self.nodes.used.add(event.anchor)
-        return _Alias("", event.anchor, event.start_mark, event.end_mark)
-
-
-def _compose(text: str) -> _Nodes:
-    """The tree of ``text``, which ``parse`` has found to be one sound document."""
-    loader = _Loader(text)
-    try:
-        root = loader.get_single_node()
-        assert root is not None
-        loader.nodes.root = root
-        return loader.nodes
-    finally:
-        loader.dispose()
-
-
-@dataclass(frozen=True)
-class _Place:
-    """The node a key path leads to, or the mapping that lacks the ``missing`` rest of it."""
-
-    node: yaml.Node
-    missing: tuple[str, ...] = ()
-
-    @property
-    def line(self) -> int:
-        return _line(self.node)
-
-
-def _find(text: str, where: KeyPath) -> _Place:
-    # With a byte order mark the first key would seem indented; _index counts it again.
-    nodes = _compose(text.removeprefix("\ufeff"))
-    node = nodes.root
-    for depth, part in enumerate(where):
-        here = show_path(where[:depth]) or "the file"
-        _require_own(nodes, node, here)
-        if isinstance(part, int):
-            if not isinstance(node, yaml.SequenceNode):
-                raise _No(f"{here} is no list", _line(node))
-            if not 0 <= part < len(node.value):
-                raise _No(f"{show_path(where[: depth + 1])} is not there", _line(node))
-            node = node.value[part]
-            continue
-        if not isinstance(node, yaml.MappingNode):
-            raise _No(f"{here} is no mapping (key: value)", _line(node))
-        found = [value for key, value in node.value if key.value == part]
-        if not found:
-            rest = [p for p in where[depth:] if isinstance(p, str)]
-            if len(rest) < len(where) - depth:
-                raise _No(f"{show_path(where[: depth + 1])} is not there", _line(node))
-            return _Place(node, tuple(rest))
-        node = found[0]
-    _require_editable(nodes, node, show_path(where))
-    return _Place(node)
-
-
-def _require_editable(nodes: _Nodes, node: yaml.Node, name: str) -> None:
-    _require_own(nodes, node, name)
-    if not isinstance(node, yaml.ScalarNode):
-        raise _No(f"{name} is no single value", _line(node))
-    if id(node) in nodes.anchors or id(node) in nodes.tagged:
-        raise _No(f"{name} has an anchor or a tag", _line(node))
-    if node.style in ("|", ">") or node.start_mark.line != node.end_mark.line:
-        raise _No(f"{name} is spread over several lines", _line(node))
-
-
-def _require_own(nodes: _Nodes, node: yaml.Node, name: str) -> None:
-    """Nothing else in the file may change with ``node``."""
-    if isinstance(node, _Alias):
-        raise _No(f"{name} is an alias (*{node.value}): it has no value of its own", _line(node))
-    anchor = nodes.anchors.get(id(node))
-    if anchor in nodes.used:
-        raise _No(f"{name} is used elsewhere too, as *{anchor}", _line(node))
-
-
-# --- what ----------------------------------------------------------------------------------------
-
-
-def _replace(text: str, place: _Place, value: int | str) -> str:
+def _replace(text: str, place: Place, value: int | str) -> str:
     node = place.node
-    start, end = _index(text, node.start_mark), _index(text, node.end_mark)
+    start, end = index_of(text, node.start_mark), index_of(text, node.end_mark)
     style = node.style if isinstance(node, yaml.ScalarNode) else None
     new = _scalar(value, style)
     # No value yet: the place is right behind the colon.
     return _splice(text, start, end, new if end > start else f" {new}")
 
 
-def _add(text: str, place: _Place, value: int | str) -> str:
+def _add(text: str, place: Place, value: int | str) -> str:
     node = place.node
     assert isinstance(node, yaml.MappingNode)
     style = node.value[-1][0].style if node.value else None
@@ -249,15 +188,15 @@ def _add(text: str, place: _Place, value: int | str) -> str:
         entry = ": {".join([*keys[:-1], f"{keys[-1]}: {_scalar(value, None)}"])
         entry += "}" * (len(keys) - 1)
         if node.value:
-            at = _index(text, _end(node.value[-1][1]))
+            at = index_of(text, end_of(node.value[-1][1]))
             return _splice(text, at, at, f", {entry}")
-        at = _index(text, node.end_mark) - 1
+        at = index_of(text, node.end_mark) - 1
         return _splice(text, at, at, entry)
     first = node.value[0][0].start_mark
     step = _step(node)
     lines = [f"{' ' * (first.column + step * depth)}{key}:" for depth, key in enumerate(keys)]
     lines[-1] += f" {_scalar(value, None)}"
-    return _insert_lines(text, _index(text, _end(node.value[-1][1])), lines)
+    return _insert_lines(text, index_of(text, end_of(node.value[-1][1])), lines)
 
 
 def _insert_lines(text: str, after: int, lines: list[str]) -> str:
@@ -284,14 +223,6 @@ def _step(node: yaml.MappingNode) -> int:
     return 2
 
 
-def _end(node: yaml.Node) -> yaml.Mark:
-    """Where the last thing of ``node`` ends: PyYAML ends a block only after its comments."""
-    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        node = last[1] if isinstance(last, tuple) else last
-    return node.end_mark
-
-
 def _scalar(value: int | str, style: str | None) -> str:
     """``value`` as YAML text in one line, in the quotes that the old value had if it is text."""
     if isinstance(value, bool):
@@ -303,6 +234,21 @@ def _scalar(value: int | str, style: str | None) -> str:
     if style is None and _is_plain(value):
         return value
     return '"' + "".join(_escape(character) for character in value) + '"'
+
+
+def _flow(value: object, style: str | None) -> str:
+    """Any plain value in one line; keys and text in quotes of ``style``, if it has any."""
+    if isinstance(value, Mapping):
+        return (
+            "{"
+            + ", ".join(f"{_scalar(k, style)}: {_flow(v, style)}" for k, v in value.items())
+            + "}"
+        )
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_flow(item, style) for item in value) + "]"
+    if isinstance(value, int | str):
+        return _scalar(value, style)
+    return "null" if value is None else repr(value)
 
 
 def _is_plain(text: str) -> bool:
@@ -321,7 +267,7 @@ def _escape(character: str) -> str:
 
 
 def _with(value: object, where: KeyPath, new: int | str) -> object:
-    """``value`` with ``new`` at ``where``; a place that is not there stays for _find to tell."""
+    """``value`` with ``new`` at ``where``; a place that is not there stays for find to tell."""
     if not where:
         return new
     part, rest = where[0], where[1:]
@@ -347,15 +293,6 @@ def _same(one: object, other: object) -> bool:
 
 def _splice(text: str, start: int, end: int, new: str) -> str:
     return text[:start] + new + text[end:]
-
-
-def _index(text: str, mark: yaml.Mark) -> int:
-    """``mark`` as an index of ``text``; the tree was made without the byte order mark."""
-    return int(mark.index) + text.startswith("\ufeff")
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
 
 
 def _error(path: Path, line: int, what: str, hint: str | None) -> SpecError:

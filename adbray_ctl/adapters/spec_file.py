@@ -55,12 +55,13 @@ def load_project(directory: Path) -> Project:
     return Project(dir=directory, fleet=fleet, groups=tuple(groups))
 
 
-def load_fleet(path: Path) -> Fleet:
+def load_fleet(path: Path, *, text: str | None = None) -> Fleet:
     """The fleet in ``path``, key files made absolute (``~`` and paths beside the file resolved).
 
+    ``text`` is what the file is to hold, to be checked before it is written.
     Raises SpecError; its ``faults`` hold every fault of the file in the order of lines.
     """
-    fleet = _load(path, Fleet, check_fleet)
+    fleet = _load(path, Fleet, check_fleet, _encoded(text))
     base = path.parent
     hosts = tuple(
         host.model_copy(update={"ssh": _resolve_override(host.ssh, base)}) for host in fleet.hosts
@@ -85,8 +86,7 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
 
     if not os.path.exists(path):  # noqa: PTH110  # unlike Path.exists, false for a name that is too long
         raise _no_group(path.parent.parent, path.stem)
-    data = None if text is None else text.encode("utf-8", "surrogatepass")
-    group = _load(path, RayClusterSpec, rules, data)
+    group = _load(path, RayClusterSpec, rules, _encoded(text))
     password = _resolve(group.redis.password_file, path.parent.parent)
     redis = group.redis.model_copy(update={"password_file": password})
     return group.model_copy(update={"redis": redis}) if password else group
@@ -106,6 +106,10 @@ def list_groups(directory: Path) -> tuple[str, ...]:
 def group_file(directory: Path, name: str) -> Path:
     """Where the spec of the group ``name`` is."""
     return directory / GROUPS_DIR / f"{name}.yml"
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode("utf-8", "surrogatepass")
 
 
 def _load(

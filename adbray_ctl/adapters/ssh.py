@@ -49,7 +49,8 @@ class SshHosts:
         self._known_hosts = known_hosts
 
     def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
-        names = [host.name for host in fleet.hosts if hosts is None or host.name in hosts]
+        asked = [host for host in fleet.hosts if hosts is None or host.name in hosts]
+        names = [host.name for host in sorted(asked, key=lambda host: host.retired)]
         script = _script("probe_script.py")
         answers = _everywhere(lambda name: self._observe_one(fleet, name, script), names)
         return Observed(hosts=answers)
@@ -71,7 +72,9 @@ class SshHosts:
             raise HostError(f"cannot read {path}: {errors.strip()}", where=host)
         return output
 
-    def run_python(self, fleet: Fleet, host: str, script: str, *arguments: str) -> str:
+    def run_python(
+        self, fleet: Fleet, host: str, script: str, *arguments: str, within_s: float = _ANSWER_S
+    ) -> str:
         """What ``script`` prints, run as root by the host's own python3; raises HostError.
 
         The arguments can be seen by every user of the host: they must not be secrets.
@@ -79,7 +82,7 @@ class SshHosts:
         with self._session(fleet, host) as (client, ssh):
             words = " ".join(shlex.quote(argument) for argument in arguments)
             command = _as_root(ssh, f"/usr/bin/env python3 - {words}")
-            status, output, errors = _execute(client, command, script.encode(), host)
+            status, output, errors = _execute(client, command, script.encode(), host, within_s)
         if status != 0:
             last = errors.strip().splitlines()[-1:] or [f"exit status {status}"]
             raise HostError(last[0], where=host)
@@ -260,17 +263,21 @@ def _as_root(ssh: Ssh, command: str) -> str:
 
 
 def _execute(
-    client: paramiko.SSHClient, command: str, stdin: bytes, host: str
+    client: paramiko.SSHClient,
+    command: str,
+    stdin: bytes,
+    host: str,
+    within_s: float = _ANSWER_S,
 ) -> tuple[int, bytes, str]:
     try:
-        into, out, errors = client.exec_command(command, timeout=_ANSWER_S)
+        into, out, errors = client.exec_command(command, timeout=within_s)
         into.write(stdin)
         into.channel.shutdown_write()
         output, complaint = out.read(), errors.read().decode(errors="replace")
         return out.channel.recv_exit_status(), output, complaint
     except TimeoutError as error:
         raise HostError(
-            f"no answer within {_ANSWER_S:g} s of logging in",
+            f"no answer within {within_s:g} s of logging in",
             where=host,
             hint="look at the host's load and disks",
         ) from error

@@ -20,6 +20,8 @@ from adbray_ctl.cli.commands.job import job
 from adbray_ctl.cli.commands.lab import lab
 from adbray_ctl.cli.commands.nodes import drain, restart
 from adbray_ctl.cli.commands.plan import plan
+from adbray_ctl.cli.commands.replace import replace
+from adbray_ctl.cli.commands.revisions import rollback, upgrade
 from adbray_ctl.cli.commands.scale import scale
 from adbray_ctl.cli.commands.spec import schema, validate
 from adbray_ctl.cli.commands.status import addresses, env, status
@@ -85,6 +87,9 @@ for command in (
     scale,
     restart,
     drain,
+    upgrade,
+    rollback,
+    replace,
     destroy,
     unlock,
     history,

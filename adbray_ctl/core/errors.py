@@ -23,7 +23,10 @@ class AdbrayError(Exception):
     """A failure told as three facts: what happened, where, and what to do next.
 
     ``where`` is ``file:line``, a host's name, or a path; ``hint`` is one imperative sentence.
+    ``untouched`` is unset by a run that had come to the first node of a cluster.
     """
+
+    untouched = True
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.record import NodeAt
+
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,14 +51,14 @@ class StepStarted(_Event):
     number: int
     total: int
     title: str
-    nodes: tuple[str, ...]
+    nodes: tuple[NodeAt, ...]
 
 
 class StepEnded(_Event):
     """A step of the plan ended; ``error`` is empty if it went well, ``log`` is Ansible's."""
 
     title: str
-    nodes: tuple[str, ...]
+    nodes: tuple[NodeAt, ...]
     error: str = ""
     log: str = ""
 

@@ -30,7 +30,10 @@ class _Row(BaseModel):
 
 
 class NodeResult(_Row):
-    """What a run did to one node; a state of running in an ended run is where it broke off."""
+    """What a run did to one node on one host; a node that moves has a row for each of its two.
+
+    A state of running in an ended run is where it broke off.
+    """
 
     node: str
     host: str
@@ -42,7 +45,10 @@ class NodeResult(_Row):
 
 
 class RunStart(_Row):
-    """A run that is about to begin: ``plan`` is JSON, ``spec`` and ``fleet`` the files' text."""
+    """A run that is about to begin: ``plan`` is JSON, ``spec`` and ``fleet`` the files' text.
+
+    ``plan`` is empty for a run that carries out none, ``spec`` for a group without a file.
+    """
 
     group: str
     command: str

@@ -66,9 +66,12 @@ def build_inventory(
 
 
 def build_removal_inventory(
-    *, fleet: Fleet, group: str, hosts: tuple[str, ...], site: Site
+    *, fleet: Fleet, group: str, hosts: tuple[str, ...], site: Site, stays: bool = False
 ) -> Inventory:
-    """What `playbooks/delete.yml` needs to remove ``group`` from ``hosts``; it needs no spec."""
+    """What `playbooks/delete.yml` needs to remove ``group`` from ``hosts``; it needs no spec.
+
+    A group that ``stays`` on other hosts keeps what it has in a Redis that is not its own.
+    """
     return Inventory(
         groups={"adbray_hosts": hosts},
         all_vars={
@@ -76,6 +79,7 @@ def build_removal_inventory(
             "redis_group": group,
             "worker_disk_group": group,
             "ray_head_group": group,
+            "ray_head_forget_state": not stays,
             "ray_worker_group": group,
         },
         host_vars={host: _connection(fleet, host, site) for host in hosts},

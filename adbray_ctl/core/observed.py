@@ -79,11 +79,17 @@ class RayJob(_Observed):
 
 
 class RayLoad(_Observed):
-    """How much runs on one node."""
+    """How much runs on one node; ``detached`` are those of the actors that no job waits for."""
 
     drivers: int = 0
     actors: int = 0
     tasks: int = 0
+    detached: int = 0
+
+    @property
+    def ends(self) -> bool:
+        """Whether there is something that ends by itself: detached actors do not."""
+        return bool(self.drivers or self.tasks or self.actors > self.detached)
 
 
 class RayView(_Observed):
@@ -116,7 +122,10 @@ class HostObservation(_Observed):
 
 
 class Observed(_Observed):
-    """All hosts of the fleet, in its order."""
+    """All hosts of the fleet, in its order but retired ones last.
+
+    A retired host that comes back may bring a head that was moved: the one that counts is first.
+    """
 
     hosts: tuple[HostObservation, ...] = ()
 

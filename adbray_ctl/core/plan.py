@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
 
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, UnitState
-from adbray_ctl.core.record import SlotKind, SlotRecord, revision_of
-from adbray_ctl.core.status import ended_nodes, nodes_by_slot
+from adbray_ctl.core.record import NodeAt, SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.status import SlotAt, ended_nodes, living_nodes
 from adbray_ctl.core.topology import Placement, Topology
 
 ASKED_FOR = "a restart was asked for"
+REDIS_LOST = "what Ray had stored is lost: detached actors, list of jobs"
 
 
 class _Plan(BaseModel):
@@ -74,27 +75,58 @@ class JobHit(_Plan):
 class Step(_Plan):
     """Changes that are made together, by one run of Ansible.
 
-    ``drain`` are the nodes that are stopped first, workers drained before that; ``roles`` is what
-    runs then on ``hosts``. ``leaving`` means that the hosts give up the group altogether;
-    ``canary`` that somebody should look at the outcome before the next step.
+    ``members`` are the nodes with the hosts on which they are changed. ``drain`` are the nodes that
+    are stopped first, workers drained before that; ``roles`` is what runs then on ``hosts``.
+    ``leaving`` means that the hosts give up the group altogether; ``canary`` that somebody should
+    look at the outcome before the next step; ``trial`` that nothing changes, and that the group's
+    Ray is tried on ``hosts`` beside what runs there.
     """
 
     title: str
-    nodes: tuple[str, ...]
+    members: tuple[NodeAt, ...]
     hosts: tuple[str, ...]
     roles: tuple[str, ...] = ()
     drain: tuple[str, ...] = ()
     worker_group: str | None = None
     leaving: bool = False
     canary: bool = False
+    trial: bool = False
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The names of its nodes."""
+        return tuple(node for node, _ in self.members)
+
+    @property
+    def drained(self) -> tuple[NodeAt, ...]:
+        """The nodes that are stopped first, with their hosts."""
+        return tuple(member for member in self.members if member[0] in self.drain)
+
+
+class SilentHost(_Plan):
+    """A host that gave no answer, ``why``, and that the plan goes without."""
+
+    host: str
+    retired: bool
+    why: str
+
+    @property
+    def text(self) -> str:
+        """What that means, in one line."""
+        if self.retired:
+            return (
+                f"host {self.host} is retired and gives no answer:"
+                " what stands there stays until it answers"
+            )
+        return f"host {self.host} gives no answer, and nothing is placed there: {self.why}"
 
 
 class ChangePlan(_Plan):
     """What one apply does to one group: ``changes`` worst first, ``steps`` in the order of work.
 
     ``base`` tells, by node, the state the plan was made for; an apply refuses to carry it out when
-    that has moved. ``inputs`` is a digest of what the spec asks for. ``blind`` says why it is not
-    known what runs there.
+    that has moved. ``silent`` are the hosts it goes without. ``inputs`` is a digest of what the
+    spec asks for. ``blind`` says why it is not known what runs there.
     """
 
     group: str
@@ -102,6 +134,7 @@ class ChangePlan(_Plan):
     steps: tuple[Step, ...] = ()
     jobs: tuple[JobHit, ...] = ()
     blind: str = ""
+    silent: tuple[SilentHost, ...] = ()
     base: dict[str, str] = {}
     namespace: str = ""
     inputs: str = ""
@@ -126,10 +159,12 @@ def node_changes(
     records: Mapping[str, SlotRecord],
     observed: Observed,
     restart: Collection[str] = (),
+    retired: Collection[str] = frozenset(),
 ) -> tuple[NodeChange, ...]:
     """Compare the nodes that should stand (``records`` by node) with those that do, worst first.
 
-    Nodes in ``restart`` that run are restarted even where nothing differs.
+    Nodes in ``restart`` that run are restarted even where nothing differs. ``retired`` are hosts
+    that give up what stands there.
     """
     view = observed.ray(topology.group) or RayView(group=topology.group)
     work = _work_by_node(view)
@@ -140,45 +175,64 @@ def node_changes(
         if slot.record.group == topology.group
     }
     units = {(h.host, unit.unit): unit for h in observed.hosts for unit in h.units}
-    hosts_of = {node: host for host, node in standing}
-    alive, ended = nodes_by_slot(view.nodes), ended_nodes(view.nodes)
+    alive, ended = living_nodes(view.nodes), ended_nodes(view.nodes)
+    origins = _Origins(topology.group, observed, retired)
     changes: list[NodeChange] = []
     for placement in topology.placements:
         slot = standing.get((placement.host, placement.slot))
         unit = units.get((placement.host, records[placement.slot].unit))
         if slot is not None and unit is not None and unit.runs:
             # A drained raylet ends while its unit stays up, so systemd alone cannot tell.
-            ended_at = 0.0 if placement.slot in alive else ended.get(placement.slot, 0.0)
+            at = (placement.slot, slot.record.address)
+            ended_at = 0.0 if at in alive else ended.get(at, 0.0)
             told = ("its Ray node has ended",) if ended_at > unit.started_at > 0 else ()
             if placement.slot in restart:
                 told = (*told, ASKED_FOR)
             if told:
                 slot = slot.model_copy(update={"drift": (*slot.drift, *told)})
-        before = hosts_of.get(placement.slot)
-        change = _change(placement, records[placement.slot], slot, unit, before)
-        changes.append(_with_losses(change, work))
-    desired = {(p.host, p.slot): p for p in topology.placements}
-    moved_to = {p.slot: p.host for p in topology.placements}
+        change = _change(placement, records[placement.slot], slot, unit, origins)
+        changes.append(_with_losses(change, slot, work))
+    goals = {p.slot: p.host for p in topology.placements}
     for (host, node), slot in sorted(standing.items()):
-        if (host, node) in desired:
-            continue
-        reason = f"moves to {moved_to[node]}" if node in moved_to else "no longer in the spec"
-        unit = units.get((host, slot.record.unit))
-        changes.append(
-            _with_losses(
-                NodeChange(
-                    node=node,
-                    kind=slot.record.kind,
-                    worker_group=slot.record.worker_group,
-                    host=host,
-                    action=Impact.DELETE,
-                    reason=reason,
-                    runs=unit is not None and unit.runs,
-                ),
-                work,
-            )
-        )
+        if goals.get(node) != host:
+            unit = units.get((host, slot.record.unit))
+            reason = origins.of_gone(node, host, goals.get(node))
+            changes.append(_with_losses(_departure(host, slot, unit, reason), slot, work))
     return tuple(sorted(changes, key=lambda change: -change.action.rank))
+
+
+class _Origins:
+    """Where nodes stand now, in words for a reason."""
+
+    def __init__(self, group: str, observed: Observed, retired: Collection[str]) -> None:
+        self._retired = retired
+        self._silent = any(host.error for host in observed.hosts)
+        self._hosts: dict[str, list[str]] = {}
+        for host, record in observed.records():
+            if record.group == group:
+                self._hosts.setdefault(record.slot, []).append(host)
+
+    def of_new(self, placement: Placement) -> str:
+        """Why a node is made on a host that has nothing of it."""
+        before = self._hosts.get(placement.slot, [])
+        if before:
+            told = f"moves from {before[0]}" + self._given_up(before[0], ", which is retired")
+        elif self._silent and self._hosts:
+            told = "made anew, for it is on no host that answers"
+        else:
+            return "new"
+        lost = f"; {REDIS_LOST}" if placement.kind is SlotKind.REDIS else ""
+        return told + lost
+
+    def of_gone(self, node: str, host: str, goal: str | None) -> str:
+        """Why a node leaves ``host``; ``goal`` is where it should stand."""
+        if goal is None:
+            return "no longer in the spec" + self._given_up(host, ", and the host is retired")
+        verb = "stands on" if goal in self._hosts[node] else "moves to"
+        return f"{verb} {goal}" + self._given_up(host, f": {host} is retired")
+
+    def _given_up(self, host: str, text: str) -> str:
+        return text if host in self._retired else ""
 
 
 def job_hits(changes: Iterable[NodeChange], observed: Observed, group: str) -> tuple[JobHit, ...]:
@@ -252,7 +306,7 @@ def _change(
     record: SlotRecord,
     slot: ObservedSlot | None,
     unit: UnitState | None,
-    before: str | None,
+    origins: _Origins,
 ) -> NodeChange:
     fields: tuple[FieldChange, ...] = ()
     runs = unit is not None and unit.runs
@@ -262,7 +316,7 @@ def _change(
     if slot is None:
         drift = ()
         action = Impact.START if placement.started else Impact.UPDATE
-        reason = f"moves from {before}" if before else "new"
+        reason = origins.of_new(placement)
         reason += "" if placement.started else ", prepared and not started"
     elif slot.record.revision != record.revision:
         fields = (*differences(slot.record.settings, record.settings), *live)
@@ -303,24 +357,40 @@ def _remaking(placement: Placement, *, runs: bool) -> Impact:
     return Impact.START if placement.started else Impact.UPDATE
 
 
+def _departure(host: str, slot: ObservedSlot, unit: UnitState | None, reason: str) -> NodeChange:
+    """A node that should not stand where it does."""
+    return NodeChange(
+        node=slot.record.slot,
+        kind=slot.record.kind,
+        worker_group=slot.record.worker_group,
+        host=host,
+        action=Impact.DELETE,
+        reason=reason,
+        runs=unit is not None and unit.runs,
+    )
+
+
 def _with_losses(
-    change: NodeChange, work: Mapping[str, tuple[RayLoad, tuple[str, ...]]]
+    change: NodeChange,
+    slot: ObservedSlot | None,
+    work: Mapping[SlotAt, tuple[RayLoad, tuple[str, ...]]],
 ) -> NodeChange:
-    if not change.interrupts or change.node not in work:
+    at = (change.node, slot.record.address if slot else "")
+    if not change.interrupts or at not in work:
         return change
-    lost, jobs = work[change.node]
+    lost, jobs = work[at]
     return change.model_copy(update={"lost": lost, "jobs": jobs})
 
 
-def _work_by_node(view: RayView) -> dict[str, tuple[RayLoad, tuple[str, ...]]]:
+def _work_by_node(view: RayView) -> dict[SlotAt, tuple[RayLoad, tuple[str, ...]]]:
     """What runs on each busy node, and the ids of the jobs there."""
     jobs: dict[str, list[str]] = {}
     for job in view.jobs:
         for node_id in job.nodes:
             jobs.setdefault(node_id, []).append(job.id)
     return {
-        slot: (view.load.get(node.node_id, RayLoad()), tuple(jobs.get(node.node_id, ())))
-        for slot, node in nodes_by_slot(view.nodes).items()
+        at: (view.load.get(node.node_id, RayLoad()), tuple(jobs.get(node.node_id, ())))
+        for at, node in living_nodes(view.nodes).items()
         if node.node_id in view.load or node.node_id in jobs
     }
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.plan import ChangePlan, base_of, inputs_of, job_hits, node_changes
+from adbray_ctl.core.plan import (
+    ChangePlan,
+    SilentHost,
+    base_of,
+    inputs_of,
+    job_hits,
+    node_changes,
+)
 from adbray_ctl.core.schedule import steps_of
 from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
@@ -26,13 +33,24 @@ def make_plan(
     ``namespace`` is the group's storage namespace, which a standing group keeps.
     """
     records = slot_records(fleet, spec, topology, namespace)
-    changes = node_changes(topology=topology, records=records, observed=observed, restart=restart)
+    changes = node_changes(
+        topology=topology,
+        records=records,
+        observed=observed,
+        restart=restart,
+        retired=fleet.retired,
+    )
     return ChangePlan(
         group=spec.name,
         changes=changes,
         steps=steps_of(spec, topology, changes, canary),
         jobs=job_hits(changes, observed, spec.name),
         blind=_blind(spec.name, observed),
+        silent=tuple(
+            SilentHost(host=seen.host, retired=seen.host in fleet.retired, why=seen.error)
+            for seen in observed.hosts
+            if seen.error
+        ),
         base=base_of(spec.name, observed, changes),
         namespace=namespace,
         inputs=inputs_of(records, topology),

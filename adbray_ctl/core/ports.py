@@ -15,7 +15,7 @@ from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
-from adbray_ctl.core.record import SlotRecord
+from adbray_ctl.core.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 
 Report: TypeAlias = Callable[[RunEvent], None]
@@ -56,8 +56,21 @@ class ProjectFiles(Specs, Protocol):
         Raises SpecError, with the file as it was, if the outcome would not be a valid spec.
         """
 
-    def put_back(self, name: str, text: str) -> None:
-        """Write ``text``, an older one of the file, to groups/<name>.yml."""
+    def replace_group(self, name: str, text: str) -> str:
+        """Write ``text`` to groups/<name>.yml and give the old text.
+
+        Raises SpecError, with the file as it was, if ``text`` is no valid spec in today's fleet.
+        """
+
+    def retire(self, host: str, successor: tuple[str, str] | None = None) -> str:
+        """Set ``retired`` on a host in fleet.yml, keep all else, and give the old text.
+
+        ``successor``, name and address, is added as a host with the same labels, capacity and SSH
+        settings. Raises SpecError, with the file as it was, if the outcome would not be a fleet.
+        """
+
+    def put_back(self, name: str | None, text: str) -> None:
+        """Write ``text``, an older one of the file, to groups/<name>.yml, or to fleet.yml."""
 
     def has_fleet(self) -> bool:
         """Whether there is a fleet.yml."""
@@ -119,6 +132,12 @@ class Nodes(Protocol):
 
     def release(self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]]) -> None:
         """Give worker slots, by host, to the autoscaler again. Raises HostError."""
+
+    def try_ray(self, fleet: Fleet, hosts: Sequence[str], venv: str, version: str) -> None:
+        """Run a task on a Ray of its own on each host, apart from the network and from all slots.
+
+        Raises ClusterError, telling for each host why it failed.
+        """
 
 
 class Lease(Protocol):
@@ -198,8 +217,11 @@ class History(Protocol):
     def begin(self, start: RunStart) -> int:
         """Record a run that begins now, carried out by this process, and give its number."""
 
-    def mark(self, number: int, nodes: tuple[str, ...], state: NodeState, at: float) -> None:
-        """Record that nodes of a run came to ``state`` at ``at``, seconds since the epoch."""
+    def mark(self, number: int, nodes: tuple[NodeAt, ...], state: NodeState, at: float) -> None:
+        """Record that nodes of a run came to ``state`` at ``at``, seconds since the epoch.
+
+        A node of the same name on another host stays as it is.
+        """
 
     def log(self, number: int, path: str) -> None:
         """Record where a part of the run's output is."""

@@ -38,12 +38,18 @@ _FIRST_EPHEMERAL = 32768
 def preflight(
     *, fleet: Fleet, answers: Sequence[HostAnswer], needs: Mapping[str, HostNeeds]
 ) -> tuple[Finding, ...]:
-    """All hosts' findings, in the fleet's order; a silent host has one, the step that failed."""
+    """All hosts' findings, in the fleet's order; a silent host has one, the step that failed.
+
+    A retired host has one too, whatever it is like.
+    """
     by_name = {answer.host: answer for answer in answers}
     found: list[Finding] = []
     for host in fleet.hosts:
         answer = by_name.get(host.name)
         if answer is None:
+            continue
+        if host.retired:
+            found.append(_retired(host, answer))
             continue
         if answer.readings is None:
             found.append(_silent(host, answer.silence))
@@ -130,6 +136,18 @@ def _silent(host: Host, silence: Silence | None) -> Finding:
         found=silence.what,
         expected=_STEPS.get(silence.check, "an answer"),
         remedy=silence.hint,
+    )
+
+
+def _retired(host: Host, answer: HostAnswer) -> Finding:
+    silent = answer.silence is not None
+    return Finding(
+        host=host.name,
+        check=answer.silence.check if answer.silence else Check.SSH,
+        state=State.SKIPPED,
+        found="it is retired, and " + ("gives no answer" if silent else "answers"),
+        expected="nothing: no group uses it",
+        remedy="`adbray apply` removes what stands there as soon as it answers" if silent else "",
     )
 
 

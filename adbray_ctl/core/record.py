@@ -10,9 +10,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
+
+# A node on one of the hosts it stands on, or will: (node, host). One that moves is on two.
+NodeAt: TypeAlias = tuple[str, str]
 
 
 class SlotKind(StrEnum):

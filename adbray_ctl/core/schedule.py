@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import NodeChange, Step
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.record import NodeAt, SlotKind
+from adbray_ctl.core.slots import HEAD_ADDRESS
 from adbray_ctl.core.spec import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.topology import Topology
 
 _WORKER_ROLES = ("worker_disk", "ray_worker")
+# A node refuses to join a head of another version (ray._private.utils.check_version_info).
+_VERSIONS = frozenset({"ray.version", "ray.python"})
 
 
 def steps_of(
@@ -21,17 +24,29 @@ def steps_of(
     First what leaves, since others may need its room; then what takes no running worker away, with
     Redis and the head; then each worker group's running workers, ``max_unavailable`` at a time,
     before them a batch of ``canary`` workers if that is not 0.
+
+    Another version of Ray or Python cannot roll, since nodes of two versions form no cluster: it is
+    tried on ``canary`` hosts of each worker group (at least one) beside what runs there, and then
+    all nodes go over to it at once.
     """
     todo = [change for change in changes if change.action is not Impact.KEEP]
     gone = [change for change in todo if change.action is Impact.DELETE]
-    rolling = [change for change in todo if _rolls(change)]
-    base = [c for c in todo if c.action is not Impact.DELETE and not _rolls(c)]
+    stay = [change for change in todo if change.action is not Impact.DELETE]
+    together = _going_over(stay)
+    over = {change.node for change in together}
+    rest = [change for change in stay if change.node not in over]
+    rolling = [change for change in rest if _rolls(change)]
+    base = [change for change in rest if not _rolls(change)]
     # Software is put beside the old for all before the first node is touched.
-    bare = {change.host for change in (*base, *rolling) if change.wants_software}
-    prepared = [host for host in topology.hosts if host in bare]
+    bare = {change.host for change in stay if change.wants_software}
+    prepared = tuple(host for host in topology.hosts if host in bare)
+    software: tuple[str, ...] = ("ray_runtime",) if prepared else ()
+    if any(change.new for change in stay):
+        software = ("host_base", "ray_runtime")
     return (
         *_departures(topology, gone),
-        *_base(base, tuple(prepared)),
+        *_base(base, prepared, software),
+        *_cutover(spec, together, canary),
         *_batches(spec, topology, rolling, canary),
     )
 
@@ -44,8 +59,51 @@ def batch_size(group: WorkerGroup, running: int) -> int:
     return max(1, running * int(limit.removesuffix("%")) // 100)
 
 
+def _going_over(stay: list[NodeChange]) -> list[NodeChange]:
+    """The nodes that change to another version of Ray or Python, with those that must wait for it.
+
+    A kept node never comes between: every node of Ray has the version among its settings.
+    """
+    nodes = [change for change in stay if change.kind is not SlotKind.REDIS]
+    over = [c for c in nodes if any(field.field in _VERSIONS for field in c.fields)]
+    # Beside a head that stays, only the nodes of the other version are of no use to it.
+    return nodes if any(change.kind is SlotKind.HEAD for change in over) else over
+
+
+def _cutover(spec: RayClusterSpec, together: list[NodeChange], canary: int) -> Iterator[Step]:
+    if not together:
+        return
+    version = f"Ray {spec.ray.version} on Python {spec.ray.python}"
+    runs = any(change.runs for change in together)
+    if runs:
+        tried = _tried(together, max(canary, 1))
+        yield Step(
+            title=f"try {version} on {', '.join(tried)}", members=(), hosts=tried, trial=True
+        )
+    yield Step(
+        title=f"{'change to' if runs else 'start'} {version}: {_listed(together)}",
+        members=_members(together),
+        hosts=tuple(dict.fromkeys(change.host for change in together)),
+        roles=_roles(together),
+        drain=_drained(together),
+    )
+
+
+def _tried(together: list[NodeChange], canary: int) -> tuple[str, ...]:
+    """The hosts to try a version on: ``canary`` of each worker group, or else the head's."""
+    hosts: list[str] = []
+    for name, members in _by_group(together).items():
+        if name is not None:
+            hosts += list(dict.fromkeys(change.host for change in members))[:canary]
+    return tuple(dict.fromkeys(hosts)) or (together[0].host,)
+
+
 def _rolls(change: NodeChange) -> bool:
-    return change.kind is SlotKind.WORKER and change.action is Impact.RESTART
+    """Whether a running worker is taken away that could stay as well until its turn comes."""
+    if change.kind is not SlotKind.WORKER or change.action is not Impact.RESTART:
+        return False
+    # One whose head has moved has lost it already: waiting would only keep it useless.
+    return not any(field.field == HEAD_ADDRESS for field in change.fields)
 
 
 def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
@@ -55,7 +113,7 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
     for group, members in _by_group(staying).items():
         yield Step(
             title=f"remove {_listed(members)}" + (f" of worker group {group}" if group else ""),
-            nodes=tuple(change.node for change in members),
+            members=_members(members),
             hosts=tuple(dict.fromkeys(change.host for change in members)),
             roles=_roles(members),
             drain=_drained(members),
@@ -65,20 +123,21 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
         members = [change for change in gone if change.host not in stay]
         yield Step(
             title=f"leave {', '.join(leaving)}",
-            nodes=tuple(change.node for change in members),
+            members=_members(members),
             hosts=leaving,
             drain=_drained(members),
             leaving=True,
         )
 
 
-def _base(base: list[NodeChange], prepared: tuple[str, ...]) -> Iterator[Step]:
+def _base(
+    base: list[NodeChange], prepared: tuple[str, ...], software: tuple[str, ...]
+) -> Iterator[Step]:
     if not prepared and not base:
         return
-    software = ("host_base", "ray_runtime") if prepared else ()
     yield Step(
         title=_base_title(base, prepared),
-        nodes=tuple(change.node for change in base),
+        members=_members(base),
         hosts=tuple(dict.fromkeys((*prepared, *(change.host for change in base)))),
         roles=(*software, *_roles(base)),
         # What its files do not explain, its role cannot see: the unit has to be stopped for it.
@@ -92,7 +151,7 @@ def _base_title(base: list[NodeChange], prepared: tuple[str, ...]) -> str:
         f"{change.action} {change.node}" for change in base if change.kind is not SlotKind.WORKER
     ]
     workers = [change for change in base if change.kind is SlotKind.WORKER]
-    for action in (Impact.START, Impact.UPDATE):
+    for action in (Impact.RESTART, Impact.START, Impact.UPDATE):
         count = sum(1 for change in workers if change.action is action)
         if count:
             named.append(f"{action} {count} worker{'s' if count > 1 else ''}")
@@ -115,13 +174,17 @@ def _batches(
             which = "canary" if batch is first else f"batch {number} of {len(batches)}"
             yield Step(
                 title=f"restart {_listed(batch)} ({name}, {which})",
-                nodes=tuple(change.node for change in batch),
+                members=_members(batch),
                 hosts=tuple(dict.fromkeys(change.host for change in batch)),
                 roles=_WORKER_ROLES,
                 drain=_drained(batch),
                 worker_group=name,
                 canary=batch is first and len(batches) > 1,
             )
+
+
+def _members(changes: Iterable[NodeChange]) -> tuple[NodeAt, ...]:
+    return tuple((change.node, change.host) for change in changes)
 
 
 def _roles(changes: Iterable[NodeChange]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.impact import settings_of
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.scaling import scaling_settings
-from adbray_ctl.core.slots import REDIS_USER, redis_address, runtime_venv, unit_name
+from adbray_ctl.core.slots import HEAD_ADDRESS, REDIS_USER, redis_address, runtime_venv, unit_name
 from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.topology import Placement, Topology
 
@@ -57,7 +57,7 @@ def _shared_settings(
     if kind is SlotKind.HEAD:
         settings["redis address"] = redis_address(spec, topology)
     if kind is SlotKind.WORKER:
-        settings["head address"] = topology.head.address
+        settings[HEAD_ADDRESS] = topology.head.address
     return _plain(settings)
 
 

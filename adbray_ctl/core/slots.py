@@ -14,6 +14,8 @@ from adbray_ctl.core.topology import Placement, Topology
 OBJECT_STORE_SHARE = 0.3
 # The ACL user of a managed Redis.
 REDIS_USER = "ray"
+# The setting of a worker that tells where its head is.
+HEAD_ADDRESS = "head address"
 
 
 def unit_name(kind: SlotKind, group: str, slot: str) -> str:

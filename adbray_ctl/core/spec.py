@@ -27,6 +27,7 @@ from adbray_ctl.core.impact import (
     RESTARTS_RAY,
     RESTARTS_REDIS,
     RESTARTS_WORKERS,
+    RETIRES,
     SCALES_DOWN,
     SCALES_UP,
     TELLS_HEAD,
@@ -156,6 +157,8 @@ class Host(_Spec):
     """Labels that host selectors match, for example zone: a."""
     capacity: DeclaredCapacity | None = None
     """What may be used of it. Default: what the host detects."""
+    retired: Annotated[Bool, RETIRES] = False
+    """Given up: it gets no slots, it may be silent, and it is cleaned as soon as it answers."""
 
 
 class Range(_Spec):
@@ -210,6 +213,11 @@ class Fleet(_Spec):
     def host(self, name: str) -> Host:
         """The host called ``name``; KeyError if there is none."""
         return self._by_name[name]
+
+    @cached_property
+    def retired(self) -> frozenset[str]:
+        """The names of the hosts that are given up."""
+        return frozenset(host.name for host in self.hosts if host.retired)
 
     @cached_property
     def _by_name(self) -> dict[str, Host]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.slots import unit_name
-from adbray_ctl.core.topology import Placement, Topology
+from adbray_ctl.core.topology import Topology
 
 
 def settled(topology: Topology, observed: Observed) -> Topology:
@@ -17,7 +17,12 @@ def settled(topology: Topology, observed: Observed) -> Topology:
     least: dict[str | None, int] = {}
     for placement in topology.workers:
         least[placement.worker_group] = least.get(placement.worker_group, 0) + placement.started
-    order = sorted(topology.workers, key=lambda p: not _runs(topology.group, p, observed))
+    # By name, wherever it is: one that moves to another host goes on there.
+    running = {unit.unit for host in observed.hosts for unit in host.units if unit.runs}
+    order = sorted(
+        topology.workers,
+        key=lambda p: unit_name(p.kind, topology.group, p.slot) not in running,
+    )
     started = set()
     for placement in order:
         if least[placement.worker_group] > 0:
@@ -33,8 +38,3 @@ def settled(topology: Topology, observed: Observed) -> Topology:
             )
         }
     )
-
-
-def _runs(group: str, placement: Placement, observed: Observed) -> bool:
-    unit = observed.host(placement.host).unit(unit_name(placement.kind, group, placement.slot))
-    return unit is not None and unit.runs

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
+from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,6 +12,8 @@ from adbray_ctl.core.observed import Observed, RayNode
 from adbray_ctl.core.record import SlotKind, SlotRecord
 
 SLOT_LABEL = "adbray.io/slot"
+# A slot and the address of its host: one that has moved may be alive in two places.
+SlotAt: TypeAlias = tuple[str, str]
 
 
 class State(StrEnum):
@@ -69,14 +72,23 @@ class GroupStatus(BaseModel):
         return sum(1 for slot in self.slots if slot.state is state)
 
 
-def group_status(group: str, observed: Observed) -> GroupStatus:
-    """Join the slots on the hosts with systemd's and Ray's word about them."""
+def group_status(
+    group: str, observed: Observed, retired: Collection[str] = frozenset()
+) -> GroupStatus:
+    """Join the slots on the hosts with systemd's and Ray's word about them.
+
+    Hosts in ``retired`` may be silent: they are named as such.
+    """
     records = [(host, r) for host, r in observed.records() if r.group == group]
     records.sort(key=lambda pair: (list(SlotKind).index(pair[1].kind), _natural(pair[1])))
     view = observed.ray(group)
-    nodes = nodes_by_slot(view.nodes if view else ())
+    nodes = living_nodes(view.nodes if view else ())
     slots = tuple(_slot(host, record, observed, nodes) for host, record in records)
-    problems = [f"{h.host}: {h.error}" for h in observed.hosts if h.error]
+    problems = [
+        f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}"
+        for h in observed.hosts
+        if h.error
+    ]
     if view is not None and view.error:
         problems.append(f"Ray does not answer on the head: {view.error}")
     settled = (State.RUNNING, State.PREPARED)
@@ -105,10 +117,10 @@ def addresses_of(records: list[SlotRecord]) -> Addresses | None:
 
 
 def _slot(
-    host: str, record: SlotRecord, observed: Observed, nodes: Mapping[str, RayNode]
+    host: str, record: SlotRecord, observed: Observed, nodes: Mapping[SlotAt, RayNode]
 ) -> SlotStatus:
     unit = observed.host(host).unit(record.unit)
-    node = nodes.get(record.slot)
+    node = nodes.get((record.slot, record.address))
     state, detail = State.UNKNOWN, "systemd does not know its unit"
     if unit is not None:
         detail = ""
@@ -141,25 +153,26 @@ def _slot(
     )
 
 
-def ended_nodes(nodes: Iterable[RayNode]) -> Mapping[str, float]:
+def ended_nodes(nodes: Iterable[RayNode]) -> Mapping[SlotAt, float]:
     """When the last node that is no more was started, by the slot it ran in."""
-    ended: dict[str, float] = {}
+    ended: dict[SlotAt, float] = {}
     for node in nodes:
         slot = node.labels.get(SLOT_LABEL)
         if slot and not node.alive:
-            ended[slot] = max(ended.get(slot, 0.0), node.started_at)
+            at = (slot, node.address)
+            ended[at] = max(ended.get(at, 0.0), node.started_at)
     return ended
 
 
-def nodes_by_slot(nodes: Iterable[RayNode]) -> Mapping[str, RayNode]:
+def living_nodes(nodes: Iterable[RayNode]) -> Mapping[SlotAt, RayNode]:
     """The living nodes by the slot they run in."""
-    found: dict[str, RayNode] = {}
+    found: dict[SlotAt, RayNode] = {}
     for node in nodes:
         if not node.alive:
             continue
         slot = "head" if node.is_head else node.labels.get(SLOT_LABEL)
         if slot:
-            found[slot] = node
+            found[slot, node.address] = node
     return found
 
 

@@ -73,6 +73,18 @@ class Topology(BaseModel):
         return tuple(p for p in self.placements if p.host == host)
 
 
+class Replacement(BaseModel):
+    """A host whose nodes another one takes over, as far as they fit there.
+
+    Nodes that stand nowhere go to ``new`` too: ``old`` may be dead, and then it carried them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    old: str
+    new: str
+
+
 class _Wanted(BaseModel):
     """A slot to be placed: its place in the group and what it asks of a host."""
 
@@ -95,33 +107,30 @@ def place(
     capacities: Mapping[str, Capacity | str],
     records: Iterable[tuple[str, SlotRecord]],
     addresses: Mapping[str, str] | None = None,
+    replacing: Replacement | None = None,
 ) -> Topology:
     """Put every slot of ``spec`` on a host of ``fleet``; the same input gives the same output.
 
     ``capacities`` has, by host name, what the host can carry or the reason why it is unknown.
     ``records`` are all slots that stand on the hosts: those of other groups take room, those of
-    this group stay where they are as long as they fit and the selector still admits the host.
-    ``addresses`` are the hosts' IPv4 addresses where the fleet has DNS names, which Ray does not
-    take for a node. New slots go to the host with the most room left, in the fleet's order among
-    equals.
+    this group stay where they are as long as they fit, the selector still admits the host, and it
+    is not retired. ``addresses`` are the hosts' IPv4 addresses where the fleet has DNS names, which
+    Ray does not take for a node. New slots go to the host with the most room left, in the fleet's
+    order among equals. With ``replacing``, what stood on the old host takes the same ports on the
+    new one where they are free.
 
     Raises PlacementError, telling for each host why the slot does not fit and what would.
     """
-    if addresses:
-        hosts = tuple(
-            host.model_copy(update={"address": addresses.get(host.name, host.address)})
-            for host in fleet.hosts
-        )
-        fleet = fleet.model_copy(update={"hosts": hosts})
+    fleet = _with_addresses(fleet, addresses or {})
     ledgers = _open_ledgers(fleet, capacities)
-    before: dict[str, tuple[str, SlotRecord]] = {}
-    for host, record in records:
-        if record.group == spec.name:
-            before[record.slot] = (host, record)
-        elif host in ledgers:
-            ledgers[host].charge(record)
+    stay, move = _standing(fleet, spec.name, records, ledgers, replacing)
     wanted = _wanted(fleet, spec)
-    placed = {w.slot: p for w in wanted if (p := _keep(fleet, w, before.get(w.slot), ledgers))}
+    placed = {w.slot: p for w in wanted if (p := _keep(fleet, w, stay.get(w.slot), ledgers))}
+    placed |= {
+        w.slot: p
+        for w in wanted
+        if w.slot not in placed and (p := _keep(fleet, w, move.get(w.slot), ledgers))
+    }
     queues: dict[str, _Queue] = {}
     for want in wanted:
         if want.slot in placed:
@@ -130,7 +139,8 @@ def place(
         kind = want.worker_group or want.slot
         apart = placed.get("head") if want.kind is SlotKind.REDIS else None
         if kind not in queues:
-            queues[kind] = _Queue(fleet, want, ledgers, apart.host if apart else None)
+            apart_from = apart.host if apart else None
+            queues[kind] = _Queue(fleet, want, ledgers, apart_from, replacing)
         best = queues[kind].pop()
         if best is None:
             raise _does_not_fit(spec, want, _refusals(fleet, want, ledgers), placed)
@@ -142,15 +152,22 @@ def place(
 class _Queue:
     """The hosts that can take one more slot like ``want``, the one with the most room first.
 
-    A host to stay ``apart`` from comes last. Rooms only shrink while slots are placed, so a host's
-    place in the heap may be too good but never too bad: it is looked at again when its turn comes.
+    A host to stay ``apart`` from comes last, the one that replaces another first. Rooms only shrink
+    while slots are placed, so a host's place in the heap may be too good but never too bad: it is
+    looked at again when its turn comes.
     """
 
     def __init__(
-        self, fleet: Fleet, want: _Wanted, ledgers: Mapping[str, HostLedger], apart: str | None
+        self,
+        fleet: Fleet,
+        want: _Wanted,
+        ledgers: Mapping[str, HostLedger],
+        apart: str | None,
+        replacing: Replacement | None,
     ) -> None:
         self._demand = want.demand
         self._apart = apart
+        self._first = replacing.new if replacing else None
         self._order = {name: position for position, name in enumerate(ledgers)}
         self._heap = [
             self._rank(ledger)
@@ -177,9 +194,9 @@ class _Queue:
         if ledger.why_not(self._demand) is None:
             heapq.heappush(self._heap, self._rank(ledger))
 
-    def _rank(self, ledger: HostLedger) -> tuple[bool, float, int, str]:
+    def _rank(self, ledger: HostLedger) -> tuple[bool, bool, float, int, str]:
         name = ledger.host
-        return (name == self._apart, -ledger.room, self._order[name], name)
+        return (name == self._apart, name != self._first, -ledger.room, self._order[name], name)
 
 
 def _refusals(fleet: Fleet, want: _Wanted, ledgers: Mapping[str, HostLedger]) -> Mapping[str, str]:
@@ -193,12 +210,52 @@ def _refusals(fleet: Fleet, want: _Wanted, ledgers: Mapping[str, HostLedger]) ->
     return refusals
 
 
+def _with_addresses(fleet: Fleet, addresses: Mapping[str, str]) -> Fleet:
+    if not addresses:
+        return fleet
+    hosts = tuple(
+        host.model_copy(update={"address": addresses.get(host.name, host.address)})
+        for host in fleet.hosts
+    )
+    return fleet.model_copy(update={"hosts": hosts})
+
+
+def _standing(
+    fleet: Fleet,
+    group: str,
+    records: Iterable[tuple[str, SlotRecord]],
+    ledgers: Mapping[str, HostLedger],
+    replacing: Replacement | None,
+) -> tuple[dict[str, tuple[str, SlotRecord]], dict[str, tuple[str, SlotRecord]]]:
+    """The group's slots that may stay, and those of a replaced host as if they stood on the new.
+
+    Slots of other groups are booked.
+    """
+    stay: dict[str, tuple[str, SlotRecord]] = {}
+    move: dict[str, tuple[str, SlotRecord]] = {}
+    for host, record in records:
+        if record.group != group:
+            if host in ledgers:
+                ledgers[host].charge(record)
+        elif replacing is not None and host == replacing.old:
+            move[record.slot] = (replacing.new, record)
+        elif host not in fleet.retired:
+            stay[record.slot] = (host, record)
+    return stay, move
+
+
 def _open_ledgers(fleet: Fleet, capacities: Mapping[str, Capacity | str]) -> dict[str, HostLedger]:
     ledgers = {}
     for host in fleet.hosts:
         capacity = capacities.get(host.name, "not observed")
+        capacity = "retired in fleet.yml" if host.retired else capacity
         ledgers[host.name] = HostLedger(host=host.name, capacity=capacity, ports=fleet.ports)
     return ledgers
+
+
+def slot_names(fleet: Fleet, spec: RayClusterSpec) -> tuple[str, ...]:
+    """Every slot that ``spec`` asks for, in the order of a topology."""
+    return tuple(want.slot for want in _wanted(fleet, spec))
 
 
 def _wanted(fleet: Fleet, spec: RayClusterSpec) -> list[_Wanted]:

@@ -23,7 +23,7 @@ def choose(
         why = "is stopping" if slot.state is SlotState.STOPPING else refusal(slot)
         if why is None:
             return slot
-        refusals.append(f"{slot.name} on {slot.host} {why}")
+        refusals.append(f"{slot.place} {why}")
     if not mine:
         return f"no host tells of a slot of worker group {worker_group}"
     told = [f"all {running} run"] if not refusals else refusals[:_SHOWN]

@@ -85,7 +85,7 @@ class SlotFleet:
                 slot
                 for view in self._views.values()
                 for slot in view.slots.values()
-                if slot.state is not SlotState.STOPPED and slot.name not in self._reserved
+                if slot.state is not SlotState.STOPPED and slot.place not in self._reserved
             )
 
     def launch(self, worker_group: str, count: int) -> None:
@@ -108,7 +108,9 @@ class SlotFleet:
     def set_aside(self, instance: str, reason: str) -> None:
         """Do not start the slot of ``instance`` for a while."""
         with self._lock:
-            self._fault(split_instance(instance)[0], reason)
+            for view in self._views.values():
+                if slot := view.running(instance):
+                    self._fault(slot.place, reason)
 
     def _launch_one(self, worker_group: str) -> None:
         failed: list[str] = []
@@ -117,15 +119,15 @@ class SlotFleet:
             try:
                 started = view.link.start(slot.name)
             except (HostFault, SlotFault) as fault:
-                failed.append(f"{slot.name} on {slot.host}: {fault}")
+                failed.append(f"{slot.place}: {fault}")
                 with self._lock:
-                    self._reserved.discard(slot.name)
-                    self._fault(slot.name, str(fault))
+                    self._reserved.discard(slot.place)
+                    self._fault(slot.place, str(fault))
                     if isinstance(fault, HostFault):
                         view.fail(str(fault), self._clock())
                 continue
             with self._lock:
-                self._reserved.discard(slot.name)
+                self._reserved.discard(slot.place)
                 view.changed(started)
             logger.info("started %s on %s", started.instance, slot.host)
             return
@@ -137,25 +139,25 @@ class SlotFleet:
             if isinstance(chosen, str):
                 silent = [f"{v.host.name}: {v.error}" for v in self._views.values() if v.error]
                 raise LaunchFault("; ".join(dict.fromkeys([*failed, chosen, *silent])))
-            self._reserved.add(chosen.name)
+            self._reserved.add(chosen.place)
             return self._views[chosen.host], chosen
 
     def _refusal(self, slot: Slot) -> str | None:
-        if slot.name in self._reserved:
+        if slot.place in self._reserved:
             return "is being started"
         if slot.held:
             return "is held back by an operator"
         if error := self._views[slot.host].error:
             return f"cannot be reached: {error}"
         now = self._clock()
-        fault = self._quarantine.fault(slot.name, now)
+        fault = self._quarantine.fault(slot.place, now)
         return f"is set aside for {fault.until - now:.0f} s: {fault.reason}" if fault else None
 
     def _ended(self, slot: Slot, now: float) -> None:
         """systemd has started the slot's process again; one that cannot stay up is given up."""
-        logger.warning("%s on %s ended and was started again", slot.name, slot.host)
-        if self._quarantine.ended(slot.name, now):
-            self._fault(slot.name, f"its process ended {ENDS} times within {WITHIN_S:.0f} s")
+        logger.warning("%s ended and was started again", slot.place)
+        if self._quarantine.ended(slot.place, now):
+            self._fault(slot.place, f"its process ended {ENDS} times within {WITHIN_S:.0f} s")
             self._to_stop[slot.instance] = 0.0
 
     def _fault(self, slot: str, reason: str) -> None:
@@ -164,17 +166,16 @@ class SlotFleet:
 
     def _stop_now(self, instance: str) -> None:
         """Begin to stop ``instance``, or forget it where its host says that it is gone."""
-        name, _ = split_instance(instance)
         for view in self._views.values():
             if view.running(instance) is not None:
                 if instance not in self._stopping and not view.error:
                     self._stopping.add(instance)
                     self._changes.submit(self._stop_one, view, instance)
                 return
-            if name in view.slots and not view.error:
-                self._to_stop.pop(instance, None)
-                return
-        if not any(view.error or not view.answered for view in self._views.values()):
+        # A silent host may still run it under a start that we have not seen.
+        silent = [view for view in self._views.values() if view.error or not view.answered]
+        name, _ = split_instance(instance)
+        if not any(name in view.slots or not view.answered for view in silent):
             self._to_stop.pop(instance, None)
 
     def _stop_one(self, view: HostView, instance: str) -> None:

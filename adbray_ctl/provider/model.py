@@ -48,6 +48,11 @@ class Slot:
         return f"{self.name}.{self.start}"
 
     @property
+    def place(self) -> str:
+        """Which slot of all hosts: one that moves stands on two of them for a while."""
+        return f"{self.name} on {self.host}"
+
+    @property
     def number(self) -> int:
         return int(self.name.rpartition("-")[2])
 

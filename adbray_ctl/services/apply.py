@@ -13,6 +13,7 @@ from adbray_ctl.core.inventory import build_removal_inventory
 from adbray_ctl.core.plan import Step
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.status import GroupStatus, State, group_status
 from adbray_ctl.services.nodes import drain_and_stop, held_back
 from adbray_ctl.services.plan import Prepared, inventory_of
@@ -51,7 +52,18 @@ def apply(
     when the canary's step was the last that was wanted. What is done stays done: the next plan is
     what remains.
     """
-    options = options or Options()
+    begun: list[Step] = []
+    try:
+        return _apply(tools, prepared, report, options or Options(), begun)
+    except AdbrayError as error:
+        error.untouched = not any(step.members for step in begun)
+        raise
+
+
+def _apply(
+    tools: Tools, prepared: Prepared, report: Report, options: Options, begun: list[Step]
+) -> GroupStatus:
+    """Carry out; each step that begins is added to ``begun``."""
     ensure_secrets(tools, prepared)
     group = prepared.spec.name
     if prepared.plan.steps:
@@ -61,16 +73,17 @@ def apply(
     for number, step in enumerate(steps, start=1):
         if step.worker_group in failures and step.worker_group is not None:
             continue
-        report(StepStarted(number=number, total=len(steps), title=step.title, nodes=step.nodes))
+        report(StepStarted(number=number, total=len(steps), title=step.title, nodes=step.members))
+        begun.append(step)
         try:
             log = _carry_out(tools, prepared, step, report)
         except AdbrayError as error:
-            report(StepEnded(title=step.title, nodes=step.nodes, error=error.what))
+            report(StepEnded(title=step.title, nodes=step.members, error=error.what))
             if not options.keep_going or step.worker_group is None:
                 raise _told(error, steps[number:]) from error
             failures[step.worker_group] = error
             continue
-        report(StepEnded(title=step.title, nodes=step.nodes, log=log))
+        report(StepEnded(title=step.title, nodes=step.members, log=log))
         if step.canary and not options.after_canary(step):
             raise RefusedError(
                 f"stopped after the canary; {len(steps) - number} steps were not begun",
@@ -137,9 +150,13 @@ def _settled(prepared: Prepared, status: GroupStatus) -> set[str]:
 def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
     """One step; gives Ansible's log."""
     spec = prepared.spec
-    with held_back(tools, prepared, step.nodes) as workers:
+    if step.trial:
+        venv = runtime_venv(spec)
+        tools.nodes.try_ray(prepared.fleet, step.hosts, venv, spec.ray.version)
+        return ""
+    with held_back(tools, prepared, step.members) as workers:
         # Of the workers that are to be changed the autoscaler may have started some meanwhile.
-        leaving = dict.fromkeys((*step.drain, *workers))
+        leaving = dict.fromkeys((*step.drained, *workers))
         if leaving:
             within_s = spec.drain_timeout_s
             drain_and_stop(tools, prepared.fleet, spec.name, leaving, within_s, report)
@@ -148,7 +165,7 @@ def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> 
         scope = Scope(hosts=step.hosts, roles=step.roles, nodes=step.nodes)
         log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)
     here = {(p.slot, p.host) for p in prepared.topology.started}
-    awaited = [node for node in step.nodes if any((node, host) in here for host in step.hosts)]
+    awaited = [node for node, host in step.members if (node, host) in here]
     if awaited:
         wait_ready(tools, prepared, awaited, report)
     return str(log)
@@ -157,7 +174,11 @@ def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> 
 def _leave_hosts(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
     group = prepared.spec.name
     inventory = build_removal_inventory(
-        fleet=prepared.fleet, group=group, hosts=step.hosts, site=tools.secrets.site(group)
+        fleet=prepared.fleet,
+        group=group,
+        hosts=step.hosts,
+        site=tools.secrets.site(group),
+        stays=True,
     )
     directory = tools.inventories.path(f"{group}.leaving")
     tools.inventories.write(inventory, directory)
@@ -169,7 +190,7 @@ def _leave_hosts(tools: Tools, prepared: Prepared, step: Step, report: Report) -
 def _final_status(tools: Tools, prepared: Prepared, report: Report) -> GroupStatus:
     """The group as it is at the end, when every node that should run does."""
     if not prepared.plan.steps:
-        status = group_status(prepared.spec.name, prepared.observed)
+        status = group_status(prepared.spec.name, prepared.observed, prepared.fleet.retired)
         if status.ready:
             return status
     return wait_ready(tools, prepared, (p.slot for p in prepared.topology.started), report)

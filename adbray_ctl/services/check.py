@@ -12,7 +12,7 @@ from adbray_ctl.core.preflight import does_not_fit, placed, preflight, ray_versi
 from adbray_ctl.core.readings import HostAnswer
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.topology import place
-from adbray_ctl.services.observe import addresses, capacities
+from adbray_ctl.services.observe import addresses, capacities, unseen_nodes
 from adbray_ctl.services.tools import Tools
 
 
@@ -64,13 +64,12 @@ def _wanted(
 ) -> _Wanted:
     version = ray_version(spec)
     possible = possible_needs(fleet, spec)
-    # A silent host hides its slots: where the others would come cannot be told.
-    silent = [answer.host for answer in answers if answer.silence is not None]
-    if silent:
-        return _Wanted(possible, (unplaced(spec, silent), version))
     observed = tools.hosts.observe(fleet)
-    silent = [seen.host for seen in observed.hosts if seen.error is not None]
-    if silent:
+    quiet = {answer.host for answer in answers if answer.silence is not None}
+    quiet |= {seen.host for seen in observed.hosts if seen.error is not None}
+    silent = [host.name for host in fleet.hosts if host.name in quiet and not host.retired]
+    # A silent host may hold what no other shows: where that would come cannot be told.
+    if silent and unseen_nodes(fleet, spec, observed):
         return _Wanted(possible, (unplaced(spec, silent), version))
     try:
         topology = place(

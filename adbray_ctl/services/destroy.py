@@ -8,42 +8,48 @@ from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory import build_removal_inventory
 from adbray_ctl.core.observed import Observed, RayJob
 from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.record import NodeAt, SlotKind
 from adbray_ctl.core.spec import Fleet
+from adbray_ctl.services.history import only_step
 from adbray_ctl.services.observe import require_hosts
 from adbray_ctl.services.tools import Tools
 
 
 @dataclass(frozen=True)
 class Removal:
-    """What a destroy will remove: the hosts and slots that hold anything of the group.
+    """What a destroy will remove: the hosts and nodes that hold anything of the group.
 
-    ``jobs`` run on it now; ``head`` is its head's host, if it has one.
+    ``jobs`` run on it now; ``head`` is its head's host, if it has one. ``silent`` are retired hosts
+    that gave no answer: what stands there stays.
     """
 
     group: str
     fleet: Fleet
     hosts: tuple[str, ...]
-    slots: tuple[str, ...]
+    nodes: tuple[NodeAt, ...]
     jobs: tuple[RayJob, ...] = ()
     head: str | None = None
+    silent: tuple[str, ...] = ()
 
 
 def prepare(tools: Tools, group: str) -> Removal:
-    """Needs no group file: the hosts say what stands. Raises HostError if any host is silent."""
+    """Needs no group file: the hosts say what stands. Raises HostError if a host is silent.
+
+    A retired host may be.
+    """
     fleet = tools.specs.fleet()
     observed = tools.hosts.observe(fleet)
-    require_hosts(observed, tuple(host.name for host in fleet.hosts))
-    slots = tuple(r.slot for _, r in observed.records() if r.group == group)
+    require_hosts(fleet, observed)
     view = observed.ray(group)
     heads = [h for h, r in observed.records() if (r.group, r.kind) == (group, SlotKind.HEAD)]
     return Removal(
         group=group,
         fleet=fleet,
         hosts=observed.hosts_with(group),
-        slots=slots,
+        nodes=tuple((r.slot, host) for host, r in observed.records() if r.group == group),
         jobs=view.jobs if view else (),
         head=heads[0] if heads else None,
+        silent=tuple(host.host for host in observed.hosts if host.error),
     )
 
 
@@ -59,8 +65,9 @@ def destroy(tools: Tools, removal: Removal, report: Report) -> None:
             site=tools.secrets.site(group),
         )
         tools.inventories.write(inventory, directory)
-        tools.runner.run("delete", directory, report)
-        _require_gone(group, tools.hosts.observe(removal.fleet, removal.hosts))
+        with only_step(report, f"remove {group}", removal.nodes) as log:
+            log.path = str(tools.runner.run("delete", directory, report))
+            _require_gone(group, tools.hosts.observe(removal.fleet, removal.hosts))
     tools.inventories.forget(group)
     tools.secrets.forget(group)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from adbray_ctl.core.errors import HostError, RefusedError, UsageError
 from adbray_ctl.core.events import Note
 from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.observed import Observed, RayLoad
 from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.record import NodeAt, SlotKind
 from adbray_ctl.core.spec import Fleet
-from adbray_ctl.core.status import nodes_by_slot
+from adbray_ctl.core.status import SlotAt, living_nodes
+from adbray_ctl.services.history import only_step
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 
@@ -21,6 +22,8 @@ _POLL_S = 0.5
 _CHANGE_S = 1800.0
 # Until apply or a boot of the host ends it.
 _FOR_GOOD_S = 10 * 365 * 86_400.0
+# Ray tells of a task a second after it has begun (RAY_task_events_report_interval_ms).
+_TOLD_S = 3.0
 
 
 def named(prepared: Prepared, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -58,92 +61,130 @@ def require_nothing_else(prepared: Prepared, nodes: Collection[str]) -> None:
         )
 
 
-def drain_for_good(
-    tools: Tools, prepared: Prepared, nodes: Collection[str], within_s: float, report: Report
+def drain(
+    tools: Tools, prepared: Prepared, nodes: tuple[NodeAt, ...], within_s: float, report: Report
 ) -> None:
-    """Drain and stop workers, and keep the autoscaler from starting them until the next apply."""
+    """Drain and stop ``nodes`` as the one step of a run.
+
+    The autoscaler does not start them again until the next apply.
+    """
     group, fleet = prepared.spec.name, prepared.fleet
-    tools.nodes.hold(fleet, group, standing_workers(prepared, nodes), _FOR_GOOD_S)
-    drain_and_stop(tools, fleet, group, nodes, within_s, report)
+    names = ", ".join(node for node, _ in nodes)
+    with only_step(report, f"drain and stop {names}", nodes):
+        tools.nodes.hold(fleet, group, _by_host(nodes), _FOR_GOOD_S)
+        drain_and_stop(tools, fleet, group, nodes, within_s, report)
 
 
 @contextmanager
-def held_back(tools: Tools, prepared: Prepared, nodes: Collection[str]) -> Iterator[Sequence[str]]:
+def held_back(
+    tools: Tools, prepared: Prepared, nodes: Iterable[NodeAt]
+) -> Iterator[tuple[NodeAt, ...]]:
     """Keep the standing workers among ``nodes`` from the autoscaler while they are changed.
 
     Gives those workers. When the change fails they stay held back, which the next plan shows.
     """
-    group = prepared.spec.name
-    slots = standing_workers(prepared, nodes)
-    if slots:
+    group, wanted = prepared.spec.name, set(nodes)
+    records = prepared.observed.records()
+    mine = [(r.slot, host) for host, r in records if r.group == group and r.worker_group]
+    workers = tuple(node for node in mine if node in wanted)
+    if workers:
         seconds = prepared.spec.drain_timeout_s + _CHANGE_S
-        tools.nodes.hold(prepared.fleet, group, slots, seconds)
-    yield tuple(slot for here in slots.values() for slot in here)
-    if slots:
-        tools.nodes.release(prepared.fleet, group, slots)
+        tools.nodes.hold(prepared.fleet, group, _by_host(workers), seconds)
+    yield workers
+    if workers:
+        tools.nodes.release(prepared.fleet, group, _by_host(workers))
 
 
-def standing_workers(prepared: Prepared, nodes: Collection[str]) -> Mapping[str, Sequence[str]]:
-    """The worker slots among ``nodes`` that have a record, by host."""
-    found: dict[str, list[str]] = {}
-    for host, record in prepared.observed.records():
-        mine = (record.group, record.kind) == (prepared.spec.name, SlotKind.WORKER)
-        if mine and record.slot in nodes:
-            found.setdefault(host, []).append(record.slot)
-    return found
+def standing(prepared: Prepared, names: Collection[str]) -> tuple[NodeAt, ...]:
+    """The nodes called ``names`` with the hosts they stand on."""
+    group = prepared.spec.name
+    records = prepared.observed.records()
+    return tuple((r.slot, host) for host, r in records if r.group == group and r.slot in names)
 
 
 def drain_and_stop(
-    tools: Tools, fleet: Fleet, group: str, nodes: Iterable[str], within_s: float, report: Report
+    tools: Tools, fleet: Fleet, group: str, nodes: Iterable[NodeAt], within_s: float, report: Report
 ) -> None:
     """Drain ``nodes``, wait until each is idle or ``within_s`` seconds are over, then stop them.
 
-    A head that does not answer cannot drain: its workers are stopped at once, and that is told.
+    A node of the same name on another host goes on. A head that does not answer cannot drain: its
+    workers are stopped at once, and that is told.
     """
     wanted = set(nodes)
     observed = tools.hosts.observe(fleet)
-    standing = {r.slot: (h, r) for h, r in observed.records() if r.group == group}
-    alive = _alive(observed, group, wanted - {SlotKind.HEAD})
-    if alive and SlotKind.HEAD in standing:
-        report(Note(text=f"draining {', '.join(sorted(alive))}"))
-        head, record = standing[SlotKind.HEAD]
+    standing = [(host, r) for host, r in observed.records() if r.group == group]
+    leaving = {(r.slot, host): r for host, r in standing if (r.slot, host) in wanted}
+    heads = [(host, r) for host, r in standing if r.kind is SlotKind.HEAD]
+    workers = [(r.slot, r.address) for r in leaving.values() if r.kind is SlotKind.WORKER]
+    alive = _alive(observed, group, workers)
+    if alive and heads:
+        report(Note(text=f"draining {_names(alive)}"))
+        head, record = heads[0]
         try:
             tools.nodes.drain(fleet, head, record, tuple(alive.values()))
         except HostError as error:
             report(Note(text=f"not drained: {error.what}"))
         else:
-            deadline = tools.clock.now() + within_s
-            _await_idle(
-                tools,
-                lambda: _alive(tools.hosts.observe(fleet, (head,)), group, alive),
-                deadline,
-                report,
-            )
+            _await_idle(tools, fleet, group, head, alive, within_s, report)
     units: dict[str, list[str]] = {}
-    for node in sorted(wanted & standing.keys()):
-        host, record = standing[node]
+    for (_, host), record in sorted(leaving.items()):
         units.setdefault(host, []).append(record.unit)
     tools.nodes.stop(fleet, units)
 
 
 def _await_idle(
-    tools: Tools, alive: Callable[[], Mapping[str, str]], deadline: float, report: Report
+    tools: Tools,
+    fleet: Fleet,
+    group: str,
+    head: str,
+    nodes: Iterable[SlotAt],
+    within_s: float,
+    report: Report,
 ) -> None:
-    """Wait until none of the drained nodes is ``alive``, for Ray ends each once it is idle."""
-    told = ""
-    while left := ", ".join(sorted(alive())):
-        rest = deadline - tools.clock.now()
-        if rest <= 0:
+    """Wait until Ray has ended each of the drained ``nodes``, as it does once one is idle.
+
+    A node with nothing but detached actors would never be: it is not waited for.
+    """
+    told, began = "", tools.clock.now()
+    while True:
+        observed = tools.hosts.observe(fleet, (head,))
+        alive = _alive(observed, group, nodes)
+        waited = tools.clock.now() - began
+        if waited >= _TOLD_S:
+            alive = _ending(observed, group, alive)
+        if not alive:
+            return
+        left = _names(alive)
+        if waited >= within_s:
             report(Note(text=f"still busy, stopped now: {left}"))
             return
         if left != told:
-            report(Note(text=f"waiting up to {rest:.0f} s for work on {left} to end"))
+            report(Note(text=f"waiting up to {within_s - waited:.0f} s for work on {left} to end"))
             told = left
         tools.clock.sleep(_POLL_S)
 
 
-def _alive(observed: Observed, group: str, nodes: Iterable[str]) -> dict[str, str]:
-    """The Ray node ids of those of ``nodes`` that live, by node."""
+def _ending(observed: Observed, group: str, alive: Mapping[SlotAt, str]) -> dict[SlotAt, str]:
+    """Those of ``alive`` whose work will end by itself, or is not known."""
     view = observed.ray(group)
-    found = nodes_by_slot(view.nodes) if view else {}
+    if view is None or view.error:
+        return dict(alive)
+    return {at: node for at, node in alive.items() if view.load.get(node, RayLoad()).ends}
+
+
+def _alive(observed: Observed, group: str, nodes: Iterable[SlotAt]) -> dict[SlotAt, str]:
+    """The Ray node ids of those of ``nodes`` that live, by slot and address."""
+    view = observed.ray(group)
+    found = living_nodes(view.nodes) if view else {}
     return {node: found[node].node_id for node in nodes if node in found}
+
+
+def _names(nodes: Iterable[SlotAt]) -> str:
+    return ", ".join(sorted(slot for slot, _ in nodes))
+
+
+def _by_host(nodes: Iterable[NodeAt]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for node, host in nodes:
+        found.setdefault(host, []).append(node)
+    return found

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.spec import Fleet, Host
+from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec
+from adbray_ctl.core.topology import slot_names
 
 # Left to the operating system, sshd and Ray's own processes when memory is detected.
 _SYSTEM_MEMORY_MB = 1024
+_WAY_OUT = "bring the host back, or give it up: `adbray replace {0} NEWHOST`, or `retired: true`"
 
 
 def capacities(fleet: Fleet, observed: Observed) -> Mapping[str, Capacity | str]:
@@ -29,15 +31,39 @@ def addresses(fleet: Fleet, observed: Observed) -> Mapping[str, str]:
     return found
 
 
-def require_hosts(observed: Observed, names: tuple[str, ...]) -> None:
-    """Raise HostError if any of ``names`` gave no answer; every silent host is told."""
-    silent = [observed.host(name) for name in names if observed.host(name).error]
-    if not silent:
+def require_hosts(fleet: Fleet, observed: Observed) -> None:
+    """Raise HostError if any host that is not retired gave no answer; every one is told."""
+    silent = _silent(fleet, observed)
+    if silent:
+        raise HostError(_told(silent), where=silent[0].host, hint=_WAY_OUT.format(silent[0].host))
+
+
+def require_seen(fleet: Fleet, spec: RayClusterSpec, observed: Observed) -> None:
+    """Raise HostError if a silent host may hold a node of ``spec``, which would be made twice."""
+    unseen = unseen_nodes(fleet, spec, observed)
+    silent = _silent(fleet, observed)
+    if not unseen or not silent:
         return
+    nodes = ", ".join(unseen[:8]) + (f" and {len(unseen) - 8} more" if len(unseen) > 8 else "")
+    what = f"{_told(silent)}\nnodes that no host shows, so that they may be there: {nodes}"
+    raise HostError(what, where=silent[0].host, hint=_WAY_OUT.format(silent[0].host))
+
+
+def unseen_nodes(fleet: Fleet, spec: RayClusterSpec, observed: Observed) -> tuple[str, ...]:
+    """The nodes of ``spec`` that stand on no host that answered."""
+    seen = {record.slot for _, record in observed.records() if record.group == spec.name}
+    return tuple(slot for slot in slot_names(fleet, spec) if slot not in seen)
+
+
+def _silent(fleet: Fleet, observed: Observed) -> list[HostObservation]:
+    seen = [observed.host(host.name) for host in fleet.hosts if not host.retired]
+    return [host for host in seen if host.error]
+
+
+def _told(silent: list[HostObservation]) -> str:
+    """Why each is silent; the first one's name stands before the message."""
     first, rest = silent[0], silent[1:]
-    what = str(first.error)
-    what += "".join(f"\n{host.host}: {host.error}" for host in rest)
-    raise HostError(what, where=first.host)
+    return str(first.error) + "".join(f"\n{host.host}: {host.error}" for host in rest)
 
 
 def _is_ipv4(address: str) -> bool:

@@ -12,8 +12,8 @@ from adbray_ctl.core.plan import ChangePlan, moved_since
 from adbray_ctl.core.planning import make_plan
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.starts import settled
-from adbray_ctl.core.topology import Topology, place
-from adbray_ctl.services.observe import addresses, capacities, require_hosts
+from adbray_ctl.core.topology import Replacement, Topology, place
+from adbray_ctl.services.observe import addresses, capacities, require_seen
 from adbray_ctl.services.tools import Tools
 
 
@@ -44,23 +44,27 @@ def prepare(
     canary: int = 0,
     namespace: str | None = None,
     restart: Collection[str] = (),
+    replacing: Replacement | None = None,
+    observed: Observed | None = None,
 ) -> Prepared:
     """Raises SpecError, PlacementError, or HostError when a host that is needed is silent.
 
     ``namespace`` is that of a saved plan; a new group has a fresh one otherwise. ``restart`` names
-    nodes that are restarted even where nothing differs.
+    nodes that are restarted even where nothing differs. Hosts that were ``observed`` just now are
+    not asked again.
     """
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet)
-    observed = tools.hosts.observe(fleet)
+    observed = observed or tools.hosts.observe(fleet)
     # A silent host hides its slots: placing as if it were empty would make them twice.
-    require_hosts(observed, tuple(host.name for host in fleet.hosts))
+    require_seen(fleet, spec, observed)
     placed = place(
         fleet=fleet,
         spec=spec,
         capacities=capacities(fleet, observed),
         records=observed.records(),
         addresses=addresses(fleet, observed),
+        replacing=replacing,
     )
     topology = settled(placed, observed)
     namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"

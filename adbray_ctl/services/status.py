@@ -15,7 +15,7 @@ def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
     if not groups:
         standing = {record.group for _, record in observed.records()}
         groups = tuple(sorted(standing | set(tools.specs.names())))
-    return tuple(group_status(group, observed) for group in groups)
+    return tuple(group_status(group, observed, fleet.retired) for group in groups)
 
 
 def addresses(tools: Tools, group: str) -> Addresses:

@@ -79,12 +79,14 @@ def finish(cluster: Project) -> float:
 
 @pytest.mark.parametrize(("number", "point"), list(enumerate(POINTS)))
 def test_killed_at(cluster: Project, number: int, point: str) -> None:
-    before = pids(cluster)
-    change(cluster, f"k{number}", 3 + number // 2)
+    before, runs = pids(cluster), cluster.json("history")
+    # Its disk's role has something to do from that point on, and only there.
+    change(cluster, f"k{number}", 3 if number < POINTS.index("worker_disk") else 4)
     with apply_until(cluster, point) as process:
         process.send_signal(signal.SIGKILL)
     latest = cluster.json("history")[0]
-    assert latest["outcome"] == "interrupted"
+    if number or latest["number"] > runs[0]["number"]:
+        assert latest["outcome"] == "interrupted"
     seconds = finish(cluster)
     after = pids(cluster)
     assert {name: after[name] for name in NOT_BATCHED} == {n: before[n] for n in NOT_BATCHED}
@@ -92,7 +94,7 @@ def test_killed_at(cluster: Project, number: int, point: str) -> None:
 
 
 def test_host_powered_off_inside_a_batch(cluster: Project) -> None:
-    change(cluster, "off", 9)
+    change(cluster, "off", 5)
     with apply_until(cluster, "draining large-0") as process:
         cluster.ok("lab", "kill", "lab3")
         process.wait(300)
@@ -105,7 +107,7 @@ def test_host_powered_off_inside_a_batch(cluster: Project) -> None:
 
 
 def test_network_cut_for_20_seconds(cluster: Project) -> None:
-    change(cluster, "cut", 10)
+    change(cluster, "cut", 6)
     with apply_until(cluster, "step 1") as process:
         cluster.ok("lab", "cut", "lab3")
         time.sleep(20)

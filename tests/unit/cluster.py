@@ -20,7 +20,7 @@ from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.starts import settled
 from adbray_ctl.core.status import SLOT_LABEL
-from adbray_ctl.core.topology import Placement, Topology, place
+from adbray_ctl.core.topology import Placement, Replacement, Topology, place
 
 NAMESPACE = "demo-1"
 ROOM = Capacity(cpus=64, memory_mb=262144, disk_gb=9000, gpus=4)
@@ -31,11 +31,14 @@ def placed(
     spec: RayClusterSpec,
     observed: Observed | None = None,
     capacities: Mapping[str, Capacity | str] | None = None,
+    replacing: Replacement | None = None,
 ) -> Topology:
     """Where ``spec`` stands, on roomy hosts unless ``capacities`` says otherwise."""
     rooms = capacities or {host.name: ROOM for host in fleet.hosts}
     seen = observed or Observed()
-    topology = place(fleet=fleet, spec=spec, capacities=rooms, records=seen.records())
+    topology = place(
+        fleet=fleet, spec=spec, capacities=rooms, records=seen.records(), replacing=replacing
+    )
     return settled(topology, seen)
 
 
@@ -44,10 +47,11 @@ def planned(
     spec: RayClusterSpec,
     observed: Observed | None = None,
     capacities: Mapping[str, Capacity | str] | None = None,
+    replacing: Replacement | None = None,
 ) -> ChangePlan:
     """The plan from ``observed`` to ``spec``."""
     seen = observed or Observed()
-    topology = placed(fleet, spec, seen, capacities)
+    topology = placed(fleet, spec, seen, capacities, replacing)
     return make_plan(fleet, spec, topology, NAMESPACE, seen)
 
 

@@ -18,11 +18,12 @@ from adbray_ctl.core.errors import RefusedError, UsageError
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import ChangePlan, Step
 from adbray_ctl.core.status import GroupStatus
+from adbray_ctl.core.topology import Replacement
 from adbray_ctl.services import apply as service
 from adbray_ctl.services import nodes
 from adbray_ctl.services import plan as planning
 from adbray_ctl.services import render as rendering
-from adbray_ctl.services.history import recorded
+from adbray_ctl.services.history import planned, recorded
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Consent:
     canary: int = 0
     command: str = "apply"
     restart: tuple[str, ...] = ()
+    replacing: Replacement | None = None
 
 
 @click.command(
@@ -91,7 +93,12 @@ def apply_one(
     tools = state.tools
     namespace = saved.namespace if saved else None
     prepared = planning.prepare(
-        tools, group, canary=consent.canary, namespace=namespace, restart=consent.restart
+        tools,
+        group,
+        canary=consent.canary,
+        namespace=namespace,
+        restart=consent.restart,
+        replacing=consent.replacing,
     )
     if saved is not None:
         planning.require_unmoved(saved, prepared)
@@ -115,11 +122,12 @@ def apply_one(
             canary=consent.canary,
             namespace=prepared.namespace,
             restart=consent.restart,
+            replacing=consent.replacing,
         )
         planning.require_unmoved(prepared.plan, current)
         with (
             ProgressView(purpose) as view,
-            recorded(tools, current, consent.command, view) as report,
+            recorded(tools, planned(current, consent.command), view) as report,
         ):
             status = service.apply(tools, current, report, options)
     if not consent.quiet:

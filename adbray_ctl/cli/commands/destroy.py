@@ -11,7 +11,9 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError
+from adbray_ctl.core.impact import Impact
 from adbray_ctl.services import destroy as service
+from adbray_ctl.services.history import recorded, unplanned
 
 
 @click.command(
@@ -28,14 +30,22 @@ def destroy(state: State, group: str, yes: bool, force: bool) -> None:
     """
     with state.tools.lock.hold(f"destroy {group}"):
         removal = service.prepare(state.tools, group)
+        for host in removal.silent:
+            text = f"host {host} is retired and gives no answer: what stands there stays;"
+            click.echo(f"{text} destroy {group} again when it answers")
         if not removal.hosts:
             service.destroy(state.tools, removal, lambda _: None)
             click.echo(f"group {group} is on no host; nothing to remove")
             return
-        click.echo(f"group {group}: {len(removal.slots)} slots on {', '.join(removal.hosts)}")
+        click.echo(f"group {group}: {len(removal.nodes)} slots on {', '.join(removal.hosts)}")
         _ask(removal, yes=yes, force=force)
-        with _lease(state, removal), ProgressView(f"destroy {group}") as view:
-            service.destroy(state.tools, removal, view)
+        deed = unplanned(group, "destroy", removal.nodes, Impact.DELETE)
+        with (
+            _lease(state, removal),
+            ProgressView(f"destroy {group}") as view,
+            recorded(state.tools, deed, view) as report,
+        ):
+            service.destroy(state.tools, removal, report)
     click.echo(f"destroyed {group} in {view.elapsed_s:.1f} s")
 
 

@@ -10,9 +10,11 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.services import nodes as service
 from adbray_ctl.services import plan as planning
+from adbray_ctl.services.history import recorded, unplanned
 
 
 @click.command(
@@ -64,9 +66,11 @@ def drain(
             confirm(f"Drain and stop {', '.join(nodes)}?")
         seconds = prepared.spec.drain_timeout_s if within_s is None else within_s
         purpose = f"drain {group}"
+        places = service.standing(prepared, nodes)
         with (
             tools.lease.hold(prepared.fleet, prepared.head_host, group, purpose),
             ProgressView(purpose) as view,
+            recorded(tools, unplanned(group, "drain", places, Impact.STOP), view) as report,
         ):
-            service.drain_for_good(tools, prepared, nodes, seconds, view)
+            service.drain(tools, prepared, places, seconds, report)
     click.echo(f"stopped {', '.join(nodes)} after {view.elapsed_s:.1f} s")

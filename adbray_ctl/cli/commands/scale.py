@@ -7,7 +7,7 @@ import click
 from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.errors import RefusedError, UsageError
+from adbray_ctl.core.errors import AdbrayError, UsageError
 
 
 @click.command(
@@ -33,7 +33,7 @@ def scale(
     """Set min_workers and max_workers of WORKER_GROUP in GROUP's file, and apply it.
 
     Comments and layout of the file stay. No running worker restarts; above a lower maximum the
-    surplus is drained and removed. The file is put back if you say no.
+    surplus is drained and removed. The file is put back if nothing was changed.
     """
     wanted = {"min_workers": low, "max_workers": high}
     values = {key: value for key, value in wanted.items() if value is not None}
@@ -53,6 +53,7 @@ def scale(
         )
         try:
             apply_one(state, group, Consent(yes=yes, force=force, command="scale"))
-        except RefusedError:
-            state.project.put_back(group, before)
+        except AdbrayError as error:
+            if error.untouched:
+                state.project.put_back(group, before)
             raise

@@ -8,6 +8,7 @@ from rich.text import Text
 from adbray_ctl.cli.render.tables import make_console, plain_table
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import ChangePlan, NodeChange
+from adbray_ctl.core.record import SlotKind
 
 _STYLES = {
     Impact.KEEP: "dim",
@@ -31,6 +32,8 @@ def print_plan(plan: ChangePlan, *, kept: bool = False) -> None:
             table.add_row(action, change.node, change.host, change.reason, _lost(change))
     if table.row_count:
         console.print(table)
+    for host in plan.silent:
+        console.print(Text(f"! {host.text}", "yellow"), soft_wrap=True)
     _print_jobs(console, plan)
     _print_steps(console, plan)
 
@@ -38,7 +41,9 @@ def print_plan(plan: ChangePlan, *, kept: bool = False) -> None:
 def _lost(change: NodeChange) -> str:
     if not change.interrupts:
         return "-"
-    counts = change.lost.model_dump()
+    if change.kind is SlotKind.REDIS:
+        return "what Ray stored" if change.action is Impact.DELETE else "-"
+    counts = change.lost.model_dump(exclude={"detached"})
     named = [f"{count} {kind}" for kind, count in counts.items() if count]
     disk = ["its disk"] if change.action is Impact.DELETE else []
     return ", ".join([*named, "its objects", *disk])

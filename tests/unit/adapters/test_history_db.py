@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,8 @@ def path(tmp_path: Path) -> Path:
 def test_a_run_from_begin_to_end(path: Path) -> None:
     history = HistoryDb(path)
     number = history.begin(start())
-    history.mark(number, ("w-0",), NodeState.RUNNING, 11.0)
-    history.mark(number, ("w-0",), NodeState.DONE, 13.0)
+    history.mark(number, (("w-0", "h"),), NodeState.RUNNING, 11.0)
+    history.mark(number, (("w-0", "h"),), NodeState.DONE, 13.0)
     history.log(number, "/log")
     history.end(number, RunOutcome.FAILED, 15.0, "it broke")
     seen = HistoryDb(path).run(number)
@@ -57,6 +58,17 @@ def test_a_run_from_begin_to_end(path: Path) -> None:
     assert seen.logs == ("/log",)
     assert seen.spec == "name: g"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_two_rows_of_a_node_that_moves_are_told_apart(path: Path) -> None:
+    history = HistoryDb(path)
+    moves = (("a", "delete"), ("b", "start"))
+    rows = tuple(NodeResult(node="w-0", host=h, action=a, reason="r") for h, a in moves)
+    number = history.begin(start().model_copy(update={"nodes": rows}))
+    history.mark(number, (("w-0", "a"),), NodeState.DONE, 11.0)
+    history.mark(number, (("w-0", "b"),), NodeState.FAILED, 12.0)
+    seen = [(n.host, n.state, n.ended_at) for n in history.run(number).nodes]
+    assert seen == [("a", NodeState.DONE, 11.0), ("b", NodeState.FAILED, 12.0)]
 
 
 def test_runs_are_listed_newest_first_and_by_group(path: Path) -> None:
@@ -81,7 +93,7 @@ def test_a_killed_run_is_told_as_interrupted_where_it_broke_off(path: Path) -> N
         "from adbray_ctl.core.history import NodeState;"
         "from tests.unit.adapters.test_history_db import start;"
         "h = HistoryDb(Path(sys.argv[1])); n = h.begin(start());"
-        "h.mark(n, ('w-0',), NodeState.RUNNING, 11.0); os.kill(os.getpid(), signal.SIGKILL)"
+        "h.mark(n, (('w-0', 'h'),), NodeState.RUNNING, 11.0); os.kill(os.getpid(), signal.SIGKILL)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert killed.returncode == -9
@@ -89,6 +101,16 @@ def test_a_killed_run_is_told_as_interrupted_where_it_broke_off(path: Path) -> N
     assert listed.outcome is RunOutcome.INTERRUPTED
     states = [node.state for node in HistoryDb(path).run(listed.number).nodes]
     assert states == [NodeState.RUNNING, NodeState.PENDING]
+
+
+def test_a_later_process_of_the_same_number_does_not_carry_on_a_run(path: Path) -> None:
+    history = HistoryDb(path)
+    history.begin(start().model_copy(update={"started_at": time.time()}))
+    (ours,) = history.runs(None, 5)
+    assert ours.outcome is RunOutcome.RUNNING, "this process lives"
+    history.begin(start().model_copy(update={"started_at": 10.0}))
+    (older, _) = history.runs(None, 5)
+    assert older.outcome is RunOutcome.INTERRUPTED, "this process was not born then"
 
 
 def test_many_processes_write_at_once(path: Path) -> None:
@@ -119,7 +141,8 @@ def test_the_command_line_shows_it(path: Path, capsys: pytest.CaptureFixture[str
     directory = str(path.parent.parent)
     assert run(["-C", directory, "history"]) == 0
     assert "no runs yet" in capsys.readouterr().out
-    number = HistoryDb(path).begin(start())
+    now = start().model_copy(update={"started_at": time.time()})
+    number = HistoryDb(path).begin(now)
     assert run(["-C", directory, "history"]) == 0
     assert "running" in capsys.readouterr().out
     assert run(["-C", directory, "history", "show", str(number)]) == 0

@@ -15,8 +15,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adbray_ctl.adapters.spec_edit import KeyPath, edit_group, replace_text
+from adbray_ctl.adapters.spec_edit import add_entry, edit_group, replace_text
 from adbray_ctl.adapters.spec_file import load_fleet, load_group
+from adbray_ctl.adapters.yaml_places import KeyPath
 from adbray_ctl.adapters.yaml_source import parse
 from adbray_ctl.core.errors import SpecError
 from tests.unit.cases import spec_cases
@@ -44,6 +45,11 @@ def edit_cases() -> list[EditCase]:
     return [_read(path) for path in sorted(CASES.glob("*.yml"))]
 
 
+def list_cases() -> list[EditCase]:
+    """Of one more entry in a list, which is always the same."""
+    return [_read(path) for path in sorted(CASES.with_name("list_edits").glob("*.yml"))]
+
+
 def _read(path: Path) -> EditCase:
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     mark = "\ufeff" if case.get("bom") else ""
@@ -53,7 +59,7 @@ def _read(path: Path) -> EditCase:
 
     return EditCase(
         name=path.stem,
-        changes={tuple(one["path"]): one["value"] for one in case["set"]},
+        changes={tuple(one["path"]): one["value"] for one in case.get("set", ())},
         before=text("before"),
         after=text("after") if "after" in case else None,
         error=tuple(case.get("error", ())),
@@ -84,6 +90,26 @@ def test_refusal(case: EditCase, tmp_path: Path) -> None:
     assert case.error
     for piece in case.error:
         assert piece in str(caught.value)
+
+
+@pytest.mark.parametrize("case", [c for c in list_cases() if c.after is not None], ids=str)
+def test_an_entry_is_added_to_a_list(case: EditCase, tmp_path: Path) -> None:
+    assert added(tmp_path, case) == case.after
+
+
+@pytest.mark.parametrize("case", [c for c in list_cases() if c.after is None], ids=str)
+def test_an_entry_is_refused(case: EditCase, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        added(tmp_path, case)
+    for piece in case.error:
+        assert piece in str(caught.value)
+
+
+def added(directory: Path, case: EditCase) -> str:
+    """The text with what the case sets as one more entry of ``hosts``."""
+    entry = parse(b"{name: new, address: 10.0.0.9, labels: {zone: a}, ssh: {jump: ~}, n: 1.50}")
+    assert isinstance(entry.value, dict)
+    return add_entry(directory / "fleet.yml", case.before, ("hosts",), entry.value)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.inventory import Inventory, Site, build_inventory
+from adbray_ctl.core.inventory import Inventory, Site, build_inventory, build_removal_inventory
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
@@ -104,3 +104,11 @@ def test_silent_host_is_a_problem_not_a_crash() -> None:
     status = group_status("demo", observed)
     assert not status.ready
     assert status.problems == ("a: no answer",)
+
+
+def test_a_group_that_stays_elsewhere_keeps_its_keys() -> None:
+    for stays in (True, False):
+        inventory = build_removal_inventory(
+            fleet=FLEET, group="demo", hosts=(), site=SITE, stays=stays
+        )
+        assert inventory.all_vars["ray_head_forget_state"] is not stays

@@ -10,8 +10,7 @@ from adbray_ctl.core.impact import Impact, effect_of, fields
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayJob, RayLoad, RayView, UnitState
 from adbray_ctl.core.plan import ChangePlan, base_of, moved_since
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.schedule import batch_size
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from tests.unit.cluster import applied, placed, planned
 
 FLEET: dict[str, Any] = {
@@ -325,39 +324,6 @@ def test_worst_first() -> None:
     found = plan(spec(**without(workers("w", size="small", min_workers=3), "x")))
     ranks = [change.action.rank for change in found.changes]
     assert ranks == sorted(ranks, reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("limit", "running", "size"),
-    [(1, 8, 1), (3, 8, 3), ("25%", 8, 2), ("25%", 3, 1), ("100%", 5, 5), ("99%", 2, 1)],
-)
-def test_batch_size(limit: int | str, running: int, size: int) -> None:
-    group = WorkerGroup.model_validate({"name": "w", "size": "small", "max_unavailable": limit})
-    assert batch_size(group, running) == size
-
-
-def test_running_workers_change_in_batches_after_everything_else() -> None:
-    many = workers("w", min_workers=5, max_workers=6)
-    before = applied(fleet(), spec(**many), placed(fleet(), spec(**many)))
-    after = workers("w", min_workers=5, max_workers=6, size="small", max_unavailable=2)
-    found = plan(spec(**after), before)
-    base, *batches = found.steps
-    assert base.nodes == ("head", "w-5"), "the prepared one is in nobody's way"
-    assert not base.drain
-    assert [step.nodes for step in batches] == [("w-0", "w-1"), ("w-2", "w-3"), ("w-4",)]
-    assert all(step.drain == step.nodes for step in batches)
-    assert all(step.roles == ("worker_disk", "ray_worker") for step in batches)
-
-
-def test_deletions_come_first_and_hosts_are_left() -> None:
-    found = plan(spec(**workers("g", hosts={"names": ["b"]})))
-    first = found.steps[0]
-    assert (first.nodes, first.drain) == (("g-0",), ("g-0",))
-    only = [group for group in SPEC["worker_groups"] if group["name"] == "x"]
-    steps = plan(spec(worker_groups=only)).steps
-    (leaving,) = (step for step in steps if step.leaving)
-    assert leaving.hosts == ("c",)
-    assert not any("c" in step.hosts for step in steps if not step.leaving)
 
 
 def test_a_plan_knows_what_moved() -> None:

@@ -12,14 +12,19 @@ from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.record import SlotRecord
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
-from adbray_ctl.core.topology import Topology, place
+from adbray_ctl.core.topology import Replacement, Topology, place
 
 CASES = sorted((Path(__file__).parent.parent / "cases" / "place").glob("*.yml"))
 
 
 def _fleet(hosts: dict[str, dict[str, Any]]) -> Fleet:
     entries = [
-        {"name": name, "address": f"10.0.0.{n}", "labels": host.get("labels", {})}
+        {
+            "name": name,
+            "address": f"10.0.0.{n}",
+            "labels": host.get("labels", {}),
+            "retired": host.get("retired", False),
+        }
         for n, (name, host) in enumerate(hosts.items(), start=1)
     ]
     return Fleet.model_validate({"kind": "Fleet", "hosts": entries})
@@ -54,6 +59,7 @@ def _place(case: dict[str, Any]) -> Topology:
         spec=RayClusterSpec.model_validate({"kind": "RayCluster", "name": "demo"} | case["group"]),
         capacities={name: _capacity(host) for name, host in case["hosts"].items()},
         records=[_record(slot, dict(f)) for slot, f in case.get("standing", {}).items()],
+        replacing=Replacement(**case["replacing"]) if "replacing" in case else None,
     )
 
 

@@ -1,0 +1,85 @@
+"""`adbray replace`."""
+
+from __future__ import annotations
+
+import click
+
+from adbray_ctl.cli.commands.apply import Consent, apply_one
+from adbray_ctl.cli.confirm import confirm
+from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.errors import RefusedError
+from adbray_ctl.core.topology import Replacement
+from adbray_ctl.services import replace as service
+
+
+@click.command(
+    epilog="Examples:\n\n  adbray replace node3 node7\n\n  adbray replace node3 node7=10.0.0.7",
+    short_help="Let another host take over from one, dead or alive.",
+)
+@click.argument("host")
+@click.argument("newhost", metavar="NEWHOST[=ADDRESS]")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask about ordinary changes.")
+@click.option("--force", is_flag=True, help="Nor about lost data and interrupted jobs.")
+@pass_state
+def replace(state: State, host: str, newhost: str, yes: bool, force: bool) -> None:
+    """Move every node of HOST to NEWHOST, and give HOST up.
+
+    HOST may be dead: what no other host shows is made anew. With =ADDRESS, NEWHOST is added to
+    fleet.yml with HOST's labels, capacity and SSH settings. HOST gets `retired: true`: it carries
+    nothing more, may be silent, and is cleaned by `adbray apply` as soon as it answers. Nodes that
+    do not fit on NEWHOST go elsewhere. fleet.yml is put back if you say no.
+    """
+    name, _, address = newhost.partition("=")
+    replacing = Replacement(old=host, new=name)
+    with state.tools.lock.hold(f"replace {host}"):
+        fleet = state.project.fleet()
+        service.check_hosts(fleet, replacing, address or None)
+        added = None if any(one.name == name for one in fleet.hosts) else (name, address)
+        before = state.project.retire(host, added)
+        try:
+            found = service.find(state.tools, replacing)
+            _ask(found, host, yes=yes)
+        except BaseException:
+            state.project.put_back(None, before)
+            raise
+        consent = Consent(yes=yes, force=force, command="replace", replacing=replacing)
+        for group in found.groups:
+            try:
+                apply_one(state, group, consent)
+            except (RefusedError, click.Abort):
+                if group == found.groups[0]:
+                    state.project.put_back(None, before)
+                raise
+    _tell(state, found, host)
+
+
+def _ask(found: service.Found, host: str, *, yes: bool) -> None:
+    """A silent host may only be cut off: its nodes would then run twice until it is cleaned."""
+    if not found.silent or yes:
+        return
+    groups = ", ".join(found.groups) or "no group"
+    confirm(
+        f"Host {host} gives no answer. Its nodes ({groups}) are made anew elsewhere, and what is on"
+        " it is removed when it comes back. Go on?"
+    )
+
+
+def _tell(state: State, found: service.Found, host: str) -> None:
+    """What is left to do by hand."""
+    if not found.groups:
+        click.echo(f"no node of a group moves; host {host} is retired in fleet.yml")
+    if found.silent:
+        click.echo(
+            f"host {host} gives no answer: keep its entry in fleet.yml. When it comes back, do not"
+            " let its units run: `adbray apply` at once removes what stands there. A host that"
+            " never comes back needs no entry."
+        )
+        for group in found.left:
+            click.echo(f"no host shows group {group}: `adbray apply {group}` makes it")
+        return
+    left = service.leftovers(state.tools, host)
+    if left:
+        text = f"host {host} still carries {', '.join(left)}, which this project has no file for:"
+        click.echo(f"{text} `adbray destroy` removes a group without its file")
+    else:
+        click.echo(f"host {host} is clean: its entry can be deleted from fleet.yml")

@@ -1,0 +1,98 @@
+"""Replace: find what a host that is given up carries, or carried if it is dead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adbray_ctl.core.errors import HostError, UsageError
+from adbray_ctl.core.faults import did_you_mean
+from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.topology import Replacement
+from adbray_ctl.services.observe import unseen_nodes
+from adbray_ctl.services.plan import Prepared, prepare
+from adbray_ctl.services.tools import Tools
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a replacement is about, the host being retired already.
+
+    ``plans`` are of the groups whose nodes move. ``left`` are groups that stand on the host, or may
+    do so, and are not touched: there is no file for them, or no host shows anything of them.
+    """
+
+    silent: bool
+    plans: tuple[Prepared, ...]
+    left: tuple[str, ...]
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(prepared.spec.name for prepared in self.plans)
+
+
+def check_hosts(fleet: Fleet, replacing: Replacement, address: str | None) -> None:
+    """Raise UsageError unless the new host is a good one, or is to be added with ``address``."""
+    names = tuple(host.name for host in fleet.hosts)
+    old, new = replacing.old, replacing.new
+    if old not in names:
+        hint = did_you_mean(old, names) or f"choose of {', '.join(names[:10])}"
+        raise UsageError(f"host {old!r} is not in fleet.yml", hint=hint)
+    if old == new:
+        raise UsageError(
+            "a host cannot replace itself",
+            hint="a machine that was set up anew under its old name needs `adbray apply` alone",
+        )
+    if new not in names:
+        if address is None:
+            hint = f"add it there, or have it added: adbray replace {old} {new}=ADDRESS"
+            raise UsageError(f"host {new!r} is not in fleet.yml", hint=hint)
+        return
+    host = fleet.host(new)
+    if host.retired:
+        raise UsageError(f"host {new} is retired itself", hint="choose another one")
+    if address is not None and address != host.address:
+        what = f"host {new} is in fleet.yml with the address {host.address}"
+        raise UsageError(what, hint="leave the address out, or choose another name")
+
+
+def find(tools: Tools, replacing: Replacement) -> Found:
+    """Observe, and plan for every group that has nodes on the old host; changes nothing.
+
+    A host that gives no answer carried the nodes that no other shows. Raises what ``prepare`` does,
+    and HostError when the new host is silent.
+    """
+    fleet = tools.specs.fleet()
+    observed = tools.hosts.observe(fleet)
+    fresh = observed.host(replacing.new)
+    if fresh.error:
+        raise HostError(fresh.error, where=fresh.host, hint="choose a host that answers")
+    old = observed.host(replacing.old)
+    names = tools.specs.names()
+    if old.error:
+        groups, left = _not_whole(tools, fleet, observed, names)
+    else:
+        here = {slot.record.group for slot in old.slots}
+        groups = tuple(name for name in names if name in here)
+        left = tuple(sorted({*here, *old.groups} - {*groups}))
+    plans = tuple(prepare(tools, g, replacing=replacing, observed=observed) for g in groups)
+    return Found(silent=old.error is not None, plans=plans, left=left)
+
+
+def leftovers(tools: Tools, host: str) -> tuple[str, ...]:
+    """The groups of which ``host``, which answers, still carries anything."""
+    return tools.hosts.observe(tools.specs.fleet(), (host,)).host(host).groups
+
+
+def _not_whole(
+    tools: Tools, fleet: Fleet, observed: Observed, names: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The groups that lack nodes, and those that no host shows and that were never made here."""
+    groups: list[str] = []
+    left: list[str] = []
+    for name in names:
+        unseen = unseen_nodes(fleet, tools.specs.group(name, fleet), observed)
+        stands = any(record.group == name for _, record in observed.records())
+        if unseen:
+            (groups if stands or tools.secrets.has(name) else left).append(name)
+    return tuple(groups), tuple(left)
