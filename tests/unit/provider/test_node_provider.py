@@ -15,8 +15,8 @@ from ray.autoscaler.v2.instance_manager.node_provider import (
     CloudInstanceProviderError,
     NodeProviderAdapter,
 )
-from ray.core.generated.instance_manager_pb2 import (
-    NodeKind,  # type: ignore[attr-defined]  # made at run time
+from ray.core.generated.instance_manager_pb2 import (  # type: ignore[attr-defined]
+    NodeKind,  # made at run time
 )
 
 import adbray_ctl.provider

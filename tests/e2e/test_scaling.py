@@ -1,0 +1,345 @@
+"""Worker groups scale by themselves: up where the demand fits, back to the minimum, never beyond."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+
+from tests.e2e.conftest import Project
+
+pytestmark = pytest.mark.xdist_group("scaling")
+
+NAME = "elastic"
+IDLE_S = 6
+SPEC = f"""\
+kind: RayCluster
+name: {NAME}
+head: {{size: micro, disk_gb: 2, hosts: {{names: [lab1]}}}}
+redis: {{maxmemory_mb: 64}}
+worker_groups:
+  - {{name: one, size: nano, disk_gb: 1, min_workers: 1, max_workers: 3, labels: {{tier: one}}}}
+  - {{name: two, size: micro, disk_gb: 1, min_workers: 0, max_workers: 4, labels: {{tier: two}}}}
+  - {{name: four, size: quad, disk_gb: 1, min_workers: 0, max_workers: 2, labels: {{tier: four}}}}
+drain_timeout_s: 5
+idle_timeout_s: {IDLE_S}
+"""
+BOUNDS = {"one": (1, 3), "two": (0, 4), "four": (0, 2)}
+E2E_JOBS = Path(__file__).parent / "jobs"
+_RUNNING = (
+    "systemctl list-units --plain --no-legend --state=active,activating,reloading"
+    f" 'adbray-worker@{NAME}.*' | cut -d' ' -f1"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Four hosts with a group of three worker groups, applied."""
+    project = Project(tmp_path_factory.mktemp("scaling"))
+    try:
+        project.ok("lab", "up", "--hosts", "4")
+        hosts = project.json("lab", "status")["hosts"]
+        project.addresses = {host["name"]: host["address"] for host in hosts}
+        fleet = project.directory / "fleet.yml"
+        text = fleet.read_text().replace("sizes:\n", "sizes:\n  quad: {cpus: 4, memory_gb: 2}\n")
+        fleet.write_text(text.replace("limits: {", "limits: {min_workers: 0, "))
+        (project.directory / "groups").mkdir()
+        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.ok("apply", NAME)
+        yield project
+    finally:
+        down = project.adbray("lab", "down")
+        shutil.rmtree(project.directory, ignore_errors=True)
+    assert down.code == 0, down.err
+
+
+def running(site: Project) -> set[str]:
+    """The worker slots whose units run, asked on all hosts at once."""
+    with ThreadPoolExecutor(len(site.addresses)) as pool:
+        told = pool.map(lambda host: site.on(host, _RUNNING), site.addresses)
+    units = " ".join(told).split()
+    return {unit.removesuffix(".service").rpartition(".")[2] for unit in units}
+
+
+def counted(slots: set[str]) -> dict[str, int]:
+    count = Counter(slot.rpartition("-")[0] for slot in slots)
+    return {group: count[group] for group in BOUNDS}
+
+
+def until(what: Callable[[], bool], within_s: float = 90) -> None:
+    deadline = time.monotonic() + within_s
+    while not what():
+        assert time.monotonic() < deadline, f"not within {within_s:g} s"
+        time.sleep(0.5)
+
+
+def at_rest(site: Project) -> None:
+    """Wait until each group is at its minimum again."""
+    least = {group: bounds[0] for group, bounds in BOUNDS.items()}
+    until(lambda: counted(running(site)) == least)
+
+
+def demand(site: Project, count: int, hold_s: float, *strategy: str, **options: Any) -> list[Any]:
+    """Run tasks that ask for ``options``; gives (slot, seconds waited) of each."""
+    words = ("python", "demand.py", str(count), str(hold_s), json.dumps(options), *strategy)
+    out = site.ok("job", "submit", NAME, "--working-dir", str(E2E_JOBS), "--", *words)
+    (told,) = re.findall(r"^ran (.*)$", out, re.MULTILINE)
+    return list(json.loads(told))
+
+
+@dataclass
+class Samples:
+    """What ran, as often as it could be asked."""
+
+    seen: list[dict[str, int]] = field(default_factory=list)
+
+    def most(self, group: str) -> int:
+        return max(sample[group] for sample in self.seen)
+
+
+@contextmanager
+def sampled(site: Project) -> Iterator[Samples]:
+    """Watch the cluster while the block runs; no sample may be outside of [min, max]."""
+    samples, over = Samples(), threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            samples.seen.append(counted(running(site)))
+            over.wait(0.3)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        watcher.join()
+    assert len(samples.seen) > 3
+    for sample in samples.seen:
+        for group, (least, most) in BOUNDS.items():
+            assert least <= sample[group] <= most, sample
+
+
+def head_process(site: Project) -> str:
+    return site.on("lab1", f"systemctl show -p MainPID --value adbray-head@{NAME}")
+
+
+# --- demand
+
+
+def test_a_task_starts_the_group_that_fits_it_and_no_other(site: Project) -> None:
+    at_rest(site)
+    with sampled(site) as samples:
+        ((slot, waited),) = demand(site, 1, 1, num_cpus=4)
+        assert slot == "four-0"
+        assert waited < 60
+        at_rest(site)
+    assert (samples.most("four"), samples.most("two"), samples.most("one")) == (1, 0, 1)
+    assert site.adbray("plan", NAME, "--exit-code").code == 0, "what scaled is no change"
+    assert site.json("status", NAME)["ready"]
+
+
+def test_what_a_stopped_worker_left_is_gone(site: Project) -> None:
+    at_rest(site)
+    disk = f"/var/lib/adbray/{NAME}/four-0"
+    (host,) = (h for h in site.addresses if site.try_on(h, f"test -d {disk}").code == 0)
+    until(lambda: site.on(host, f"find {disk}/tmp {disk}/spill -mindepth 1 | wc -l") == "0", 20)
+
+
+def test_every_group_goes_to_its_maximum_and_back(site: Project) -> None:
+    at_rest(site)
+    with sampled(site) as samples:
+        with ThreadPoolExecutor(3) as pool:
+            wanted = [
+                pool.submit(demand, site, 3, 20, num_cpus=1, label_selector={"tier": "one"}),
+                pool.submit(demand, site, 4, 20, num_cpus=2, label_selector={"tier": "two"}),
+                pool.submit(demand, site, 2, 20, num_cpus=4, label_selector={"tier": "four"}),
+            ]
+            ran = [{slot for slot, _ in job.result()} for job in wanted]
+        at_rest(site)
+    assert ran == [
+        {"one-0", "one-1", "one-2"},
+        {f"two-{n}" for n in range(4)},
+        {"four-0", "four-1"},
+    ]
+    assert {group: samples.most(group) for group in BOUNDS} == {"one": 3, "two": 4, "four": 2}
+
+
+def test_a_placement_group_starts_exactly_what_it_needs(site: Project) -> None:
+    at_rest(site)
+    with sampled(site) as samples:
+        placed = demand(site, 4, 1, "STRICT_SPREAD", num_cpus=2)
+        at_rest(site)
+    assert len({slot for slot, _ in placed}) == 4
+    assert samples.most("two") + samples.most("four") == 4
+    assert samples.most("one") == 1
+
+
+def test_new_numbers_reach_a_living_head(site: Project) -> None:
+    at_rest(site)
+    before = head_process(site)
+    site.ok("scale", NAME, "one", "--min", "2", "--max", "4")
+    until(lambda: counted(running(site))["one"] == 2)
+    assert site.adbray("plan", NAME, "--exit-code").code == 0
+    site.ok("scale", NAME, "one", "--min", "1")
+    until(lambda: counted(running(site))["one"] == 1)
+    site.ok("scale", NAME, "one", "--max", "3", "--yes", "--force")
+    assert head_process(site) == before
+    at_rest(site)
+
+
+# --- trouble
+
+
+def test_a_slot_that_does_not_start_is_told_and_another_is_used(site: Project) -> None:
+    at_rest(site)
+    slots = {slot["slot"]: slot["host"] for slot in site.json("status", NAME)["slots"]}
+    host, folder = slots["four-0"], f"/run/systemd/system/adbray-worker@{NAME}.four-0.service.d"
+    site.on(host, f"mkdir -p {folder} && printf '[Service]\\nExecStartPre=/bin/false\\n'"
+            f" > {folder}/broken.conf && systemctl daemon-reload")  # fmt: skip
+    ((slot, _),) = demand(site, 1, 1, num_cpus=4)
+    assert slot == "four-1"
+    log = f"cat /var/lib/adbray/{NAME}/head/tmp/ray/session_2*/logs/monitor.log"
+    assert "four-0" in site.on("lab1", f"{log} | grep 'is set aside for 60 s'")
+    site.on(host, f"rm -r {folder} && systemctl daemon-reload")
+    at_rest(site)
+
+
+@pytest.mark.parametrize("moment", ["idle", "launch"])
+def test_a_killed_head_finds_what_runs(site: Project, moment: str) -> None:
+    at_rest(site)
+    before = head_process(site)
+    job = None
+    with sampled(site) as samples:
+        if moment == "launch":
+            words = ("python", "demand.py", "1", "1", '{"num_cpus": 4}')
+            job = ("job", "submit", NAME, "--no-wait", "--working-dir", str(E2E_JOBS), "--", *words)
+            site.ok(*job)
+            until(lambda: counted(running(site))["four"] == 1)
+        site.on("lab1", f"systemctl kill -s KILL adbray-head@{NAME}")
+        until(lambda: head_process(site) not in (before, "0"))
+        until(lambda: bool(site.json("status", NAME)["ready"]), 120)
+        time.sleep(5)
+        at_rest(site)
+    assert samples.most("four") == (1 if moment == "launch" else 0), "no double launch"
+    assert (samples.most("one"), samples.most("two")) == (1, 0)
+
+
+def test_a_drained_worker_stays_stopped_until_apply(site: Project) -> None:
+    at_rest(site)
+    (kept,) = running(site)
+    site.ok("drain", NAME, kept, "--yes")
+    until(lambda: counted(running(site))["one"] == 1)
+    assert kept not in running(site), "another took its place"
+    (plan,) = site.json("plan", NAME)
+    (change,) = (c for c in plan["changes"] if c["action"] != "keep")
+    assert (change["node"], change["action"]) == (kept, "update")
+    assert "held back" in change["reason"]
+    site.ok("apply", NAME)
+    assert site.adbray("plan", NAME, "--exit-code").code == 0
+
+
+# --- the head's key
+
+
+@pytest.fixture
+def key(site: Project) -> Path:
+    return site.directory / ".adbray" / "secrets" / NAME / "slot_key"
+
+
+def asked(site: Project, key: Path, host: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What ssh with the head's key gives, for all arguments after the host's name."""
+    known = site.directory / ".adbray" / "known_hosts"
+    options = [
+        "-o",
+        f"UserKnownHostsFile={known}",
+        "-o",
+        "IdentitiesOnly=yes",
+        "-o",
+        "BatchMode=yes",
+    ]
+    login = ["-i", str(key), *options, f"adbray-slot@{site.addresses[host]}"]
+    return subprocess.run(
+        ["ssh", *login, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@pytest.mark.parametrize(
+    "request_",
+    ["", "sh", "id; id", "cat /etc/shadow", "start ../../x", "start head", "stop redis",
+     "start nosuch-0", "list; id", "$(id)", "--group other list"],
+)  # fmt: skip
+def test_the_heads_key_opens_its_slots_alone(site: Project, key: Path, request_: str) -> None:
+    before = running(site)
+    refused = asked(site, key, "lab2", request_)
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["error"]
+    assert "uid=" not in refused.stdout
+    assert running(site) == before
+    assert asked(site, key, "lab2", "list").returncode == 0
+
+
+def test_the_heads_key_opens_no_shell_forward_or_sftp(site: Project, key: Path) -> None:
+    terminal = asked(site, key, "lab2", "-tt")
+    assert "PTY allocation request failed" in terminal.stderr
+    client = paramiko.SSHClient()
+    client.load_host_keys(str(site.directory / ".adbray" / "known_hosts"))
+    client.connect(
+        site.addresses["lab2"],
+        username="adbray-slot",
+        key_filename=str(key),
+        allow_agent=False,
+        look_for_keys=False,
+    )
+    transport = client.get_transport()
+    assert transport is not None
+    with pytest.raises(paramiko.ChannelException):
+        transport.open_channel("direct-tcpip", ("127.0.0.1", 22), ("127.0.0.1", 0), timeout=10)
+    with pytest.raises((paramiko.SSHException, OSError)):
+        transport.request_port_forward("127.0.0.1", 0)
+    with pytest.raises((paramiko.SSHException, EOFError, socket.error)):
+        client.open_sftp()
+    client.close()
+
+
+def test_a_huge_request_ends_the_connection_and_nothing_else(site: Project, key: Path) -> None:
+    client = paramiko.SSHClient()
+    client.load_host_keys(str(site.directory / ".adbray" / "known_hosts"))
+    address = site.addresses["lab2"]
+    login: dict[str, Any] = {"username": "adbray-slot", "key_filename": str(key)}
+    client.connect(address, **login, allow_agent=False, look_for_keys=False)
+    with pytest.raises((paramiko.SSHException, OSError, EOFError)):
+        client.exec_command("start " + "a" * 2**20, timeout=20)
+    client.close()
+    assert asked(site, key, "lab2", "list").returncode == 0
+
+
+def test_destroy_leaves_nothing(site: Project, key: Path) -> None:
+    site.ok("destroy", NAME, "--yes", "--force")
+    assert not key.exists()
+    for host in site.addresses:
+        left = site.on(
+            host,
+            "ls -d /etc/adbray /run/adbray /usr/local/libexec/adbray /etc/sudoers.d/adbray-slot"
+            " 2>/dev/null; getent passwd adbray adbray-slot; pgrep -a raylet; exit 0",
+        )
+        assert left == "", host
