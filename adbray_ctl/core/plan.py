@@ -6,10 +6,11 @@ decided by the settings its record was made of (``core/impact.py`` says which fi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
+from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.differences import FieldChange, differences, in_words
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, UnitState
 from adbray_ctl.core.record import NodeAt, SlotKind, SlotRecord, revision_of
@@ -22,14 +23,6 @@ REDIS_LOST = "what Ray had stored is lost: detached actors, list of jobs"
 
 class _Plan(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FieldChange(_Plan):
-    """One setting of a node that differs; None where there was or will be none."""
-
-    field: str
-    old: SkipValidation[JsonValue]
-    new: SkipValidation[JsonValue]
 
 
 class NodeChange(_Plan):
@@ -286,21 +279,6 @@ def inputs_of(records: Mapping[str, SlotRecord], topology: Topology) -> str:
     return revision_of({"nodes": nodes, "scaling": head.scaling})
 
 
-def differences(
-    old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]
-) -> Iterator[FieldChange]:
-    """The settings that differ; mappings are compared key by key."""
-    for field in [*new, *(key for key in old if key not in new)]:
-        before, after = old.get(field), new.get(field)
-        if before == after:
-            continue
-        if isinstance(before, dict) and isinstance(after, dict):
-            for inner in differences(before, after):
-                yield inner.model_copy(update={"field": f"{field}.{inner.field}"})
-        else:
-            yield FieldChange(field=field, old=before, new=after)
-
-
 def _change(
     placement: Placement,
     record: SlotRecord,
@@ -321,12 +299,12 @@ def _change(
     elif slot.record.revision != record.revision:
         fields = (*differences(slot.record.settings, record.settings), *live)
         action = _remaking(placement, runs=runs)
-        told = [_told(field) for field in fields]
+        told = [in_words(field) for field in fields]
         told = told or [f"revision {slot.record.revision} -> {record.revision}"]
         reason = "; ".join([*told, *drift])
     elif live and not drift and runs:
         fields, action = live, Impact.UPDATE
-        reason = "; ".join(_told(field) for field in live)
+        reason = "; ".join(in_words(field) for field in live)
     elif drift or (placement.started and not runs):
         fields = live
         if placement.started and not runs and (unit is None or unit.enabled):
@@ -393,15 +371,3 @@ def _work_by_node(view: RayView) -> dict[SlotAt, tuple[RayLoad, tuple[str, ...]]
         for at, node in living_nodes(view.nodes).items()
         if node.node_id in view.load or node.node_id in jobs
     }
-
-
-def _told(field: FieldChange) -> str:
-    return f"{field.field}: {_word(field.old)} -> {_word(field.new)}"
-
-
-def _word(value: JsonValue) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, list):
-        return "[" + ", ".join(_word(item) for item in value) + "]"
-    return str(value)

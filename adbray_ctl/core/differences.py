@@ -1,0 +1,44 @@
+"""What differs between two sets of settings, field by field, as a plan tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
+
+
+class FieldChange(BaseModel):
+    """One setting of a node that differs; None where there was or will be none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str
+    old: SkipValidation[JsonValue]
+    new: SkipValidation[JsonValue]
+
+
+def differences(
+    old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]
+) -> Iterator[FieldChange]:
+    """The settings that differ; mappings are compared key by key."""
+    for field in [*new, *(key for key in old if key not in new)]:
+        before, after = old.get(field), new.get(field)
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            for inner in differences(before, after):
+                yield inner.model_copy(update={"field": f"{field}.{inner.field}"})
+        else:
+            yield FieldChange(field=field, old=before, new=after)
+
+
+def in_words(field: FieldChange) -> str:
+    return f"{field.field}: {_word(field.old)} -> {_word(field.new)}"
+
+
+def _word(value: JsonValue) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        return "[" + ", ".join(_word(item) for item in value) + "]"
+    return str(value)
