@@ -28,6 +28,11 @@ FIRST_ANSWER_S = 15.0
 # A stop that the host refused is tried again after this long.
 _STOP_AGAIN_S = 10.0
 _THREADS = 64
+# How long a launch waits for a slot to become free before it fails. Ray asks anew at each tick and
+# keeps a row of every failure for ever, so that each failure of a worker group doubles it.
+PATIENCE_S = 5.0
+LONGEST_PATIENCE_S = 120.0
+_LOOK_AGAIN_S = 0.5
 
 
 class LaunchFault(Exception):
@@ -37,9 +42,16 @@ class LaunchFault(Exception):
 class SlotFleet:
     """All hosts of the group. Thread-safe; no lock is held while a host is spoken to."""
 
-    def __init__(self, connect: Callable[[HostAddress], Link], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[HostAddress], Link],
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
         self._connect = connect
         self._clock = clock
+        self._sleep = sleep
+        self._patience: dict[str, float] = {}
         self._lock = threading.Lock()
         self._views: dict[str, HostView] = {}
         self._quarantine = Quarantine()
@@ -48,7 +60,8 @@ class SlotFleet:
         self._to_stop: dict[str, float] = {}
         self._stopping: set[str] = set()
         self._asks = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-ask")
-        self._changes = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-change")
+        self._launches = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-launch")
+        self._stops = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-stop")
 
     def set_hosts(self, hosts: Iterable[HostAddress]) -> None:
         """The hosts to ask from now on."""
@@ -89,12 +102,20 @@ class SlotFleet:
             )
 
     def launch(self, worker_group: str, count: int) -> None:
-        """Start ``count`` slots at once. Raises LaunchFault when fewer could be started."""
+        """Start ``count`` slots at once, or as soon as they are free.
+
+        Raises LaunchFault when fewer could be started; the next launch of the group waits longer.
+        """
+        patience = self._patience.get(worker_group, PATIENCE_S)
         launches: list[Future[None]] = [
-            self._changes.submit(self._launch_one, worker_group) for _ in range(count)
+            self._launches.submit(self._launch_one, worker_group, self._clock() + patience)
+            for _ in range(count)
         ]
         wait(launches)
         faults = [fault for launch in launches if (fault := launch.exception())]
+        self._patience[worker_group] = (
+            min(2 * patience, LONGEST_PATIENCE_S) if faults else PATIENCE_S
+        )
         if faults:
             reasons = dict.fromkeys(str(fault) for fault in faults)
             raise LaunchFault(f"{len(faults)} of {count} not started: {'; '.join(reasons)}")
@@ -112,10 +133,16 @@ class SlotFleet:
                 if slot := view.running(instance):
                     self._fault(slot.place, reason)
 
-    def _launch_one(self, worker_group: str) -> None:
+    def _launch_one(self, worker_group: str, until: float) -> None:
         failed: list[str] = []
         while True:
-            view, slot = self._reserve(worker_group, failed)
+            try:
+                view, slot = self._reserve(worker_group, failed)
+            except LaunchFault:
+                if self._clock() >= until:
+                    raise
+                self._sleep(_LOOK_AGAIN_S)
+                continue
             try:
                 started = view.link.start(slot.name)
             except (HostFault, SlotFault) as fault:
@@ -170,7 +197,7 @@ class SlotFleet:
             if view.running(instance) is not None:
                 if instance not in self._stopping and not view.error:
                     self._stopping.add(instance)
-                    self._changes.submit(self._stop_one, view, instance)
+                    self._stops.submit(self._stop_one, view, instance)
                 return
         # A silent host may still run it under a start that we have not seen.
         silent = [view for view in self._views.values() if view.error or not view.answered]

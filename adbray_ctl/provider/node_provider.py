@@ -63,7 +63,7 @@ class SlotProvider(NodeProvider):
         self._hosts_file = Path(settings.hosts_file)
         self._hosts_text = ""
         self._fleet = fleet or SlotFleet(
-            lambda host: SshLink(host, settings.login), clock=time.monotonic
+            lambda host: SshLink(host, settings.login), clock=time.monotonic, sleep=time.sleep
         )
         self._known_to_ray = known_to_ray or (lambda: instances_in_ray(settings.gcs_address))
         # The monitor inherits the head's own id from the head's process.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from adbray_ctl.provider.fleet import SlotFleet
@@ -67,13 +67,21 @@ class FakeHosts:
 
     def __init__(self, slots: dict[str, Iterable[str]]) -> None:
         self.now = 1000.0
+        self.meanwhile: Callable[[], object] = lambda: None
         self.hosts = {name: FakeHost(name, _stopped(name, names)) for name, names in slots.items()}
-        self.fleet = SlotFleet(lambda host: self.hosts[host.name], clock=lambda: self.now)
+        self.fleet = SlotFleet(
+            lambda host: self.hosts[host.name], clock=lambda: self.now, sleep=self.sleep
+        )
         self.fleet.set_hosts(self.addresses)
 
     @property
     def addresses(self) -> list[HostAddress]:
         return [HostAddress(name, f"10.0.0.{n}", 22) for n, name in enumerate(self.hosts, start=1)]
+
+    def sleep(self, seconds: float) -> None:
+        """Nobody waits: time goes by, and what is ``meanwhile`` to happen does."""
+        self.now += seconds
+        self.meanwhile()
 
     def __getitem__(self, name: str) -> FakeHost:
         return self.hosts[name]

@@ -11,6 +11,7 @@ import pytest
 
 from adbray_ctl.provider.fleet import LaunchFault
 from adbray_ctl.provider.model import SlotState
+from adbray_ctl.provider.quarantine import Quarantine
 from tests.unit.provider.hosts import FakeHosts
 
 
@@ -61,7 +62,7 @@ def test_a_slot_that_does_not_start_is_set_aside_and_another_is_used(hosts: Fake
     hosts.fleet.launch("w", 2)
     assert hosts.running() == ["w-1", "w-2"]
     hosts["a"].broken.clear()
-    with pytest.raises(LaunchFault, match="w-0 on a is set aside for 60 s: no such disk"):
+    with pytest.raises(LaunchFault, match="w-0 on a is set aside for 55 s: no such disk"):
         hosts.fleet.launch("w", 2)
     assert hosts.running() == ["w-1", "w-2", "w-3"], "what could be started was"
     hosts.now += 61
@@ -69,13 +70,34 @@ def test_a_slot_that_does_not_start_is_set_aside_and_another_is_used(hosts: Fake
     assert "w-0" in hosts.running()
 
 
-def test_a_fault_in_a_row_doubles_the_time(hosts: FakeHosts) -> None:
-    hosts.fleet.refresh()
-    hosts["a"].broken["v-0"] = "broken"
+def test_a_fault_in_a_row_doubles_the_time() -> None:
+    quarantine, now = Quarantine(), 0.0
     for seconds in (60, 120, 240, 480, 600, 600):
-        with pytest.raises(LaunchFault, match=f"v-0 on a: broken.*for {seconds} s"):
+        assert quarantine.add("v-0", "broken", now).until == now + seconds
+        assert quarantine.fault("v-0", now + seconds - 1)
+        now += seconds
+        assert quarantine.fault("v-0", now) is None
+    assert quarantine.add("v-0", "broken", now + 10_000).times == 1, "that is long ago"
+
+
+def test_a_launch_waits_for_a_slot_and_longer_each_time(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.launch("v", 1)
+    for patience in (5, 10, 20, 40, 80, 120, 120):
+        began = hosts.now
+        with pytest.raises(LaunchFault, match="all 1 run"):
             hosts.fleet.launch("v", 1)
-        hosts.now += seconds + 1
+        assert hosts.now - began == patience
+    (slot,) = hosts.fleet.refresh()
+    hosts["a"].stop(slot.instance)
+    hosts.meanwhile = hosts.fleet.refresh
+    hosts.fleet.launch("v", 1)
+    assert hosts.running() == ["v-0"]
+    hosts.meanwhile = lambda: None
+    began = hosts.now
+    with pytest.raises(LaunchFault):
+        hosts.fleet.launch("v", 1)
+    assert hosts.now - began == 5, "what worked is asked for with new hope"
 
 
 def test_a_silent_host_keeps_what_ran_there_and_is_not_used(hosts: FakeHosts) -> None:
