@@ -47,7 +47,7 @@ molecule: bootstrap ## Every role on lab hosts: check, converge, idempotence, ve
 e2e: bootstrap ## The command line against a lab
 	pytest -q tests/e2e --durations=20 --durations-min=5
 
-soak: bootstrap ## Rounds of faults on a lab; takes a quarter of an hour, not part of test
+soak: bootstrap ## Rounds of faults on a lab; takes half an hour, not part of test
 	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py
 	pytest -q -s tests/soak
 
