@@ -13,8 +13,6 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Without bytecode every one of the many Python processes compiles all that it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-SLOWEST := --durations=20 --durations-min=5
-
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -46,13 +44,10 @@ contract: venv ## Tests of what must agree: roles, specs, docs, package
 molecule: bootstrap ## Every role on lab hosts: check, converge, idempotence, verify
 	tests/molecule/run
 
-# The lab's own tests compare the whole machine before and after; the others share it in two lanes,
-# since they wait half of the time.
 e2e: bootstrap ## The command line against a lab
-	pytest -q tests/e2e/test_lab.py $(SLOWEST)
-	pytest -q tests/e2e --ignore tests/e2e/test_lab.py $(SLOWEST) -n 2 --dist loadgroup
+	pytest -q tests/e2e --durations=20 --durations-min=5
 
-soak: bootstrap ## Rounds of faults on a lab; takes a quarter of an hour, not part of test
+soak: bootstrap ## Rounds of faults on a lab; takes half an hour, not part of test
 	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py
 	pytest -q -s tests/soak
 

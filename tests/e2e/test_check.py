@@ -11,8 +11,6 @@ import pytest
 
 from tests.e2e.conftest import Project, Result
 
-pytestmark = pytest.mark.xdist_group("hosts")
-
 GROUP = "demo"
 # What the machine around the lab's containers has or has not; its hosts tell it as it is.
 OF_THE_MACHINE = {"cgroup", "kernel"}

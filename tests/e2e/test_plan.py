@@ -13,11 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.conftest import GROUP, REPOSITORY, Project
-
-pytestmark = pytest.mark.xdist_group("cluster")
 
 E2E_JOBS = Path(__file__).parent / "jobs"
 _PIDS = (

@@ -9,11 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from tests.e2e.conftest import GROUP, REPOSITORY, Project, Result, run
-
-pytestmark = pytest.mark.xdist_group("cluster")
 
 JOBS = REPOSITORY / "examples" / "jobs"
 E2E_JOBS = Path(__file__).parent / "jobs"

@@ -9,8 +9,6 @@ import pytest
 
 from tests.e2e.conftest import Project, Result, run
 
-pytestmark = pytest.mark.xdist_group("hosts")
-
 GROUP = "demo"
 
 

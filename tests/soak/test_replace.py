@@ -11,8 +11,6 @@ import pytest
 
 from tests.e2e.conftest import Project
 
-pytestmark = pytest.mark.xdist_group("replace")
-
 NAME = "moved"
 SPEC = f"""\
 kind: RayCluster
