@@ -21,8 +21,6 @@ import pytest
 
 from tests.e2e.conftest import Project
 
-pytestmark = pytest.mark.xdist_group("scaling")
-
 NAME = "elastic"
 IDLE_S = 6
 SPEC = f"""\
