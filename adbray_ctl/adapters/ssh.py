@@ -30,7 +30,8 @@ from adbray_ctl.core.readings import (
     HostReadings,
     Silence,
 )
-from adbray_ctl.core.spec import Fleet, Jump, Ssh
+from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_ssh import Jump, Ssh
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -11,10 +11,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.scaling import autoscaling_config, scaling_hosts
+from adbray_ctl.core.scaling import autoscaling_config
 from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.slots import REDIS_USER, redis_address, runtime_venv, slot_vars
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, Ssh, WorkerGroup
+from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec_ssh import Ssh
 from adbray_ctl.core.topology import Placement, Topology
 
 
@@ -141,8 +142,7 @@ def _scaling_vars(
         "ray_head_provider_dir": site.provider_dir,
         "ray_head_slot_key_file": site.slot_key_file,
         "ray_head_known_hosts_file": site.known_hosts,
-        "ray_head_hosts": scaling_hosts(fleet, topology),
-        "ray_head_autoscaling": autoscaling_config(spec, topology),
+        "ray_head_autoscaling": autoscaling_config(fleet, spec, topology),
     }
 
 

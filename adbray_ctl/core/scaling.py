@@ -58,7 +58,7 @@ def scaling_hosts(fleet: Fleet, topology: Topology) -> list[dict[str, Any]]:
     return [{"name": h.name, "address": h.address, "port": fleet.ssh_for(h).port} for h in hosts]
 
 
-def autoscaling_config(spec: RayClusterSpec, topology: Topology) -> dict[str, Any]:
+def autoscaling_config(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -> dict[str, Any]:
     """Ray's cluster config, as `ray start --autoscaling-config` takes it."""
     folder = f"/etc/adbray/{spec.name}"
     head = topology.head
@@ -71,10 +71,14 @@ def autoscaling_config(spec: RayClusterSpec, topology: Topology) -> dict[str, An
             "disable_node_updaters": True,
             "disable_launch_config_check": True,
             "user": SLOT_USER,
-            "hosts_file": f"{folder}/hosts.json",
+            # This very file, for what the provider reads again at every tick.
+            "config_file": f"{folder}/autoscaling.json",
+            "journal_dir": f"/var/lib/adbray/{spec.name}/head/logs",
             "key_file": f"{folder}/slot_key",
             "known_hosts_file": f"{folder}/known_hosts",
             "gcs_address": f"{head.address}:{head.ports['gcs']}",
+            "hosts": scaling_hosts(fleet, topology),
+            "launches_per_minute": spec.max_launches_per_minute,
         },
         "max_workers": sum(group.max_workers for group in spec.worker_groups) + _HEADS,
         "upscaling_speed": _UPSCALING_SPEED,
@@ -94,7 +98,10 @@ def scaling_settings(
     fleet: Fleet, spec: RayClusterSpec, topology: Topology
 ) -> dict[str, JsonValue]:
     """The same as flat settings, for the head's record and for plans."""
-    settings: dict[str, JsonValue] = {"idle_timeout_s": spec.idle_timeout_s}
+    settings: dict[str, JsonValue] = {
+        "idle_timeout_s": spec.idle_timeout_s,
+        "max_launches_per_minute": spec.max_launches_per_minute,
+    }
     for name, told in node_types(spec, topology).items():
         for field in ("min_workers", "max_workers", "resources", "labels"):
             settings[f"worker_groups.{name}.{field}"] = told[field]

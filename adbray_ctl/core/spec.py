@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
 )
 
@@ -50,14 +49,9 @@ from adbray_ctl.core.names import (
     Unfit,
     User,
 )
+from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride, UserPort
 
 T = TypeVar("T")
-
-# YAML knows its types: "5" is no number and true is not 1, so nothing is converted silently.
-Int = Annotated[int, Field(strict=True)]
-Bool = Annotated[bool, Field(strict=True)]
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
-UserPort = Annotated[int, Field(strict=True, ge=1024, le=65535)]
 
 MIN_RAY = (2, 54, 0)
 
@@ -76,57 +70,7 @@ PythonVersion = Literal["3.10", "3.11", "3.12", "3.13"]
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
-
-
-class Jump(_Spec):
-    """A host that SSH connections go through."""
-
-    address: Annotated[Address, KEEPS]
-    """IPv4 address or DNS name of the jump host."""
-    user: Annotated[User, KEEPS] = "root"
-    """Login name on the jump host."""
-    port: Annotated[Port, KEEPS] = 22
-    """SSH port of the jump host."""
-    identity_file: Annotated[FilePath | None, KEEPS] = None
-    """Private key for the jump host; relative to fleet.yml. Default: ssh's own choice."""
-
-
-class Ssh(_Spec):
-    """How hosts are logged in to. A user other than root needs sudo without a password."""
-
-    user: Annotated[User, KEEPS] = "root"
-    """Login name; if it is not root, sudo without a password is used."""
-    port: Annotated[Port, KEEPS] = 22
-    """SSH port."""
-    identity_file: Annotated[FilePath | None, KEEPS] = None
-    """Private key; relative to fleet.yml. Default: ssh's own choice."""
-    connect_timeout_s: Annotated[int, Field(strict=True, ge=1, le=300), KEEPS] = 10
-    """Seconds to wait for a connection."""
-    jump: Jump | None = None
-    """Host to go through, if the hosts cannot be reached directly."""
-
-
-class SshOverride(_Spec):
-    """What one host does differently from the fleet's ``ssh``; what is left out is inherited."""
-
-    user: Annotated[User | None, KEEPS] = None
-    """Login name."""
-    port: Annotated[Port | None, KEEPS] = None
-    """SSH port."""
-    identity_file: Annotated[FilePath | None, KEEPS] = None
-    """Private key; relative to fleet.yml."""
-    connect_timeout_s: Annotated[Annotated[int, Field(strict=True, ge=1, le=300)] | None, KEEPS] = (
-        None
-    )
-    """Seconds to wait for a connection."""
-    jump: Jump | None = None
-    """Host to go through; null written out means none, whatever the fleet says."""
+    model_config = SPEC_CONFIG
 
 
 class DeclaredCapacity(_Spec):
@@ -179,6 +123,10 @@ class Limits(_Spec):
     """Fewest workers a worker group may ask for as its min_workers."""
     max_workers: Annotated[int, Field(strict=True, ge=1, le=1000), KEEPS] = 8
     """Most workers a worker group may ask for as its max_workers."""
+    total_cpus: Annotated[Annotated[int, Field(strict=True, ge=1)] | None, KEEPS] = None
+    """CPU cores that the workers of all groups may come to, each group at its max_workers."""
+    total_gpus: Annotated[Annotated[int, Field(strict=True, ge=0)] | None, KEEPS] = None
+    """GPU cards that the workers of all groups may come to, each group at its max_workers."""
 
 
 class PortPolicy(_Spec):
@@ -389,6 +337,10 @@ class RayClusterSpec(_Spec):
     """Seconds that a worker's running tasks and actors are given before it is stopped."""
     idle_timeout_s: Annotated[int, Field(strict=True, ge=1, le=604_800), TELLS_HEAD] = 60
     """Seconds without work after which a worker above min_workers is stopped."""
+    max_launches_per_minute: Annotated[
+        Annotated[int, Field(strict=True, ge=1, le=10_000)] | None, TELLS_HEAD
+    ] = None
+    """Workers the autoscaler may start within a minute; null for no limit."""
 
 
 def json_schema(kind: Literal["fleet", "group"]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.budget import require_within_budget
 from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.ledger import Capacity, Demand, HostLedger
@@ -119,9 +120,11 @@ def place(
     order among equals. With ``replacing``, what stood on the old host takes the same ports on the
     new one where they are free.
 
-    Raises PlacementError, telling for each host why the slot does not fit and what would.
+    Raises PlacementError, telling for each host why the slot does not fit and what would, or which
+    budget of the fleet the workers pass.
     """
     fleet = _with_addresses(fleet, addresses or {})
+    records = tuple(records)
     ledgers = _open_ledgers(fleet, capacities)
     stay, move = _standing(fleet, spec.name, records, ledgers, replacing)
     wanted = _wanted(fleet, spec)
@@ -146,7 +149,10 @@ def place(
             raise _does_not_fit(spec, want, _refusals(fleet, want, ledgers), placed)
         placed[want.slot] = _take(fleet, want, best, block=None, gpu=None)
         queues[kind].push(best)
-    return Topology(group=spec.name, placements=tuple(placed[w.slot] for w in wanted))
+    topology = Topology(group=spec.name, placements=tuple(placed[w.slot] for w in wanted))
+    workers = ((p.cpus, p.gpu) for p in topology.workers)
+    require_within_budget(fleet, spec.name, workers, records)
+    return topology
 
 
 class _Queue:

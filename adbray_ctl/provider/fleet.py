@@ -6,8 +6,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
 
 from adbray_ctl.provider.choice import choose
+from adbray_ctl.provider.journal import Event, Kind
 from adbray_ctl.provider.model import (
     HostAddress,
     HostFault,
@@ -17,6 +19,7 @@ from adbray_ctl.provider.model import (
     split_instance,
 )
 from adbray_ctl.provider.quarantine import ENDS, WITHIN_S, Quarantine
+from adbray_ctl.provider.rate import Rate
 from adbray_ctl.provider.view import HostView, Link
 
 logger = logging.getLogger(__name__)
@@ -47,10 +50,13 @@ class SlotFleet:
         connect: Callable[[HostAddress], Link],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        tell: Callable[[Event], None],
     ) -> None:
         self._connect = connect
         self._clock = clock
         self._sleep = sleep
+        self._tell = tell
+        self._rate = Rate()
         self._patience: dict[str, float] = {}
         self._lock = threading.Lock()
         self._views: dict[str, HostView] = {}
@@ -62,6 +68,10 @@ class SlotFleet:
         self._asks = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-ask")
         self._launches = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-launch")
         self._stops = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-stop")
+
+    def set_rate(self, most_a_minute: int | None) -> None:
+        """Start no more slots a minute than that; None for no limit."""
+        self._rate.limit = most_a_minute
 
     def set_hosts(self, hosts: Iterable[HostAddress]) -> None:
         """The hosts to ask from now on."""
@@ -90,8 +100,7 @@ class SlotFleet:
                 had = view.error
                 for slot in view.collect(now):
                     self._ended(slot, now)
-                if view.error != had:
-                    logger.warning("%s: %s", view.host.name, view.error or "answers again")
+                self._tell_silence(view, had)
             for instance in [i for i, at in self._to_stop.items() if at <= now]:
                 self._stop_now(instance)
             return tuple(
@@ -101,16 +110,17 @@ class SlotFleet:
                 if slot.state is not SlotState.STOPPED and slot.place not in self._reserved
             )
 
-    def launch(self, worker_group: str, count: int) -> None:
-        """Start ``count`` slots at once, or as soon as they are free.
+    def launch(self, worker_group: str, count: int, started: Callable[[Slot], None]) -> None:
+        """Start ``count`` slots at once, or as soon as they are free; each is given to ``started``.
 
         Raises LaunchFault when fewer could be started; the next launch of the group waits longer.
         """
         patience = self._patience.get(worker_group, PATIENCE_S)
-        launches: list[Future[None]] = [
-            self._launches.submit(self._launch_one, worker_group, self._clock() + patience)
-            for _ in range(count)
-        ]
+
+        def one() -> None:
+            started(self._launch_one(worker_group, self._clock() + patience))
+
+        launches: list[Future[None]] = [self._launches.submit(one) for _ in range(count)]
         wait(launches)
         faults = [fault for launch in launches if (fault := launch.exception())]
         self._patience[worker_group] = (
@@ -131,9 +141,33 @@ class SlotFleet:
         with self._lock:
             for view in self._views.values():
                 if slot := view.running(instance):
-                    self._fault(slot.place, reason)
+                    self._fault(slot, reason)
 
-    def _launch_one(self, worker_group: str, until: float) -> None:
+    def why_no_slot(self, worker_group: str) -> str | None:
+        """Why the worker group has no slot to start; None where it has, or one is starting."""
+        with self._lock:
+            slots = [slot for view in self._views.values() for slot in view.slots.values()]
+            mine = [slot for slot in slots if slot.worker_group == worker_group]
+            if any(slot.place in self._reserved for slot in mine):
+                return None
+            chosen = choose(worker_group, slots, self._refusal)
+            return chosen if isinstance(chosen, str) else None
+
+    def troubles(self) -> dict[str, list[dict[str, Any]]]:
+        """The hosts that do not answer and the slots that are set aside, each with its reason."""
+        with self._lock:
+            now = self._clock()
+            views = list(self._views.values())
+            silent = [{"host": v.host.name, "reason": v.error} for v in views if v.error]
+            places = [slot for view in views for slot in view.slots.values()]
+            aside = [
+                {"slot": slot.name, "host": slot.host, "times": f.times, "reason": f.reason}
+                for slot in places
+                if (f := self._quarantine.fault(slot.place, now))
+            ]
+            return {"silent": silent, "set_aside": aside}
+
+    def _launch_one(self, worker_group: str, until: float) -> Slot:
         failed: list[str] = []
         while True:
             try:
@@ -143,21 +177,23 @@ class SlotFleet:
                     raise
                 self._sleep(_LOOK_AGAIN_S)
                 continue
+            began = self._clock()
             try:
                 started = view.link.start(slot.name)
             except (HostFault, SlotFault) as fault:
                 failed.append(f"{slot.place}: {fault}")
                 with self._lock:
                     self._reserved.discard(slot.place)
-                    self._fault(slot.place, str(fault))
+                    self._fault(slot, str(fault))
                     if isinstance(fault, HostFault):
-                        view.fail(str(fault), self._clock())
+                        self._fail(view, str(fault))
                 continue
             with self._lock:
                 self._reserved.discard(slot.place)
                 view.changed(started)
-            logger.info("started %s on %s", started.instance, slot.host)
-            return
+            text = f"started {slot.place} within {self._clock() - began:.1f} s"
+            self._tell(Event(Kind.START, text, worker_group, slot.name, slot.host))
+            return started
 
     def _reserve(self, worker_group: str, failed: list[str]) -> tuple[HostView, Slot]:
         with self._lock:
@@ -166,6 +202,8 @@ class SlotFleet:
             if isinstance(chosen, str):
                 silent = [f"{v.host.name}: {v.error}" for v in self._views.values() if v.error]
                 raise LaunchFault("; ".join(dict.fromkeys([*failed, chosen, *silent])))
+            if too_many := self._rate.take(self._clock()):
+                raise LaunchFault("; ".join([*failed, too_many]))
             self._reserved.add(chosen.place)
             return self._views[chosen.host], chosen
 
@@ -182,14 +220,27 @@ class SlotFleet:
 
     def _ended(self, slot: Slot, now: float) -> None:
         """systemd has started the slot's process again; one that cannot stay up is given up."""
-        logger.warning("%s ended and was started again", slot.place)
         if self._quarantine.ended(slot.place, now):
-            self._fault(slot.place, f"its process ended {ENDS} times within {WITHIN_S:.0f} s")
+            self._fault(slot, f"its process ended {ENDS} times within {WITHIN_S:.0f} s")
             self._to_stop[slot.instance] = 0.0
 
-    def _fault(self, slot: str, reason: str) -> None:
-        fault = self._quarantine.add(slot, reason, self._clock())
-        logger.warning("%s is set aside for %.0f s: %s", slot, fault.until - fault.at, reason)
+    def _fault(self, slot: Slot, reason: str) -> None:
+        fault = self._quarantine.add(slot.place, reason, self._clock())
+        text = f"{slot.place} is set aside for {fault.until - fault.at:.0f} s: {reason}"
+        self._tell(Event(Kind.FAULT, text, slot.worker_group, slot.name, slot.host))
+
+    def _fail(self, view: HostView, error: str) -> None:
+        had = view.error
+        view.fail(error, self._clock())
+        self._tell_silence(view, had)
+
+    def _tell_silence(self, view: HostView, had: str) -> None:
+        """Tell once when a host falls silent, and once when it answers again."""
+        if view.error and not had:
+            text = f"{view.host.name} does not answer: {view.error}"
+            self._tell(Event(Kind.SILENT, text, host=view.host.name))
+        elif had and not view.error:
+            self._tell(Event(Kind.BACK, f"{view.host.name} answers again", host=view.host.name))
 
     def _stop_now(self, instance: str) -> None:
         """Begin to stop ``instance``, or forget it where its host says that it is gone."""
@@ -214,10 +265,9 @@ class SlotFleet:
                 self._stopping.discard(instance)
                 self._to_stop[instance] = self._clock() + _STOP_AGAIN_S
                 if isinstance(fault, HostFault):
-                    view.fail(str(fault), self._clock())
+                    self._fail(view, str(fault))
             return
         with self._lock:
             self._stopping.discard(instance)
             self._to_stop.pop(instance, None)
             view.changed(stopped)
-        logger.info("stopped %s on %s", instance, view.host.name)

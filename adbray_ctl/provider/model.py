@@ -84,12 +84,3 @@ def parse_slots(host: str, text: str | bytes) -> tuple[Slot, ...]:
     except (ValueError, TypeError, KeyError) as error:
         shown = text[:80]
         raise HostFault(f"its answer cannot be read: {shown!r}") from error
-
-
-def parse_hosts(text: str) -> tuple[HostAddress, ...]:
-    """The hosts in the file that the role of the head writes. Raises ValueError."""
-    try:
-        hosts = json.loads(text)["hosts"]
-        return tuple(HostAddress(str(h["name"]), str(h["address"]), int(h["port"])) for h in hosts)
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"the list of hosts lacks {error}") from error

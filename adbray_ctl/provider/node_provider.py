@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ray._raylet import GcsClient  # type: ignore[attr-defined]  # of Ray's compiled part
 from ray.autoscaler import tags
 from ray.autoscaler.node_provider import NodeProvider
 from ray.autoscaler.v2.instance_manager.node_provider import LaunchNodeError
-from ray.autoscaler.v2.sdk import get_cluster_resource_state
 
+from adbray_ctl.provider.chronicle import Chronicle
 from adbray_ctl.provider.fleet import SlotFleet
+from adbray_ctl.provider.journal import Event, Journal, Kind
 from adbray_ctl.provider.link import Login, SshLink
-from adbray_ctl.provider.model import parse_hosts
+from adbray_ctl.provider.model import HostAddress, Slot
+from adbray_ctl.provider.orders import Orders, parse_orders
+from adbray_ctl.provider.ray_state import RayState, read_state
+from adbray_ctl.provider.view import Link
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +30,10 @@ HEAD_TYPE = "ray.head"
 
 @dataclass(frozen=True)
 class Settings:
-    """The `provider` part of the autoscaling config; ``gcs_address`` is host:port."""
+    """The fixed part of `provider` in the autoscaling config; ``gcs_address`` is host:port."""
 
-    hosts_file: str
+    config_file: str
+    journal_dir: str
     login: Login
     gcs_address: str
 
@@ -40,7 +44,7 @@ class Settings:
             key_file=config["key_file"],
             known_hosts_file=config["known_hosts_file"],
         )
-        return cls(config["hosts_file"], login, config["gcs_address"])
+        return cls(config["config_file"], config["journal_dir"], login, config["gcs_address"])
 
 
 class SlotProvider(NodeProvider):
@@ -55,25 +59,34 @@ class SlotProvider(NodeProvider):
         provider_config: dict[str, Any],
         cluster_name: str,
         *,
-        fleet: SlotFleet | None = None,
-        known_to_ray: Callable[[], set[str]] | None = None,
+        connect: Callable[[HostAddress], Link] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        read_ray: Callable[[], RayState] | None = None,
     ) -> None:
         super().__init__(provider_config, cluster_name)
         settings = Settings.of(provider_config)
-        self._hosts_file = Path(settings.hosts_file)
-        self._hosts_text = ""
-        self._fleet = fleet or SlotFleet(
-            lambda host: SshLink(host, settings.login), clock=time.monotonic, sleep=time.sleep
+        self._config_file = Path(settings.config_file)
+        self._config_text = ""
+        self._orders = Orders()
+        self._journal = Journal(Path(settings.journal_dir), time.time)
+        self._chronicle = Chronicle(self._journal.write, time.time)
+        self._fleet = SlotFleet(
+            connect or (lambda host: SshLink(host, settings.login)),
+            clock=clock,
+            sleep=sleep,
+            tell=self._journal.write,
         )
-        self._known_to_ray = known_to_ray or (lambda: instances_in_ray(settings.gcs_address))
+        self._read_ray = read_ray or (lambda: read_state(settings.gcs_address))
         # The monitor inherits the head's own id from the head's process.
         self._head = os.environ["RAY_CLOUD_INSTANCE_ID"]
         self._types: dict[str, str] = {self._head: HEAD_TYPE}
 
     def non_terminated_nodes(self, tag_filters: dict[str, str]) -> list[str]:
-        self._read_hosts()
-        found = {slot.instance: slot.worker_group for slot in self._fleet.refresh()}
-        self._types = {self._head: HEAD_TYPE, **found}
+        self._read_config()
+        slots = self._fleet.refresh()
+        self._types = {self._head: HEAD_TYPE, **{s.instance: s.worker_group for s in slots}}
+        self._keep_account(slots)
         return list(self._types)
 
     def is_running(self, node_id: str) -> bool:
@@ -92,7 +105,10 @@ class SlotProvider(NodeProvider):
 
     def create_node(self, node_config: dict[str, Any], tags_: dict[str, str], count: int) -> None:
         """Raises LaunchFault when fewer than ``count`` slots could be started."""
-        self._fleet.launch(tags_[tags.TAG_RAY_USER_NODE_TYPE], count)
+        group = tags_[tags.TAG_RAY_USER_NODE_TYPE]
+        why = self._chronicle.why_launched(group, self._orders.offers.get(group))
+        self._journal.write(Event(Kind.LAUNCH, f"{count} of {group} {why}", group))
+        self._fleet.launch(group, count, self._chronicle.started)
 
     def terminate_node(self, node_id: str) -> None:
         self.terminate_nodes([node_id])
@@ -103,27 +119,34 @@ class SlotProvider(NodeProvider):
         if not workers:
             return
         try:
-            known = self._known_to_ray()
+            known = set(self._read_ray().nodes)
         except Exception:  # whatever Ray's client raises: it must not keep a worker running
             logger.exception("cannot ask Ray which workers joined")
             known = set(workers)
         for node in workers:
+            reason = self._chronicle.stopping(node, joined=node in known)
             if node not in known:
-                self._fleet.set_aside(node, "its worker did not join Ray in time")
+                self._fleet.set_aside(node, reason)
             self._fleet.stop(node)
 
-    def _read_hosts(self) -> None:
-        """Take over the list of hosts when apply has changed it."""
-        text = self._hosts_file.read_text()
-        if text != self._hosts_text:
-            self._fleet.set_hosts(parse_hosts(text))
-            self._hosts_text = text
+    def _read_config(self) -> None:
+        """Take over what apply has changed in the file that Ray reads again too."""
+        text = self._config_file.read_text()
+        if text != self._config_text:
+            self._orders = parse_orders(text)
+            self._fleet.set_hosts(self._orders.hosts)
+            self._fleet.set_rate(self._orders.launches_per_minute)
+            self._config_text = text
 
-
-def instances_in_ray(gcs_address: str) -> set[str]:
-    """The instance ids of all nodes that Ray knows, dead ones among them."""
-    state = get_cluster_resource_state(GcsClient(address=gcs_address))
-    return {node.instance_id for node in state.node_states}
+    def _keep_account(self, slots: tuple[Slot, ...]) -> None:
+        """Tell what changed and how things stand; scaling never fails for that."""
+        try:
+            waiting = self._chronicle.look(
+                slots, self._read_ray(), self._orders.offers, self._fleet.why_no_slot
+            )
+            self._journal.show({"waiting": waiting, **self._fleet.troubles()})
+        except Exception:  # whatever Ray's client raises
+            logger.exception("cannot tell what the autoscaler does")
 
 
 def _tell_causes() -> None:

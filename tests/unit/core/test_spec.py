@@ -11,10 +11,10 @@ from adbray_ctl.core.spec import (
     Fleet,
     RayClusterSpec,
     RedisMode,
-    Ssh,
     WorkerGroup,
     json_schema,
 )
+from adbray_ctl.core.spec_ssh import Ssh
 
 
 def fleet(**host: Any) -> Fleet:

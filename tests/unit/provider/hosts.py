@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from adbray_ctl.provider.fleet import SlotFleet
+from adbray_ctl.provider.journal import Event, Kind
 from adbray_ctl.provider.model import HostAddress, HostFault, Slot, SlotFault, SlotState
 
 
@@ -69,10 +70,21 @@ class FakeHosts:
         self.now = 1000.0
         self.meanwhile: Callable[[], object] = lambda: None
         self.hosts = {name: FakeHost(name, _stopped(name, names)) for name, names in slots.items()}
+        self.events: list[Event] = []
         self.fleet = SlotFleet(
-            lambda host: self.hosts[host.name], clock=lambda: self.now, sleep=self.sleep
+            self.connect, clock=lambda: self.now, sleep=self.sleep, tell=self.events.append
         )
         self.fleet.set_hosts(self.addresses)
+
+    def connect(self, host: HostAddress) -> FakeHost:
+        return self.hosts[host.name]
+
+    def told(self, kind: Kind) -> list[str]:
+        """The texts of the events of one kind so far."""
+        return [event.text for event in self.events if event.kind is kind]
+
+    def launch(self, worker_group: str, count: int) -> None:
+        self.fleet.launch(worker_group, count, started=lambda _: None)
 
     @property
     def addresses(self) -> list[HostAddress]:

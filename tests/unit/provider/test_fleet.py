@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from adbray_ctl.provider.fleet import LaunchFault
+from adbray_ctl.provider.journal import Kind
 from adbray_ctl.provider.model import SlotState
 from adbray_ctl.provider.quarantine import Quarantine
 from tests.unit.provider.hosts import FakeHosts
@@ -30,16 +31,16 @@ def until(what: Callable[[], bool]) -> None:
 
 def test_the_first_free_slots_are_started_at_once(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
-    hosts.fleet.launch("w", 3)
+    hosts.launch("w", 3)
     assert hosts.running() == ["w-0", "w-1", "w-2"]
-    hosts.fleet.launch("v", 1)
+    hosts.launch("v", 1)
     assert hosts.running() == ["v-0", "w-0", "w-1", "w-2"]
 
 
 def test_what_runs_already_is_told_by_a_fleet_that_was_just_made(hosts: FakeHosts) -> None:
     hosts["a"].restart("w-2")
     assert hosts.running() == ["w-2"]
-    hosts.fleet.launch("w", 1)
+    hosts.launch("w", 1)
     assert hosts.running() == ["w-0", "w-2"]
 
 
@@ -48,25 +49,25 @@ def test_no_free_slot_is_told_with_its_reasons(hosts: FakeHosts) -> None:
     hosts["a"].slots["v-0"] = replace(hosts["a"].slots["v-0"], held=True)
     hosts.fleet.refresh()
     with pytest.raises(LaunchFault, match="v-0 on a is held back by an operator"):
-        hosts.fleet.launch("v", 1)
-    hosts.fleet.launch("w", 4)
+        hosts.launch("v", 1)
+    hosts.launch("w", 4)
     with pytest.raises(LaunchFault, match=r"1 of 1 not started: no free slot .*: all 4 run"):
-        hosts.fleet.launch("w", 1)
+        hosts.launch("w", 1)
     with pytest.raises(LaunchFault, match="no host tells of a slot of worker group x"):
-        hosts.fleet.launch("x", 1)
+        hosts.launch("x", 1)
 
 
 def test_a_slot_that_does_not_start_is_set_aside_and_another_is_used(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
     hosts["a"].broken["w-0"] = "no such disk"
-    hosts.fleet.launch("w", 2)
+    hosts.launch("w", 2)
     assert hosts.running() == ["w-1", "w-2"]
     hosts["a"].broken.clear()
     with pytest.raises(LaunchFault, match="w-0 on a is set aside for 55 s: no such disk"):
-        hosts.fleet.launch("w", 2)
+        hosts.launch("w", 2)
     assert hosts.running() == ["w-1", "w-2", "w-3"], "what could be started was"
     hosts.now += 61
-    hosts.fleet.launch("w", 1)
+    hosts.launch("w", 1)
     assert "w-0" in hosts.running()
 
 
@@ -82,35 +83,35 @@ def test_a_fault_in_a_row_doubles_the_time() -> None:
 
 def test_a_launch_waits_for_a_slot_and_longer_each_time(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
-    hosts.fleet.launch("v", 1)
+    hosts.launch("v", 1)
     for patience in (5, 10, 20, 40, 80, 120, 120):
         began = hosts.now
         with pytest.raises(LaunchFault, match="all 1 run"):
-            hosts.fleet.launch("v", 1)
+            hosts.launch("v", 1)
         assert hosts.now - began == patience
     (slot,) = hosts.fleet.refresh()
     hosts["a"].stop(slot.instance)
     hosts.meanwhile = hosts.fleet.refresh
-    hosts.fleet.launch("v", 1)
+    hosts.launch("v", 1)
     assert hosts.running() == ["v-0"]
     hosts.meanwhile = lambda: None
     began = hosts.now
     with pytest.raises(LaunchFault):
-        hosts.fleet.launch("v", 1)
+        hosts.launch("v", 1)
     assert hosts.now - began == 5, "what worked is asked for with new hope"
 
 
 def test_a_silent_host_keeps_what_ran_there_and_is_not_used(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
-    hosts.fleet.launch("w", 1)
+    hosts.launch("w", 1)
     hosts["a"].silent = "no answer from 10.0.0.1"
     assert hosts.running() == ["w-0"]
-    hosts.fleet.launch("w", 2)
+    hosts.launch("w", 2)
     assert hosts.running() == ["w-0", "w-1", "w-3"]
     with pytest.raises(
         LaunchFault, match=r"w-2 on a cannot be reached: no answer from 10\.0\.0\.1"
     ):
-        hosts.fleet.launch("w", 1)
+        hosts.launch("w", 1)
     hosts["a"].silent = ""
     hosts.now += 60
     until(lambda: not hosts.fleet.refresh() or not _fails(hosts, "w"))
@@ -119,7 +120,7 @@ def test_a_silent_host_keeps_what_ran_there_and_is_not_used(hosts: FakeHosts) ->
 
 def _fails(hosts: FakeHosts, worker_group: str) -> bool:
     try:
-        hosts.fleet.launch(worker_group, 1)
+        hosts.launch(worker_group, 1)
     except LaunchFault:
         return True
     return False
@@ -128,16 +129,16 @@ def _fails(hosts: FakeHosts, worker_group: str) -> bool:
 def test_a_host_that_dies_while_it_starts_is_replaced(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
     hosts["a"].silent = "connection reset"
-    hosts.fleet.launch("w", 1)
+    hosts.launch("w", 1)
     assert hosts.running() == ["w-1"]
 
 
 def test_what_is_being_started_is_not_yet_told_and_not_taken_twice(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
     hosts["a"].gate.clear()
-    launch = threading.Thread(target=hosts.fleet.launch, args=("w", 1))
+    launch = threading.Thread(target=hosts.launch, args=("w", 1))
     launch.start()
-    hosts.fleet.launch("w", 1)
+    hosts.launch("w", 1)
     assert hosts.running() == ["w-1"]
     hosts["a"].gate.set()
     launch.join()
@@ -146,7 +147,7 @@ def test_what_is_being_started_is_not_yet_told_and_not_taken_twice(hosts: FakeHo
 
 def test_a_stop_is_for_the_start_it_names(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
-    hosts.fleet.launch("v", 1)
+    hosts.launch("v", 1)
     (first,) = hosts.fleet.refresh()
     hosts["a"].restart("v-0")
     (second,) = hosts.fleet.refresh()
@@ -161,7 +162,7 @@ def test_a_stop_is_for_the_start_it_names(hosts: FakeHosts) -> None:
 
 def test_a_stop_waits_for_a_silent_host(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
-    hosts.fleet.launch("v", 1)
+    hosts.launch("v", 1)
     (slot,) = hosts.fleet.refresh()
     hosts["a"].silent = "down"
     hosts.fleet.refresh()
@@ -175,19 +176,19 @@ def test_a_stop_waits_for_a_silent_host(hosts: FakeHosts) -> None:
 
 def test_a_process_that_cannot_stay_up_is_given_up(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
-    hosts.fleet.launch("v", 1)
+    hosts.launch("v", 1)
     for _ in range(3):
         hosts.now += 5
         hosts["a"].restart("v-0")
         hosts.fleet.refresh()
     until(lambda: hosts.running() == [])
     with pytest.raises(LaunchFault, match="its process ended 3 times within 120 s"):
-        hosts.fleet.launch("v", 1)
+        hosts.launch("v", 1)
 
 
 def test_a_process_that_ends_now_and_then_is_left_alone(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
-    hosts.fleet.launch("v", 1)
+    hosts.launch("v", 1)
     for _ in range(6):
         hosts.now += 100
         hosts["a"].restart("v-0")
@@ -196,7 +197,7 @@ def test_a_process_that_ends_now_and_then_is_left_alone(hosts: FakeHosts) -> Non
 
 def test_hosts_come_and_go(hosts: FakeHosts) -> None:
     hosts.fleet.refresh()
-    hosts.fleet.launch("w", 2)
+    hosts.launch("w", 2)
     hosts.fleet.set_hosts(hosts.addresses[:1])
     assert hosts.running() == ["w-0"]
     assert hosts["b"].log[-1] == "close"
@@ -209,4 +210,47 @@ def test_a_slot_that_stops_is_neither_free_nor_gone(hosts: FakeHosts) -> None:
     hosts["a"].slots["v-0"] = replace(hosts["a"].slots["v-0"], state=SlotState.STOPPING)
     assert hosts.running() == ["v-0"]
     with pytest.raises(LaunchFault, match="v-0 on a is stopping"):
-        hosts.fleet.launch("v", 1)
+        hosts.launch("v", 1)
+
+
+def test_no_more_slots_are_started_a_minute_than_is_allowed(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts.fleet.set_rate(2)
+    with pytest.raises(LaunchFault, match=r"2 of 4 not started: max_launches_per_minute \(2\)"):
+        hosts.launch("w", 4)
+    assert len(hosts.running()) == 2
+    hosts.now += 60
+    hosts.launch("w", 1)
+    hosts.fleet.set_rate(None)
+    hosts.launch("w", 1)
+    assert len(hosts.running()) == 4
+
+
+def test_what_happens_is_told_once(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    hosts["a"].broken["w-0"] = "no such disk"
+    hosts.launch("w", 1)
+    assert hosts.told(Kind.FAULT) == ["w-0 on a is set aside for 60 s: no such disk"]
+    assert hosts.told(Kind.START) == ["started w-1 on b within 0.0 s"]
+    assert hosts.fleet.troubles()["set_aside"] == [
+        {"slot": "w-0", "host": "a", "times": 1, "reason": "no such disk"}
+    ]
+    hosts["a"].silent = "down"
+    for _ in range(3):
+        hosts.fleet.refresh()
+        hosts.now += 60
+    assert hosts.told(Kind.SILENT) == ["a does not answer: down"]
+    assert hosts.fleet.troubles()["silent"] == [{"host": "a", "reason": "down"}]
+    hosts["a"].silent = ""
+    until(lambda: bool(hosts.fleet.refresh()) and bool(hosts.told(Kind.BACK)))
+    assert hosts.told(Kind.BACK) == ["a answers again"]
+
+
+def test_it_can_be_asked_why_a_worker_group_has_no_slot(hosts: FakeHosts) -> None:
+    hosts.fleet.refresh()
+    assert hosts.fleet.why_no_slot("v") is None
+    hosts["a"].silent = "down"
+    hosts.fleet.refresh()
+    assert hosts.fleet.why_no_slot("w") is None, "there is another host"
+    why = hosts.fleet.why_no_slot("v")
+    assert why == "no free slot of worker group v: v-0 on a cannot be reached: down"

@@ -22,7 +22,10 @@ from ray.core.generated.instance_manager_pb2 import (  # type: ignore[attr-defin
 import adbray_ctl.provider
 from adbray_ctl.core.scaling import HEAD_TYPE, autoscaling_config
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.provider.demand import Demand, Rule, Shape
+from adbray_ctl.provider.journal import EVENTS, VIEW
 from adbray_ctl.provider.node_provider import SlotProvider
+from adbray_ctl.provider.ray_state import RayNode, RayState
 from tests.unit.cluster import placed
 from tests.unit.provider.hosts import FakeHosts
 
@@ -56,25 +59,38 @@ class Driven:
     def __init__(self, folder: Path) -> None:
         self.hosts = FakeHosts({"a": ["w-0", "w-2", "v-0"], "b": ["w-1", "w-3"]})
         self.joined: set[str] = set()
-        self.hosts_file = folder / "hosts.json"
-        self.write_hosts("a", "b")
-        config = autoscaling_config(SPEC, placed(FLEET, SPEC))
-        config["provider"]["hosts_file"] = str(self.hosts_file)
-        path = folder / "autoscaling.json"
-        path.write_text(json.dumps(config))
-        self.reader = FileConfigReader(str(path))
+        self.demands: tuple[Demand, ...] = ()
+        self.folder = folder
+        self.write_config("a", "b")
+        self.reader = FileConfigReader(str(folder / "autoscaling.json"))
         self.provider = SlotProvider(
-            config["provider"],
+            self.reader.get_cached_autoscaling_config().get_provider_config(),
             "demo",
-            fleet=self.hosts.fleet,
-            known_to_ray=lambda: self.joined,
+            connect=self.hosts.connect,
+            clock=lambda: self.hosts.now,
+            sleep=self.hosts.sleep,
+            read_ray=self.read_ray,
         )
         self.adapter = NodeProviderAdapter(self.provider, self.reader)
 
-    def write_hosts(self, *names: str) -> None:
+    def write_config(self, *names: str, launches_per_minute: int | None = None) -> None:
+        config = autoscaling_config(FLEET, SPEC, placed(FLEET, SPEC))
         known = {host.name: host for host in self.hosts.addresses}
-        told = [{"name": n, "address": known[n].address, "port": 22} for n in names]
-        self.hosts_file.write_text(json.dumps({"hosts": told}))
+        config["provider"] |= {
+            "config_file": str(self.folder / "autoscaling.json"),
+            "journal_dir": str(self.folder),
+            "hosts": [{"name": n, "address": known[n].address, "port": 22} for n in names],
+            "launches_per_minute": launches_per_minute,
+        }
+        (self.folder / "autoscaling.json").write_text(json.dumps(config))
+
+    def read_ray(self) -> RayState:
+        return RayState({name: RayNode(alive=True) for name in self.joined}, self.demands)
+
+    def told(self) -> list[tuple[str, str]]:
+        """The kind and text of every event so far."""
+        lines = (self.folder / EVENTS).read_text().splitlines()
+        return [(event["kind"], event["text"]) for event in map(json.loads, lines)]
 
     def running(self) -> dict[str, str]:
         """The node type of each worker's slot that runs."""
@@ -154,7 +170,39 @@ def test_what_never_joined_is_set_aside(driven: Driven) -> None:
     driven.adapter.terminate([driven.instance("v-0")], "request")
     until(lambda: driven.running() == {})
     driven.adapter.launch({"v": 1}, "request")
-    assert "its worker did not join Ray in time" in driven.error()
+    assert "it did not join Ray in time" in driven.error()
+
+
+def test_what_happens_is_told_with_its_reason(driven: Driven) -> None:
+    four = Shape((("CPU", 2.0),), ((Rule("tier", ("x",)),),))
+    driven.demands = (Demand(four, 3), Demand(Shape((("CPU", 9.0),)), 1, "a placement group"))
+    driven.running()
+    driven.adapter.launch({"w": 1}, "request")
+    until(lambda: "w-0" in driven.running())
+    driven.joined = {driven.instance("w-0")}
+    driven.running()
+    driven.adapter.terminate(list(driven.joined), "request")
+    until(lambda: driven.running() == {})
+    driven.hosts["b"].restart("w-1")
+    driven.running()
+    driven.hosts["b"].restart("w-1")
+    driven.running()
+    told = driven.told()
+    assert [kind for kind, _ in told] == ["head", "launch", "start", "join", "stop", "end"]
+    assert told[1][1] == "1 of w for 3 x (2 CPU, tier=x) for tasks or actors"
+    assert told[3][1].startswith("w-0 on a joined Ray 0.")
+    assert told[4][1] == "stopped w-0 on a: Ray ended its node"
+    assert told[5][1] == "w-1 on b ended and was started again"
+
+
+def test_the_limit_of_launches_is_live(driven: Driven) -> None:
+    driven.running()
+    driven.write_config("a", "b", launches_per_minute=1)
+    driven.running()
+    driven.adapter.launch({"w": 2}, "request")
+    assert "max_launches_per_minute (1) is reached" in driven.error()
+    view = json.loads((driven.folder / VIEW).read_text())
+    assert (view["waiting"], view["silent"], view["set_aside"]) == ([], [], [])
 
 
 def test_a_head_is_never_stopped(driven: Driven) -> None:
@@ -168,7 +216,7 @@ def test_a_head_is_never_stopped(driven: Driven) -> None:
 def test_a_new_list_of_hosts_is_taken_over(driven: Driven) -> None:
     driven.hosts["b"].restart("w-1")
     assert driven.running() == {"w-1": "w"}
-    driven.write_hosts("a")
+    driven.write_config("a")
     assert driven.running() == {}
 
 

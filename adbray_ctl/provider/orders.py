@@ -1,0 +1,43 @@
+"""What apply orders of a living head: hosts, worker groups and limits, from the autoscaling config.
+
+Ray reads that file again at every tick, and so does the provider.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adbray_ctl.provider.demand import Offer
+from adbray_ctl.provider.model import HostAddress
+
+
+@dataclass(frozen=True)
+class Orders:
+    """The hosts with slots; what the workers of each worker group offer; the runaway guard."""
+
+    hosts: tuple[HostAddress, ...] = ()
+    offers: Mapping[str, Offer] = field(default_factory=dict)
+    launches_per_minute: int | None = None
+
+
+def parse_orders(text: str) -> Orders:
+    """Read the file's ``text``. Raises ValueError when it is not one of ours."""
+    try:
+        config = json.loads(text)
+        provider = config["provider"]
+        return Orders(
+            hosts=tuple(
+                HostAddress(str(h["name"]), str(h["address"]), int(h["port"]))
+                for h in provider["hosts"]
+            ),
+            offers={
+                name: Offer(told["resources"], told["labels"], int(told["max_workers"]))
+                for name, told in config["available_node_types"].items()
+                if name != config["head_node_type"]
+            },
+            launches_per_minute=provider["launches_per_minute"],
+        )
+    except (TypeError, KeyError) as error:
+        raise ValueError(f"the autoscaling config lacks {error}") from error

@@ -1,0 +1,117 @@
+"""Why a demand waits: the worker groups it fits, and what keeps each from one more worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from ray.core.generated import autoscaler_pb2, common_pb2
+
+from adbray_ctl.provider.demand import Demand, Offer, Rule, Shape, blocked
+from adbray_ctl.provider.ray_state import RayNode, parse_state
+
+GIB = 1024**3
+OFFERS = {
+    "one": Offer({"CPU": 1, "memory": 2.0 * GIB}, {"tier": "one"}, 3),
+    "four": Offer({"CPU": 4, "memory": 8.0 * GIB}, {"tier": "four"}, 2),
+}
+
+
+def cpus(amount: float, *rules: Rule) -> Shape:
+    return Shape((("CPU", amount),), (rules,) if rules else ())
+
+
+def free(_: str) -> str | None:
+    return None
+
+
+def full(worker_group: str) -> str | None:
+    return f"{worker_group}-0 on a is set aside"
+
+
+@pytest.mark.parametrize(
+    ("shape", "running", "no_slot", "why"),
+    [
+        (cpus(4), {}, free, None),
+        (cpus(1), {"one": 3}, free, None),
+        (cpus(8), {}, free, "fits no worker group: one has 1 CPU; four has 4 CPU"),
+        (
+            Shape((("GPU", 1.0),)),
+            {},
+            free,
+            "fits no worker group: one has 0 GPU; four has 0 GPU",
+        ),
+        (
+            Shape((("memory", 16.0 * GIB),)),
+            {},
+            free,
+            "fits no worker group: one has 2 GiB memory; four has 8 GiB memory",
+        ),
+        (
+            cpus(1, Rule("tier", ("two", "three"))),
+            {},
+            free,
+            "fits no worker group: one has not tier=two|three; four has not tier=two|three",
+        ),
+        (cpus(4), {"four": 2}, free, "four runs all of its max_workers (2)"),
+        (
+            cpus(1, Rule("tier", ("one",), wanted=False)),
+            {"four": 2},
+            free,
+            "four runs all of its max_workers (2)",
+        ),
+        (cpus(4), {}, full, "four-0 on a is set aside"),
+        (
+            cpus(1),
+            {"one": 3},
+            full,
+            "one runs all of its max_workers (3); four-0 on a is set aside",
+        ),
+    ],
+)
+def test_what_blocks_a_demand(
+    shape: Shape, running: dict[str, int], no_slot: Callable[[str], str | None], why: str | None
+) -> None:
+    found = blocked(shape, OFFERS, running, no_slot)
+    assert (found.why if found else None) == why
+
+
+def test_one_of_several_selectors_is_enough() -> None:
+    shape = Shape((("CPU", 1.0),), ((Rule("tier", ("two",)),), (Rule("tier", ("one",)),)))
+    assert blocked(shape, OFFERS, {}, free) is None
+    assert str(shape) == "1 CPU, tier=two or tier=one"
+
+
+def test_rays_message_is_understood() -> None:
+    """Its names are those of Ray's autoscaler.proto, read by Ray's own generated code."""
+    states = autoscaler_pb2.NodeStatus  # type: ignore[attr-defined]
+    message = autoscaler_pb2.ClusterResourceState()  # type: ignore[attr-defined]
+    for instance, status, idle_ms in (
+        ("w-0.aa", states.Value("IDLE"), 6500),
+        ("w-1.bb", states.Value("DRAINING"), 0),
+        ("w-2.cc", states.Value("DEAD"), 0),
+    ):
+        message.node_states.add(instance_id=instance, status=status, idle_duration_ms=idle_ms)
+    request = autoscaler_pb2.ResourceRequest(  # type: ignore[attr-defined]
+        resources_bundle={"CPU": 4, "memory": 2 * GIB}
+    )
+    request.label_selectors.add().label_constraints.add(
+        label_key="tier",
+        operator=common_pb2.LabelSelectorOperator.Value(  # type: ignore[attr-defined]
+            "LABEL_OPERATOR_NOT_IN"
+        ),
+        label_values=["one", "two"],
+    )
+    message.pending_resource_requests.add(request=request, count=3)
+    message.pending_gang_resource_requests.add(requests=[request, request])
+    state = parse_state(message)
+    assert state.nodes == {
+        "w-0.aa": RayNode(alive=True, idle_s=6.5),
+        "w-1.bb": RayNode(alive=True, draining=True),
+        "w-2.cc": RayNode(alive=False),
+    }
+    assert [str(demand) for demand in state.demands] == [
+        "3 x (4 CPU, 2 GiB memory, tier!=one|two) for tasks or actors",
+        "2 x (4 CPU, 2 GiB memory, tier!=one|two) for a placement group",
+    ]
+    assert all(isinstance(demand, Demand) for demand in state.demands)
