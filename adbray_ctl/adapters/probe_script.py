@@ -175,8 +175,8 @@ class Dashboard:
 
 
 def ray_view(record: dict[str, Any], answers: list[dict[str, Any]]) -> None:
-    """Ray's nodes, and the jobs that run on them."""
-    view: dict[str, Any] = {"group": record["group"]}
+    """Ray's nodes, and the jobs that run on them; and what the autoscaler last told."""
+    view: dict[str, Any] = {"group": record["group"], "scaling": scaling(record["group"])}
     answers.append(view)
     try:
         dashboard = Dashboard(record)
@@ -184,6 +184,15 @@ def ray_view(record: dict[str, Any], answers: list[dict[str, Any]]) -> None:
         view["jobs"], view["load"] = ray_work(dashboard)
     except Exception as error:  # whatever Ray does, the host's own answer must still be given
         view["error"] = "%s: %s" % (type(error).__name__, error)
+
+
+def scaling(group: str) -> dict[str, Any] | None:
+    try:
+        told: dict[str, Any] = json.loads(read("%s/%s/head/logs/scaling.json" % (DATA, group)))
+        told["age_s"] = time.time() - told["at"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return told
 
 
 def ray_node(row: dict[str, Any]) -> dict[str, Any]:

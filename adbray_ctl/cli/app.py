@@ -14,6 +14,7 @@ from adbray_ctl.cli.commands.check import check
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
 from adbray_ctl.cli.commands.destroy import destroy
+from adbray_ctl.cli.commands.events import events
 from adbray_ctl.cli.commands.history import history
 from adbray_ctl.cli.commands.init import init
 from adbray_ctl.cli.commands.job import job
@@ -81,6 +82,7 @@ for command in (
     plan,
     apply,
     status,
+    events,
     addresses,
     env,
     job,

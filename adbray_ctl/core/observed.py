@@ -8,6 +8,7 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.scaling_view import ScalingView
 
 
 class _Observed(BaseModel):
@@ -95,13 +96,15 @@ class RayLoad(_Observed):
 class RayView(_Observed):
     """Ray's answer, asked on the head host; ``load`` is by node id.
 
-    ``error`` says why there is none, or why it is not whole.
+    ``error`` says why there is none, or why it is not whole. ``scaling`` is what the autoscaler
+    told last, whether it still runs or not.
     """
 
     group: str
     nodes: tuple[RayNode, ...] = ()
     jobs: tuple[RayJob, ...] = ()
     load: dict[str, RayLoad] = {}
+    scaling: ScalingView | None = None
     error: str | None = None
 
 

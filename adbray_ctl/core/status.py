@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.observed import Observed, RayNode
 from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.scaling_view import SILENT_AFTER_S, ScalingView
 
 SLOT_LABEL = "adbray.io/slot"
 # A slot and the address of its host: one that has moved may be alive in two places.
@@ -58,7 +59,10 @@ class Addresses(BaseModel):
 
 
 class GroupStatus(BaseModel):
-    """A group as observed. ``ready``: the head and every worker that runs are known to Ray."""
+    """A group as observed. ``ready``: the head and every worker that runs are known to Ray.
+
+    ``scaling`` is what the autoscaler last told.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -67,6 +71,7 @@ class GroupStatus(BaseModel):
     slots: tuple[SlotStatus, ...]
     addresses: Addresses | None
     problems: tuple[str, ...] = ()
+    scaling: ScalingView | None = None
 
     def count(self, state: State) -> int:
         return sum(1 for slot in self.slots if slot.state is state)
@@ -91,6 +96,9 @@ def group_status(
     ]
     if view is not None and view.error:
         problems.append(f"Ray does not answer on the head: {view.error}")
+    scaling = view.scaling if view else None
+    if scaling is not None and scaling.age_s > SILENT_AFTER_S:
+        problems.append(f"the autoscaler has told nothing for {scaling.age_s:.0f} s")
     settled = (State.RUNNING, State.PREPARED)
     return GroupStatus(
         group=group,
@@ -99,6 +107,7 @@ def group_status(
         slots=slots,
         addresses=addresses_of([record for _, record in records]),
         problems=tuple(problems),
+        scaling=scaling,
     )
 
 

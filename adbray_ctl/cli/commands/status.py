@@ -7,28 +7,68 @@ import shlex
 import click
 
 from adbray_ctl.cli.params import GROUP
+from adbray_ctl.cli.render.scaling import print_events
 from adbray_ctl.cli.render.tables import print_addresses, print_json, print_status
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.status import GroupStatus
 from adbray_ctl.services import jobs as job_service
+from adbray_ctl.services import scaling
 from adbray_ctl.services import status as service
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_EVENTS_BELOW = 8
 
 
 @click.command(
-    epilog="Example:\n\n  adbray status analytics --json", short_help="Show what runs, and where."
+    epilog="Examples:\n\n  adbray status analytics --json\n\n  adbray status analytics --watch",
+    short_help="Show what runs, and where.",
 )
 @click.argument("group", type=GROUP, required=False)
-@_JSON
+@click.option("-w", "--watch", is_flag=True, help="Show it again every few seconds.")
+@click.option(
+    "--every",
+    "every_s",
+    default=2.0,
+    show_default=True,
+    type=click.FloatRange(0.5),
+    help="With --watch: seconds between two looks.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch, a line each time.")
 @pass_state
-def status(state: State, group: str | None, as_json: bool) -> None:
-    """Show GROUP (default: all groups) slot by slot: host, size, state, ports."""
+def status(state: State, group: str | None, *, watch: bool, every_s: float, as_json: bool) -> None:
+    """Show GROUP (default: all groups) slot by slot: host, size, state, ports.
+
+    With --watch and GROUP, its last events stand below.
+    """
+    if not watch:
+        found = _status(state, group)
+        if as_json:
+            print_json(found[0] if group else found)
+        else:
+            _show(found)
+        return
+    while True:
+        found = _status(state, group)
+        if as_json:
+            for one in found:
+                click.echo(one.model_dump_json())
+        else:
+            told = scaling.events(state.tools, group, _EVENTS_BELOW) if group else ()
+            click.clear()
+            _show(found)
+            click.echo()
+            print_events(told)
+        state.tools.clock.sleep(every_s)
+
+
+def _status(state: State, group: str | None) -> tuple[GroupStatus, ...]:
     found = service.status(state.tools, (group,) if group else ())
     if group and not found[0].slots and not found[0].problems:
         raise service.not_applied(state.project.fleet(), group)
-    if as_json:
-        print_json(found[0] if group else found)
-        return
+    return found
+
+
+def _show(found: tuple[GroupStatus, ...]) -> None:
     for one in found:
         print_status(one)
     if not found:

@@ -50,6 +50,8 @@ def print_status(status: GroupStatus) -> None:
         print_addresses(status.addresses)
     for problem in status.problems:
         console.print(Text(f"! {problem}", style="red"), soft_wrap=True)
+    for line in status.scaling.lines() if status.scaling else ():
+        console.print(Text(f"scaling: {line}", style="yellow"), soft_wrap=True)
 
 
 def print_addresses(addresses: Addresses) -> None:

@@ -149,6 +149,7 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
     "worker_groups[].max_unavailable": (workers("w", max_unavailable=2), {}),
     "drain_timeout_s": ({"drain_timeout_s": 5}, {}),
     "idle_timeout_s": ({"idle_timeout_s": 5}, TOLD),
+    "max_launches_per_minute": ({"max_launches_per_minute": 5}, TOLD),
 }
 
 

@@ -13,6 +13,7 @@ from adbray_ctl.core.observed import (
     UnitState,
 )
 from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.scaling_view import ScalingView, parse_events
 from adbray_ctl.core.status import State, group_status
 
 HEAD = SlotRecord(
@@ -96,3 +97,33 @@ def test_a_group_without_a_head_is_not_ready() -> None:
     status = group_status("none", observed("active", "running"))
     assert not status.ready
     assert status.addresses is None
+
+
+def test_what_the_autoscaler_tells_is_in_the_status() -> None:
+    told = {
+        "at": 5,
+        "age_s": 61.4,
+        "waiting": [{"demand": "1 x (8 CPU) for tasks", "since": 1, "why": "fits no group"}],
+        "silent": [{"host": "h2", "reason": "no answer"}],
+        "set_aside": [{"slot": "w-1", "host": "h", "times": 1, "reason": "no disk"}],
+        "of_a_newer_head": 1,
+    }
+    seen = observed("active", "running")
+    (host,) = seen.hosts
+    view = host.ray[0].model_copy(update={"scaling": ScalingView.model_validate(told)})
+    seen = Observed(hosts=(host.model_copy(update={"ray": (view,)}),))
+    status = group_status("g", seen)
+    assert status.problems == ("the autoscaler has told nothing for 61 s",)
+    assert status.scaling is not None
+    assert list(status.scaling.lines()) == [
+        "1 x (8 CPU) for tasks waits: fits no group",
+        "w-1 on h is set aside: no disk",
+        "the head cannot reach h2: no answer",
+    ]
+    assert status.ready, "the cluster serves what it has"
+
+
+def test_events_are_read_as_far_as_they_were_written() -> None:
+    line = '{"number": 3, "at": 1.5, "kind": "start", "text": "started", "new": true}'
+    (event,) = parse_events(f"{line}\n{line[:20]}\n\n")
+    assert (event.number, event.kind, event.text) == (3, "start", "started")

@@ -17,7 +17,7 @@ from adbray_ctl.core.topology import Replacement, Topology, place
 CASES = sorted((Path(__file__).parent.parent / "cases" / "place").glob("*.yml"))
 
 
-def _fleet(hosts: dict[str, dict[str, Any]]) -> Fleet:
+def _fleet(hosts: dict[str, dict[str, Any]], limits: dict[str, Any]) -> Fleet:
     entries = [
         {
             "name": name,
@@ -27,7 +27,7 @@ def _fleet(hosts: dict[str, dict[str, Any]]) -> Fleet:
         }
         for n, (name, host) in enumerate(hosts.items(), start=1)
     ]
-    return Fleet.model_validate({"kind": "Fleet", "hosts": entries})
+    return Fleet.model_validate({"kind": "Fleet", "hosts": entries, "limits": limits})
 
 
 def _capacity(host: dict[str, Any]) -> Capacity | str:
@@ -55,7 +55,7 @@ def _record(slot: str, fields: dict[str, Any]) -> tuple[str, SlotRecord]:
 
 def _place(case: dict[str, Any]) -> Topology:
     return place(
-        fleet=_fleet(case["hosts"]),
+        fleet=_fleet(case["hosts"], case.get("limits", {})),
         spec=RayClusterSpec.model_validate({"kind": "RayCluster", "name": "demo"} | case["group"]),
         capacities={name: _capacity(host) for name, host in case["hosts"].items()},
         records=[_record(slot, dict(f)) for slot, f in case.get("standing", {}).items()],

@@ -1,0 +1,37 @@
+"""What the autoscaler told, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from adbray_ctl.cli.render.tables import make_console, when
+from adbray_ctl.core.scaling_view import ScalingEvent
+
+_STYLES = {
+    "start": "green",
+    "join": "green",
+    "back": "green",
+    "blocked": "yellow",
+    "end": "yellow",
+    "fault": "red",
+    "silent": "red",
+}
+
+
+def print_event(event: ScalingEvent) -> None:
+    """When, what kind, and what happened."""
+    line = Text.assemble(
+        (when(event.at), "dim"),
+        "  ",
+        (f"{event.kind:<8}", _STYLES.get(event.kind, "default")),
+        event.text,
+    )
+    make_console().print(line, soft_wrap=True)
+
+
+def print_events(events: Sequence[ScalingEvent]) -> None:
+    """Events, oldest first."""
+    for event in events:
+        print_event(event)

@@ -1,0 +1,84 @@
+"""What the autoscaler on a head tells: events, and how things stand now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+EVENTS_FILE = "/var/lib/adbray/{group}/head/logs/scaling-events.jsonl"
+# The one before, which is full.
+OLD_EVENTS_FILE = "/var/lib/adbray/{group}/head/logs/scaling-events.old"
+# It gives a sign of life every few seconds, but a host that hangs may hold it up.
+SILENT_AFTER_S = 60.0
+
+
+class _Told(BaseModel):
+    # A head may run another version of the provider, which tells more.
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ScalingEvent(_Told):
+    """One thing that happened, at ``at`` (seconds since the epoch); numbers grow."""
+
+    number: int
+    at: float
+    kind: str
+    text: str
+    worker_group: str = ""
+    slot: str = ""
+    host: str = ""
+
+
+class Waiting(_Told):
+    """A demand that no worker can be started for, since when, and why."""
+
+    demand: str
+    since: float
+    why: str
+
+
+class SilentHost(_Told):
+    """A host that the head cannot ask."""
+
+    host: str
+    reason: str
+
+
+class SetAside(_Told):
+    """A slot that failed and is left alone for a while; ``times`` in a row."""
+
+    slot: str
+    host: str
+    times: int
+    reason: str
+
+
+class ScalingView(_Told):
+    """How things stand; ``age_s`` is how long ago that was, by the head's own clock."""
+
+    at: float
+    age_s: float = 0.0
+    waiting: tuple[Waiting, ...] = ()
+    silent: tuple[SilentHost, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """What an operator should know, a sentence each."""
+        for one in self.waiting:
+            yield f"{one.demand} waits: {one.why}"
+        for aside in self.set_aside:
+            yield f"{aside.slot} on {aside.host} is set aside: {aside.reason}"
+        for host in self.silent:
+            yield f"the head cannot reach {host.host}: {host.reason}"
+
+
+def parse_events(text: str) -> tuple[ScalingEvent, ...]:
+    """The events in a file; a line that was cut off is left out."""
+    found = []
+    for line in text.splitlines():
+        try:
+            found.append(ScalingEvent.model_validate_json(line))
+        except ValidationError:
+            continue
+    return tuple(found)
