@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import paramiko
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import REPOSITORY, Project
 from tests.e2e.elastic import (
     BOUNDS,
     E2E_JOBS,
@@ -43,6 +44,48 @@ def test_a_task_starts_the_group_that_fits_it_and_no_other(site: Project) -> Non
     assert (samples.most("four"), samples.most("two"), samples.most("one")) == (1, 0, 1)
     assert site.adbray("plan", NAME, "--exit-code").code == 0, "what scaled is no change"
     assert site.json("status", NAME)["ready"]
+
+
+def test_the_events_tell_what_was_done_and_why(site: Project) -> None:
+    at_rest(site)
+    since = site.json("events", NAME, "-n", "1")[0]["number"]
+    demand(site, 1, 1, num_cpus=4, label_selector={"tier": "four"})
+    at_rest(site)
+    told = [e for e in site.json("events", NAME) if e["number"] > since]
+    texts = {e["kind"]: e["text"] for e in told if e["worker_group"] == "four"}
+    assert set(texts) == {"launch", "start", "join", "stop"}
+    assert texts["launch"] == "1 of four for 1 x (4 CPU, tier=four) for tasks or actors"
+    assert "joined Ray" in texts["join"]
+    assert "it was idle for" in texts["stop"]
+
+
+def test_a_demand_that_fits_nowhere_is_told_while_it_waits(site: Project) -> None:
+    words = ("python", "demand.py", "1", "1", '{"num_cpus": 64}')
+    job = ("job", "submit", NAME, "--no-wait", "--working-dir", str(E2E_JOBS), "--", *words)
+    site.ok(*job)
+    command = [sys.executable, "-m", "adbray_ctl", "-C", str(site.directory)]
+    watch = subprocess.Popen(
+        [*command, "status", NAME, "--watch", "--every", "1", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    try:
+        assert watch.stdout is not None
+        for line in watch.stdout:
+            waiting = json.loads(line)["scaling"]["waiting"]
+            if waiting:
+                break
+    finally:
+        watch.terminate()
+        watch.communicate()
+    assert waiting[0]["demand"] == "1 x (64 CPU) for tasks or actors"
+    assert "fits no worker group: one has 1 CPU; two has 2 CPU" in waiting[0]["why"]
+    assert "scaling: 1 x (64 CPU)" in site.ok("status", NAME)
+    for job_ in site.json("job", "list", NAME):
+        if job_["status"] == "RUNNING":
+            site.ok("job", "stop", NAME, job_["id"])
+    until(lambda: not site.json("status", NAME)["scaling"]["waiting"], 30)
 
 
 def test_what_a_stopped_worker_left_is_gone(site: Project) -> None:
@@ -102,8 +145,11 @@ def test_a_slot_that_does_not_start_is_told_and_another_is_used(site: Project) -
     site.on(host, f'mkdir -p {folder}; printf "{broken}" > {folder}/x.conf; {_RELOAD}')
     ((slot, _),) = demand(site, 1, 1, num_cpus=4)
     assert slot == "four-1"
-    log = f"cat /var/lib/adbray/{NAME}/head/tmp/ray/session_2*/logs/monitor.log"
-    assert "four-0" in site.on("lab1", f"{log} | grep 'is set aside for 60 s'")
+    (aside,) = site.json("status", NAME)["scaling"]["set_aside"]
+    assert (aside["slot"], aside["host"], aside["times"]) == ("four-0", host, 1)
+    assert "status=3" in aside["reason"], aside
+    (fault,) = (e for e in site.json("events", NAME) if e["kind"] == "fault")
+    assert f"four-0 on {host} is set aside for 60 s" in fault["text"]
     site.on(host, f"rm -r {folder}; {_RELOAD}")
     at_rest(site)
 
