@@ -62,6 +62,9 @@ class SlotFleet:
         self._views: dict[str, HostView] = {}
         self._quarantine = Quarantine()
         self._reserved: set[str] = set()
+        # What the last refresh told, and what a launch has started or taken over since.
+        self._told: set[str] = set()
+        self._taken: set[str] = set()
         # What is to be stopped, and when that is tried next; kept until its host says it is gone.
         self._to_stop: dict[str, float] = {}
         self._stopping: set[str] = set()
@@ -103,22 +106,30 @@ class SlotFleet:
                 self._tell_silence(view, had)
             for instance in [i for i, at in self._to_stop.items() if at <= now]:
                 self._stop_now(instance)
-            return tuple(
+            found = tuple(
                 slot
                 for view in self._views.values()
                 for slot in view.slots.values()
                 if slot.state is not SlotState.STOPPED and slot.place not in self._reserved
             )
+            self._told = {slot.instance for slot in found}
+            self._taken &= self._told
+            return found
 
     def launch(self, worker_group: str, count: int, started: Callable[[Slot], None]) -> None:
         """Start ``count`` slots at once, or as soon as they are free; each is given to ``started``.
 
+        A worker that apply has started meanwhile counts: Ray did not know of it when it asked.
         Raises LaunchFault when fewer could be started; the next launch of the group waits longer.
         """
         patience = self._patience.get(worker_group, PATIENCE_S)
+        with self._lock:
+            known = frozenset(self._told)
 
         def one() -> None:
-            started(self._launch_one(worker_group, self._clock() + patience))
+            slot = self._launch_one(worker_group, self._clock() + patience, known)
+            if slot is not None:
+                started(slot)
 
         launches: list[Future[None]] = [self._launches.submit(one) for _ in range(count)]
         wait(launches)
@@ -167,9 +178,12 @@ class SlotFleet:
             ]
             return {"silent": silent, "set_aside": aside}
 
-    def _launch_one(self, worker_group: str, until: float) -> Slot:
+    def _launch_one(self, worker_group: str, until: float, known: frozenset[str]) -> Slot | None:
+        """The slot that was started; None where another has come to run since ``known``."""
         failed: list[str] = []
         while True:
+            if self._take_over(worker_group, known):
+                return None
             try:
                 view, slot = self._reserve(worker_group, failed)
             except LaunchFault:
@@ -190,10 +204,26 @@ class SlotFleet:
                 continue
             with self._lock:
                 self._reserved.discard(slot.place)
+                self._taken.add(started.instance)
                 view.changed(started)
             text = f"started {slot.place} within {self._clock() - began:.1f} s"
             self._tell(Event(Kind.START, text, worker_group, slot.name, slot.host))
             return started
+
+    def _take_over(self, worker_group: str, known: frozenset[str]) -> bool:
+        """Whether a worker runs that nobody knew of and no other launch has taken."""
+        with self._lock:
+            for view in self._views.values():
+                for slot in view.slots.values():
+                    if (
+                        slot.worker_group == worker_group
+                        and slot.state is SlotState.RUNNING
+                        and slot.place not in self._reserved
+                        and slot.instance not in known | self._taken
+                    ):
+                        self._taken.add(slot.instance)
+                        return True
+        return False
 
     def _reserve(self, worker_group: str, failed: list[str]) -> tuple[HostView, Slot]:
         with self._lock:

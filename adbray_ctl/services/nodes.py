@@ -79,20 +79,22 @@ def drain(
 def held_back(
     tools: Tools, prepared: Prepared, nodes: Iterable[NodeAt]
 ) -> Iterator[tuple[NodeAt, ...]]:
-    """Keep the standing workers among ``nodes`` from the autoscaler while they are changed.
+    """Keep the workers among ``nodes`` from the autoscaler while they are changed or made.
 
-    Gives those workers. When the change fails they stay held back, which the next plan shows.
+    Gives those that stand. When the change fails they stay held back, which the next plan shows.
     """
     group, wanted = prepared.spec.name, set(nodes)
     records = prepared.observed.records()
-    mine = [(r.slot, host) for host, r in records if r.group == group and r.worker_group]
-    workers = tuple(node for node in mine if node in wanted)
-    if workers:
+    standing = [(r.slot, host) for host, r in records if r.group == group and r.worker_group]
+    workers = tuple(node for node in standing if node in wanted)
+    placed = ((p.slot, p.host) for p in prepared.topology.workers)
+    held = _by_host(dict.fromkeys((*workers, *(node for node in placed if node in wanted))))
+    if held:
         seconds = prepared.spec.drain_timeout_s + _CHANGE_S
-        tools.nodes.hold(prepared.fleet, group, _by_host(workers), seconds)
+        tools.nodes.hold(prepared.fleet, group, held, seconds)
     yield workers
-    if workers:
-        tools.nodes.release(prepared.fleet, group, _by_host(workers))
+    if held:
+        tools.nodes.release(prepared.fleet, group, held)
 
 
 def standing(prepared: Prepared, names: Collection[str]) -> tuple[NodeAt, ...]:

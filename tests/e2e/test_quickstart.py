@@ -183,7 +183,8 @@ def _ray_status(cluster: Project, head: str) -> str:
 
 
 def _nodes_of(ray_status: str) -> int:
-    return len(re.findall(r"^ \d+ node_", ray_status, flags=re.MULTILINE))
+    counts = re.findall(r"^ (\d+) (?:ray\.head|small|large)$", ray_status, flags=re.MULTILINE)
+    return sum(map(int, counts))
 
 
 def _as_ray(command: str) -> str:

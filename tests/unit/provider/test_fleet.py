@@ -254,3 +254,23 @@ def test_it_can_be_asked_why_a_worker_group_has_no_slot(hosts: FakeHosts) -> Non
     assert hosts.fleet.why_no_slot("w") is None, "there is another host"
     why = hosts.fleet.why_no_slot("v")
     assert why == "no free slot of worker group v: v-0 on a cannot be reached: down"
+
+
+def test_a_worker_that_apply_starts_meanwhile_is_not_started_twice(hosts: FakeHosts) -> None:
+    hosts["a"].silent = hosts["b"].silent = "refuses the head's key"
+    hosts.fleet.refresh()
+
+    def apply() -> None:
+        """It starts two workers, and the hosts answer the head from then on."""
+        hosts.meanwhile = lambda: None
+        for name, slot in (("a", "w-0"), ("b", "w-1")):
+            hosts[name].silent = ""
+            hosts[name].restart(slot)
+        hosts.now += 60
+        until(lambda: len(hosts.running()) == 2)
+
+    hosts.meanwhile = apply
+    hosts.launch("w", 2)
+    assert hosts.running() == ["w-0", "w-1"]
+    hosts.launch("w", 1)
+    assert hosts.running() == ["w-0", "w-1", "w-2"], "Ray knows of those two by now"
