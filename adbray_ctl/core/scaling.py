@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from adbray_ctl.core.slots import slot_vars
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec, WorkerGroup
 from adbray_ctl.core.topology import Topology
 
 # Ray's word for kinds of nodes; a worker group's name cannot be this, for the dot.
@@ -52,10 +52,33 @@ def node_types(spec: RayClusterSpec, topology: Topology) -> dict[str, dict[str, 
 
 
 def scaling_hosts(fleet: Fleet, topology: Topology) -> list[dict[str, Any]]:
-    """The hosts that carry workers, and how the head reaches their sshd."""
-    names = dict.fromkeys(p.host for p in topology.workers)
-    hosts = [fleet.host(name) for name in names]
-    return [{"name": h.name, "address": h.address, "port": fleet.ssh_for(h).port} for h in hosts]
+    """The hosts that carry workers, how the head reaches their sshd, and how it wakes them.
+
+    Of those that may sleep the slots are told too: who wakes them cannot ask them before.
+    """
+    slots: dict[str, dict[str, str]] = {}
+    for p in topology.workers:
+        slots.setdefault(p.host, {})[p.slot] = p.worker_group or ""
+    return [_scaling_host(fleet, fleet.host(name), here) for name, here in slots.items()]
+
+
+def _scaling_host(fleet: Fleet, host: Host, slots: dict[str, str]) -> dict[str, Any]:
+    told = {"name": host.name, "address": host.address, "port": fleet.ssh_for(host).port}
+    if host.power is None:
+        return told
+
+    def words(command: tuple[str, ...]) -> list[str]:
+        return [
+            word.replace("{host}", host.name).replace("{address}", host.address) for word in command
+        ]
+
+    power = {
+        "wake": words(host.power.wake),
+        "sleep": words(host.power.sleep),
+        "timeout_s": host.power.timeout_s,
+        "idle_s": host.power.idle_s,
+    }
+    return {**told, "power": power, "slots": slots}
 
 
 def autoscaling_config(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -> dict[str, Any]:
@@ -107,6 +130,9 @@ def scaling_settings(
             settings[f"worker_groups.{name}.{field}"] = told[field]
     hosts = scaling_hosts(fleet, topology)
     settings["worker hosts"] = {h["name"]: f"{h['address']}:{h['port']}" for h in hosts}
+    for told in hosts:
+        if "power" in told:
+            settings[f"worker hosts.{told['name']}.power"] = told["power"]
     return settings
 
 

@@ -53,6 +53,8 @@ from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride, UserPo
 
 T = TypeVar("T")
 
+PowerWord = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
+
 MIN_RAY = (2, 54, 0)
 
 
@@ -88,6 +90,24 @@ class DeclaredCapacity(_Spec):
     """Whole GPUs."""
 
 
+class Power(_Spec):
+    """Commands that wake a host and put it to sleep, as lists of words; no shell reads them.
+
+    They run on the head, as its user, which jobs run as too: a password belongs in a file there, or
+    in a controller that gives that user no more than power. ``{host}`` and ``{address}`` stand for
+    the host's.
+    """
+
+    wake: Annotated[tuple[PowerWord, ...], Field(min_length=1), TELLS_HEAD]
+    """Wakes it. The host is up when its sshd answers."""
+    sleep: Annotated[tuple[PowerWord, ...], TELLS_HEAD] = ()
+    """Puts it to sleep. Default: it is never put to sleep."""
+    timeout_s: Annotated[int, Field(strict=True, ge=10, le=900), TELLS_HEAD] = 300
+    """Seconds it may take to wake; after that another host is used."""
+    idle_s: Annotated[int, Field(strict=True, ge=10, le=604_800), TELLS_HEAD] = 900
+    """Seconds without any slot running, of any group, after which it is put to sleep."""
+
+
 class Host(_Spec):
     """One machine of the fleet."""
 
@@ -101,6 +121,8 @@ class Host(_Spec):
     """Labels that host selectors match, for example zone: a."""
     capacity: DeclaredCapacity | None = None
     """What may be used of it. Default: what the host detects."""
+    power: Power | None = None
+    """How it is woken when workers are wanted there, and put to sleep when none are."""
     retired: Annotated[Bool, RETIRES] = False
     """Given up: it gets no slots, it may be silent, and it is cleaned as soon as it answers."""
 

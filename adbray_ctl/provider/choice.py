@@ -10,10 +10,18 @@ _SHOWN = 6
 
 
 def choose(
-    worker_group: str, slots: Iterable[Slot], refusal: Callable[[Slot], str | None]
+    worker_group: str,
+    slots: Iterable[Slot],
+    refusal: Callable[[Slot], str | None],
+    last: Callable[[Slot], bool],
 ) -> Slot | str:
-    """The first slot by number that nothing speaks against; a sentence when there is none."""
-    mine = sorted((s for s in slots if s.worker_group == worker_group), key=lambda s: s.number)
+    """The first slot by number that nothing speaks against; a sentence when there is none.
+
+    Those that ``last`` is true of are taken only where no other is left.
+    """
+    mine = sorted(
+        (s for s in slots if s.worker_group == worker_group), key=lambda s: (last(s), s.number)
+    )
     refusals: list[str] = []
     running = 0
     for slot in mine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -18,6 +18,7 @@ from adbray_ctl.provider.model import (
     SlotState,
     split_instance,
 )
+from adbray_ctl.provider.power import PowerSwitch, run_command
 from adbray_ctl.provider.quarantine import ENDS, WITHIN_S, Quarantine
 from adbray_ctl.provider.rate import Rate
 from adbray_ctl.provider.view import HostView, Link
@@ -51,12 +52,14 @@ class SlotFleet:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         tell: Callable[[Event], None],
+        run: Callable[[Sequence[str]], None] = run_command,
     ) -> None:
         self._connect = connect
         self._clock = clock
         self._sleep = sleep
         self._tell = tell
         self._rate = Rate()
+        self._power = PowerSwitch(run, clock, sleep, tell)
         self._patience: dict[str, float] = {}
         self._lock = threading.Lock()
         self._views: dict[str, HostView] = {}
@@ -104,6 +107,8 @@ class SlotFleet:
                 for slot in view.collect(now):
                     self._ended(slot, now)
                 self._tell_silence(view, had)
+                if view.is_tired(now, busy=self._is_busy(view)):
+                    self._stops.submit(self._put_to_sleep, view)
             for instance in [i for i, at in self._to_stop.items() if at <= now]:
                 self._stop_now(instance)
             found = tuple(
@@ -161,7 +166,7 @@ class SlotFleet:
             mine = [slot for slot in slots if slot.worker_group == worker_group]
             if any(slot.place in self._reserved for slot in mine):
                 return None
-            chosen = choose(worker_group, slots, self._refusal)
+            chosen = choose(worker_group, slots, self._refusal, self._sleeps)
             return chosen if isinstance(chosen, str) else None
 
     def troubles(self) -> dict[str, list[dict[str, Any]]]:
@@ -169,14 +174,19 @@ class SlotFleet:
         with self._lock:
             now = self._clock()
             views = list(self._views.values())
-            silent = [{"host": v.host.name, "reason": v.error} for v in views if v.error]
+            asleep = [{"host": v.host.name} for v in views if v.may_sleep]
+            silent = [
+                {"host": v.host.name, "reason": v.error}
+                for v in views
+                if v.error and not v.may_sleep
+            ]
             places = [slot for view in views for slot in view.slots.values()]
             aside = [
                 {"slot": slot.name, "host": slot.host, "times": f.times, "reason": f.reason}
                 for slot in places
                 if (f := self._quarantine.fault(slot.place, now))
             ]
-            return {"silent": silent, "set_aside": aside}
+            return {"silent": silent, "asleep": asleep, "set_aside": aside}
 
     def _launch_one(self, worker_group: str, until: float, known: frozenset[str]) -> Slot | None:
         """The slot that was started; None where another has come to run since ``known``."""
@@ -187,13 +197,14 @@ class SlotFleet:
             try:
                 view, slot = self._reserve(worker_group, failed)
             except LaunchFault:
-                if self._clock() >= until:
+                patience_s = LONGEST_PATIENCE_S if self._is_held(worker_group) else 0.0
+                if self._clock() >= until + patience_s:
                     raise
                 self._sleep(_LOOK_AGAIN_S)
                 continue
             began = self._clock()
             try:
-                started = view.link.start(slot.name)
+                started = self._start(view, slot)
             except (HostFault, SlotFault) as fault:
                 failed.append(f"{slot.place}: {fault}")
                 with self._lock:
@@ -209,6 +220,12 @@ class SlotFleet:
             text = f"started {slot.place} within {self._clock() - began:.1f} s"
             self._tell(Event(Kind.START, text, worker_group, slot.name, slot.host))
             return started
+
+    def _is_held(self, worker_group: str) -> bool:
+        """Whether apply is at work on the worker group: what it starts will do."""
+        with self._lock:
+            slots = (slot for view in self._views.values() for slot in view.slots.values())
+            return any(slot.held for slot in slots if slot.worker_group == worker_group)
 
     def _take_over(self, worker_group: str, known: frozenset[str]) -> bool:
         """Whether a worker runs that nobody knew of and no other launch has taken."""
@@ -228,7 +245,7 @@ class SlotFleet:
     def _reserve(self, worker_group: str, failed: list[str]) -> tuple[HostView, Slot]:
         with self._lock:
             slots = [slot for view in self._views.values() for slot in view.slots.values()]
-            chosen = choose(worker_group, slots, self._refusal)
+            chosen = choose(worker_group, slots, self._refusal, self._sleeps)
             if isinstance(chosen, str):
                 silent = [f"{v.host.name}: {v.error}" for v in self._views.values() if v.error]
                 raise LaunchFault("; ".join(dict.fromkeys([*failed, chosen, *silent])))
@@ -242,11 +259,52 @@ class SlotFleet:
             return "is being started"
         if slot.held:
             return "is held back by an operator"
-        if error := self._views[slot.host].error:
-            return f"cannot be reached: {error}"
+        view = self._views[slot.host]
+        if view.error and not view.may_sleep:
+            return f"cannot be reached: {view.error}"
         now = self._clock()
         fault = self._quarantine.fault(slot.place, now)
         return f"is set aside for {fault.until - now:.0f} s: {fault.reason}" if fault else None
+
+    def _sleeps(self, slot: Slot) -> bool:
+        return self._views[slot.host].may_sleep
+
+    def _start(self, view: HostView, slot: Slot) -> Slot:
+        def start() -> Slot:
+            return view.link.start(slot.name)
+
+        if not view.may_sleep:
+            return start()
+        try:
+            return self._power.wake(view.host, start)
+        except HostFault as fault:
+            # Its other slots would only wait as long again.
+            with self._lock:
+                for other in view.slots.values():
+                    if other.place != slot.place:
+                        self._quarantine.add(other.place, str(fault), self._clock())
+            raise
+
+    def _is_busy(self, view: HostView) -> bool:
+        return any(
+            slot.state is not SlotState.STOPPED or slot.place in self._reserved
+            for slot in view.slots.values()
+        )
+
+    def _put_to_sleep(self, view: HostView) -> None:
+        try:
+            view.link.rest()
+            self._power.put_to_sleep(view.host)
+        except SlotFault as fault:
+            logger.info("%s is not put to sleep: %s", view.host.name, fault)
+            return
+        except HostFault as fault:
+            text = f"{view.host.name} is not put to sleep: {fault}"
+            self._tell(Event(Kind.FAULT, text, host=view.host.name))
+            return
+        view.link.close()
+        with self._lock:
+            view.fail("it was put to sleep", self._clock())
 
     def _ended(self, slot: Slot, now: float) -> None:
         """systemd has started the slot's process again; one that cannot stay up is given up."""
@@ -267,7 +325,8 @@ class SlotFleet:
     def _tell_silence(self, view: HostView, had: str) -> None:
         """Tell once when a host falls silent, and once when it answers again."""
         if view.error and not had:
-            text = f"{view.host.name} does not answer: {view.error}"
+            asleep = ", which it need not: it may be asleep" if view.may_sleep else ""
+            text = f"{view.host.name} does not answer{asleep}: {view.error}"
             self._tell(Event(Kind.SILENT, text, host=view.host.name))
         elif had and not view.error:
             self._tell(Event(Kind.BACK, f"{view.host.name} answers again", host=view.host.name))

@@ -32,6 +32,8 @@ class Kind(str, Enum):  # noqa: UP042  # a head may run Python 3.10, which has n
     FAULT = "fault"
     SILENT = "silent"
     BACK = "back"
+    WAKE = "wake"
+    SLEEP = "sleep"
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class SshLink:
         """Stop what runs, if it is ``instance``, and tell. Raises HostFault or SlotFault."""
         return self._change(f"stop {instance}")
 
+    def rest(self) -> None:
+        """Have the host start nothing more for a while. Raises SlotFault if anything runs there."""
+        self._request("rest")
+
     def close(self) -> None:
         with self._lock:
             client, self._client, self._watch = self._client, None, None
@@ -64,6 +68,10 @@ class SshLink:
             client.close()
 
     def _change(self, request: str) -> Slot:
+        (slot,) = self._request(request)
+        return slot
+
+    def _request(self, request: str) -> tuple[Slot, ...]:
         with self._sessions:
             try:
                 channel = self._open(request, CHANGE_S)
@@ -73,8 +81,7 @@ class SshLink:
                     channel.close()
             except (paramiko.SSHException, OSError, EOFError) as error:
                 raise HostFault(self._explain(error, CHANGE_S)) from error
-        (slot,) = parse_slots(self._host.name, answer)
-        return slot
+        return parse_slots(self._host.name, answer)
 
     def _open(self, request: str, timeout_s: float) -> paramiko.Channel:
         with self._lock:

@@ -22,12 +22,30 @@ class SlotState(str, Enum):  # noqa: UP042  # a head may run Python 3.10, which 
 
 
 @dataclass(frozen=True)
+class Power:
+    """The commands that wake a host and put it to sleep, run on the head; none for never.
+
+    It may take ``timeout_s`` to answer again, and sleeps after ``idle_s`` without a worker.
+    """
+
+    wake: tuple[str, ...]
+    sleep: tuple[str, ...]
+    timeout_s: float
+    idle_s: float
+
+
+@dataclass(frozen=True)
 class HostAddress:
-    """A host that carries slots of the group, and where its sshd listens."""
+    """A host that carries slots of the group, and where its sshd listens.
+
+    Of a host that may be asleep ``slots`` names the slots, each with its worker group.
+    """
 
     name: str
     address: str
     port: int
+    power: Power | None = None
+    slots: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,9 @@ def parse_slots(host: str, text: str | bytes) -> tuple[Slot, ...]:
     try:
         answer = json.loads(text)
         if "error" in answer:
-            raise SlotFault(str(answer["error"]))
+            # A host that is about to fall silent is as good as silent.
+            fault = HostFault if answer.get("resting") else SlotFault
+            raise fault(str(answer["error"]))
         return tuple(
             Slot(
                 host=host,

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from adbray_ctl.provider.demand import Offer
-from adbray_ctl.provider.model import HostAddress
+from adbray_ctl.provider.model import HostAddress, Power
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,7 @@ def parse_orders(text: str) -> Orders:
         config = json.loads(text)
         provider = config["provider"]
         return Orders(
-            hosts=tuple(
-                HostAddress(str(h["name"]), str(h["address"]), int(h["port"]))
-                for h in provider["hosts"]
-            ),
+            hosts=tuple(_host(told) for told in provider["hosts"]),
             offers={
                 name: Offer(told["resources"], told["labels"], int(told["max_workers"]))
                 for name, told in config["available_node_types"].items()
@@ -41,3 +39,21 @@ def parse_orders(text: str) -> Orders:
         )
     except (TypeError, KeyError) as error:
         raise ValueError(f"the autoscaling config lacks {error}") from error
+
+
+def _host(told: Mapping[str, Any]) -> HostAddress:
+    power = told.get("power")
+    return HostAddress(
+        name=str(told["name"]),
+        address=str(told["address"]),
+        port=int(told["port"]),
+        power=Power(
+            wake=tuple(power["wake"]),
+            sleep=tuple(power["sleep"]),
+            timeout_s=float(power["timeout_s"]),
+            idle_s=float(power["idle_s"]),
+        )
+        if power
+        else None,
+        slots=tuple(sorted(told.get("slots", {}).items())),
+    )

@@ -20,6 +20,8 @@ class Link(Protocol):
 
     def stop(self, instance: str) -> Slot: ...
 
+    def rest(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -33,7 +35,9 @@ class HostView:
     def __init__(self, host: HostAddress, link: Link) -> None:
         self.host = host
         self.link = link
-        self.slots: dict[str, Slot] = {}
+        self.slots = {name: Slot(host.name, name, g, SlotState.STOPPED) for name, g in host.slots}
+        # Since when no worker runs here (monotonic seconds); None while one does.
+        self.idle_since: float | None = None
         self.error = ""
         self.answered = False
         self._pending: Future[tuple[Slot, ...]] | None = None
@@ -83,6 +87,24 @@ class HostView:
         self.error = error
         self._failures += 1
         self._next_try = now + min(2.0**self._failures, LONGEST_PAUSE_S)
+
+    @property
+    def may_sleep(self) -> bool:
+        """Whether it is silent and could be woken."""
+        return bool(self.error) and self.host.power is not None
+
+    def is_tired(self, now: float, *, busy: bool) -> bool:
+        """Whether it has been idle long enough to be put to sleep; true once, then counts anew."""
+        power = self.host.power
+        if power is None or not power.sleep or busy or self.error or not self.answered:
+            self.idle_since = None
+            return False
+        if self.idle_since is None:
+            self.idle_since = now
+        if now - self.idle_since < power.idle_s:
+            return False
+        self.idle_since = now
+        return True
 
     def changed(self, slot: Slot) -> None:
         """We changed ``slot``, and this is what it became."""

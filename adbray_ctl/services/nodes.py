@@ -87,14 +87,26 @@ def held_back(
     records = prepared.observed.records()
     standing = [(r.slot, host) for host, r in records if r.group == group and r.worker_group]
     workers = tuple(node for node in standing if node in wanted)
-    placed = ((p.slot, p.host) for p in prepared.topology.workers)
-    held = _by_host(dict.fromkeys((*workers, *(node for node in placed if node in wanted))))
+    held = _by_host(dict.fromkeys((*workers, *_to_hold(prepared, wanted))))
     if held:
         seconds = prepared.spec.drain_timeout_s + _CHANGE_S
         tools.nodes.hold(prepared.fleet, group, held, seconds)
     yield workers
     if held:
         tools.nodes.release(prepared.fleet, group, held)
+
+
+def _to_hold(prepared: Prepared, wanted: Collection[NodeAt]) -> Iterator[NodeAt]:
+    """The placed workers among ``wanted``, and all of a worker group of which one is started.
+
+    For the autoscaler sees at once that a worker is missing, and would start another one.
+    """
+    starts = {c.node for c in prepared.plan.changes if c.action is Impact.START}
+    workers = [(p.worker_group, (p.slot, p.host)) for p in prepared.topology.workers]
+    groups = {group for group, node in workers if node in wanted and node[0] in starts}
+    for group, node in workers:
+        if node in wanted or group in groups:
+            yield node
 
 
 def standing(prepared: Prepared, names: Collection[str]) -> tuple[NodeAt, ...]:

@@ -9,6 +9,7 @@ client asked sshd to run. One JSON text a request; every start, stop and refusal
     start SLOT              start it, if it is stopped and not held back
     stop SLOT[.START]       stop it and empty its spill and temporary files; with START, the id of
                             one start of its unit, only while that very start runs
+    rest                    start nothing for two minutes, of any group; refused while anything runs
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ JOURNALCTL = "/usr/bin/journalctl"
 GROUP = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?", re.ASCII)
 SLOT = re.compile(r"[a-z][a-z0-9-]{0,31}-[0-9]{1,5}", re.ASCII)
 REQUEST = re.compile(
-    rf"(?P<list>list)|(?P<watch>watch)|start (?P<start>{SLOT.pattern})"
+    rf"(?P<list>list)|(?P<watch>watch)|(?P<rest>rest)|start (?P<start>{SLOT.pattern})"
     rf"|stop (?P<stop>{SLOT.pattern})(\.(?P<which>[0-9a-f]{{32}}))?",
     re.ASCII,
 )
@@ -45,12 +46,18 @@ LONGEST_REQUEST = 100
 SYSTEMD_S = 45
 # A head that vanished leaves its watch behind; one that lives asks every second or so.
 WATCH_IDLE_S = 300
+# By then a host that is put to sleep sleeps.
+REST_S = 120
 SHOWN = "Id,LoadState,ActiveState,SubState,InvocationID,NRestarts,Result"
 RUNNING = ("active", "activating", "reloading")
 
 
 class Refused(Exception):
     """The request is not carried out; the text says why."""
+
+
+class Resting(Refused):
+    """The host is about to be put to sleep."""
 
 
 def slots_of(group: str) -> dict[str, str]:
@@ -142,24 +149,42 @@ def described(group: str, slot: str, worker_group: str, fields: dict[str, str]) 
 
 def is_held(group: str, slot: str) -> bool:
     """Whether an operator keeps the slot back: a file that says until when."""
+    return is_before(os.path.join(RUN, group, f"{slot}.hold"))
+
+
+def is_before(path: str) -> bool:
+    """Whether it is earlier than the time (seconds since the epoch) that a file holds."""
     try:
-        with open(os.path.join(RUN, group, f"{slot}.hold"), encoding="ascii") as file:
+        with open(path, encoding="ascii") as file:
             return float(file.read(32)) > time.time()
     except (OSError, ValueError):
         return False
 
 
-@contextlib.contextmanager
-def sole(group: str, slot: str) -> Iterator[None]:
-    """One start or stop of a slot at a time."""
-    for folder in (RUN, os.path.join(RUN, group)):
-        os.makedirs(folder, mode=0o755, exist_ok=True)
-    handle = os.open(os.path.join(RUN, group, f"{slot}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+def groups() -> list[str]:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        return [name for name in os.listdir(ETC) if GROUP.fullmatch(name)]
+    except FileNotFoundError:
+        return []
+
+
+@contextlib.contextmanager
+def locked(path: str, how: int) -> Iterator[None]:
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, how)
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def sole(group: str, slot: str) -> Iterator[None]:
+    """One start or stop of a slot at a time, and none while the host is told to rest."""
+    host, own = os.path.join(RUN, "host.lock"), os.path.join(RUN, group, f"{slot}.lock")
+    with locked(host, fcntl.LOCK_SH), locked(own, fcntl.LOCK_EX):
+        yield
 
 
 def require(group: str, slot: str) -> None:
@@ -167,9 +192,25 @@ def require(group: str, slot: str) -> None:
         raise Refused(f"group {group} has no worker slot {slot} on this host")
 
 
+def rest() -> None:
+    with locked(os.path.join(RUN, "host.lock"), fcntl.LOCK_EX):
+        states_that_run = ",".join((*RUNNING, "deactivating"))
+        command = ("list-units", "--plain", "--no-legend", f"--state={states_that_run}")
+        units = run(SYSTEMCTL, *command, "adbray-*@*.service").stdout.split("\n")
+        running = [line.split()[0] for line in units if line.strip()]
+        if running:
+            raise Refused(f"{', '.join(running[:5])} runs here")
+        if any(is_held(group, slot) for group in groups() for slot in slots_of(group)):
+            raise Refused("slots are being changed here")
+        with open(os.path.join(RUN, "resting"), "w", encoding="ascii") as file:
+            file.write(f"{time.time() + REST_S:.0f}")
+
+
 def start(group: str, slot: str) -> dict[str, Any]:
     with sole(group, slot):
         require(group, slot)
+        if is_before(os.path.join(RUN, "resting")):
+            raise Resting("the host is about to be put to sleep")
         (now,) = listed(group, slot)
         if now["state"] == "running":
             return now
@@ -241,14 +282,17 @@ def obey(group: str, request: str) -> None:
     """Carry out one request. Raises Refused for everything that is not exactly one of ours."""
     asked = REQUEST.fullmatch(request) if len(request) <= LONGEST_REQUEST else None
     if asked is None:
-        raise Refused("allowed: list, watch, start SLOT, stop SLOT[.START]")
+        raise Refused("allowed: list, watch, rest, start SLOT, stop SLOT[.START]")
     if asked["watch"]:
         watch(group)
     elif asked["list"]:
         tell({"slots": listed(group)})
     else:
         syslog.syslog(f"group {group}: {request}")
-        if asked["start"]:
+        if asked["rest"]:
+            rest()
+            tell({"slots": []})
+        elif asked["start"]:
             tell({"slots": [start(group, asked["start"])]})
         else:
             tell({"slots": [stop(group, asked["stop"], asked["which"])]})
@@ -261,7 +305,7 @@ def main(arguments: list[str], request: str) -> int:
         obey(group_of(arguments), request)
     except Refused as error:
         syslog.syslog(syslog.LOG_WARNING, f"refused {request[:80]!a}: {error}")
-        tell({"error": str(error)})
+        tell({"error": str(error), "resting": isinstance(error, Resting)})
         return 1
     except (OSError, subprocess.SubprocessError) as error:
         syslog.syslog(syslog.LOG_ERR, f"{request[:80]!a}: {error}")

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from adbray_ctl.provider.fleet import SlotFleet
 from adbray_ctl.provider.journal import Event, Kind
-from adbray_ctl.provider.model import HostAddress, HostFault, Slot, SlotFault, SlotState
+from adbray_ctl.provider.model import HostAddress, HostFault, Power, Slot, SlotFault, SlotState
 
 
 @dataclass
 class FakeHost:
-    """A Link. ``silent`` and ``broken`` (by slot) say what it fails with."""
+    """A Link. ``silent``, ``rests`` and ``broken`` (by slot) say what it fails with."""
 
     name: str
     slots: dict[str, Slot]
     silent: str = ""
+    rests: str = ""
     broken: dict[str, str] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     starts: itertools.count[int] = field(default_factory=itertools.count)
@@ -50,6 +51,11 @@ class FakeHost:
             self.log.append(f"stop {slot.name}")
         return slot
 
+    def rest(self) -> None:
+        self._require_answer()
+        if self.rests:
+            raise SlotFault(self.rests)
+
     def close(self) -> None:
         self.log.append("close")
 
@@ -71,13 +77,26 @@ class FakeHosts:
         self.meanwhile: Callable[[], object] = lambda: None
         self.hosts = {name: FakeHost(name, _stopped(name, names)) for name, names in slots.items()}
         self.events: list[Event] = []
+        self.power: dict[str, Power] = {}
+        self.done: list[tuple[str, ...]] = []
+        self.broken_driver = ""
         self.fleet = SlotFleet(
-            self.connect, clock=lambda: self.now, sleep=self.sleep, tell=self.events.append
+            self.connect,
+            clock=lambda: self.now,
+            sleep=self.sleep,
+            tell=self.events.append,
+            run=self.run,
         )
         self.fleet.set_hosts(self.addresses)
 
     def connect(self, host: HostAddress) -> FakeHost:
         return self.hosts[host.name]
+
+    def run(self, words: Sequence[str]) -> None:
+        """A power driver's command."""
+        if self.broken_driver:
+            raise HostFault(self.broken_driver)
+        self.done.append(tuple(words))
 
     def told(self, kind: Kind) -> list[str]:
         """The texts of the events of one kind so far."""
@@ -88,7 +107,14 @@ class FakeHosts:
 
     @property
     def addresses(self) -> list[HostAddress]:
-        return [HostAddress(name, f"10.0.0.{n}", 22) for n, name in enumerate(self.hosts, start=1)]
+        return [
+            HostAddress(name, f"10.0.0.{n}", 22, self.power.get(name), self._slots_of_sleeper(name))
+            for n, name in enumerate(self.hosts, start=1)
+        ]
+
+    def _slots_of_sleeper(self, name: str) -> tuple[tuple[str, str], ...]:
+        slots = self.hosts[name].slots.values() if name in self.power else ()
+        return tuple((slot.name, slot.worker_group) for slot in slots)
 
     def sleep(self, seconds: float) -> None:
         """Nobody waits: time goes by, and what is ``meanwhile`` to happen does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 
 from adbray_ctl.provider.fleet import LaunchFault
 from adbray_ctl.provider.journal import Kind
-from adbray_ctl.provider.model import SlotState
+from adbray_ctl.provider.model import Power, SlotState
 from adbray_ctl.provider.quarantine import Quarantine
 from tests.unit.provider.hosts import FakeHosts
 
@@ -266,7 +267,7 @@ def test_a_worker_that_apply_starts_meanwhile_is_not_started_twice(hosts: FakeHo
         for name, slot in (("a", "w-0"), ("b", "w-1")):
             hosts[name].silent = ""
             hosts[name].restart(slot)
-        hosts.now += 60
+        hosts.now += 3
         until(lambda: len(hosts.running()) == 2)
 
     hosts.meanwhile = apply
@@ -274,3 +275,83 @@ def test_a_worker_that_apply_starts_meanwhile_is_not_started_twice(hosts: FakeHo
     assert hosts.running() == ["w-0", "w-1"]
     hosts.launch("w", 1)
     assert hosts.running() == ["w-0", "w-1", "w-2"], "Ray knows of those two by now"
+
+
+def test_a_launch_waits_for_the_apply_that_holds_slots_back(hosts: FakeHosts) -> None:
+    for name in ("w-0", "w-2"):
+        hosts["a"].slots[name] = replace(hosts["a"].slots[name], held=True)
+    for name in ("w-1", "w-3"):
+        hosts["b"].slots[name] = replace(hosts["b"].slots[name], held=True)
+    hosts.fleet.refresh()
+    waits = itertools.count()
+
+    def apply() -> None:
+        if next(waits) == 40:  # 20 s: longer than a launch waits for anything else
+            hosts["b"].restart("w-1")
+        hosts.fleet.refresh()
+
+    hosts.meanwhile = apply
+    hosts.launch("w", 1)
+    assert hosts.running() == ["w-1"]
+
+
+@pytest.fixture
+def sleeper() -> FakeHosts:
+    """Two hosts of one slot each; b has a power driver, whose commands are ``done``."""
+    hosts = FakeHosts({"a": ["w-0"], "b": ["w-1"]})
+    hosts.power["b"] = Power(("wake", "b"), ("sleep", "b"), timeout_s=30, idle_s=300)
+    hosts.fleet.set_hosts(hosts.addresses)
+    return hosts
+
+
+def test_a_host_that_sleeps_is_woken_only_when_no_other_has_room(sleeper: FakeHosts) -> None:
+    sleeper["b"].silent = "no route to host"
+    sleeper.fleet.refresh()
+    assert sleeper.fleet.troubles() == {
+        "silent": [],
+        "asleep": [{"host": "b"}],
+        "set_aside": [],
+    }
+    sleeper.launch("w", 1)
+    assert (sleeper.running(), sleeper.done) == (["w-0"], [])
+    sleeper.meanwhile = lambda: setattr(sleeper["b"], "silent", "")
+    sleeper.launch("w", 1)
+    assert sleeper.done == [("wake", "b")]
+    until(lambda: sleeper.running() == ["w-0", "w-1"])
+    assert sleeper.told(Kind.WAKE) == ["b is woken"]
+
+
+def test_a_host_that_does_not_wake_is_set_aside(sleeper: FakeHosts) -> None:
+    sleeper["b"].silent = "no route to host"
+    sleeper.fleet.refresh()
+    sleeper.launch("w", 1)
+    late = "w-1 on b: was woken, and does not answer within 30 s: no route to host"
+    with pytest.raises(LaunchFault, match=late):
+        sleeper.launch("w", 1)
+    assert sleeper.fleet.why_no_slot("w") is not None
+    sleeper.broken_driver = "BMC is busy"
+    sleeper.now += 700
+    with pytest.raises(LaunchFault, match="w-1 on b: BMC is busy"):
+        sleeper.launch("w", 1)
+
+
+def test_a_host_without_work_is_put_to_sleep_once(sleeper: FakeHosts) -> None:
+    sleeper.fleet.refresh()
+    sleeper.launch("w", 2)
+    (worker,) = (s for s in sleeper.fleet.refresh() if s.host == "b")
+    sleeper.now += 1000
+    sleeper.fleet.refresh()
+    sleeper.fleet.stop(worker.instance)
+    until(lambda: sleeper.running() == ["w-0"])
+    assert sleeper.done == []
+    sleeper.now += 301
+    sleeper["b"].rests = "adbray-head@other.service runs here"
+    sleeper.fleet.refresh()
+    sleeper.fleet.refresh()
+    sleeper.now += 301
+    sleeper["b"].rests = ""
+    until(lambda: not sleeper.fleet.refresh() or bool(sleeper.done))
+    assert sleeper.done == [("sleep", "b")]
+    until(lambda: bool(sleeper.told(Kind.SLEEP)))
+    assert sleeper.told(Kind.SILENT) == []
+    until(lambda: sleeper.fleet.troubles()["asleep"] == [{"host": "b"}])
