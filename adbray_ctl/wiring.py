@@ -12,6 +12,7 @@ from adbray_ctl.adapters.history_db import HistoryDb
 from adbray_ctl.adapters.inventory_store import InventoryFiles
 from adbray_ctl.adapters.lab import NspawnLab
 from adbray_ctl.adapters.lock_file import LockFile
+from adbray_ctl.adapters.power import LocalPower
 from adbray_ctl.adapters.project_files import ProjectFiles
 from adbray_ctl.adapters.ray_jobs import RayJobs
 from adbray_ctl.adapters.secret_files import SecretFiles
@@ -40,6 +41,7 @@ def tools(directory: Path) -> Tools:
         lease=HostLease(hosts, state / "identity"),
         history=HistoryDb(state / "history.db"),
         clock=SystemClock(),
+        power=LocalPower(),
         jobs=lambda address, token_file: RayJobs(address=address, token_file=token_file),
         list_files=list_files,
     )

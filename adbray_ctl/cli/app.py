@@ -28,6 +28,7 @@ from adbray_ctl.cli.commands.spec import schema, validate
 from adbray_ctl.cli.commands.status import addresses, env, status
 from adbray_ctl.cli.commands.unlock import unlock
 from adbray_ctl.cli.commands.version import version
+from adbray_ctl.cli.commands.wake import wake
 from adbray_ctl.cli.render.errors import print_error
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import (
@@ -93,6 +94,7 @@ for command in (
     rollback,
     replace,
     destroy,
+    wake,
     unlock,
     history,
     lab,

@@ -236,6 +236,13 @@ class History(Protocol):
         """One run. Raises UsageError when there is none of that number."""
 
 
+class PowerDriver(Protocol):
+    """Runs the commands that wake hosts, on this machine."""
+
+    def run(self, host: str, words: Sequence[str]) -> None:
+        """Run one of ``host``'s commands to its end. Raises HostError with what it said."""
+
+
 class Clock(Protocol):
     def now(self) -> float:
         """Seconds, monotonic."""

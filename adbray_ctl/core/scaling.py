@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from adbray_ctl.core.power import command_words
 from adbray_ctl.core.slots import slot_vars
 from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec, WorkerGroup
 from adbray_ctl.core.topology import Topology
@@ -67,14 +68,9 @@ def _scaling_host(fleet: Fleet, host: Host, slots: dict[str, str]) -> dict[str, 
     if host.power is None:
         return told
 
-    def words(command: tuple[str, ...]) -> list[str]:
-        return [
-            word.replace("{host}", host.name).replace("{address}", host.address) for word in command
-        ]
-
     power = {
-        "wake": words(host.power.wake),
-        "sleep": words(host.power.sleep),
+        "wake": command_words(host, host.power.wake),
+        "sleep": command_words(host, host.power.sleep),
         "timeout_s": host.power.timeout_s,
         "idle_s": host.power.idle_s,
     }

@@ -45,6 +45,12 @@ class SilentHost(_Told):
     reason: str
 
 
+class AsleepHost(_Told):
+    """A host that is silent and has a power driver: the head wakes it when it wants it."""
+
+    host: str
+
+
 class SetAside(_Told):
     """A slot that failed and is left alone for a while; ``times`` in a row."""
 
@@ -61,6 +67,7 @@ class ScalingView(_Told):
     age_s: float = 0.0
     waiting: tuple[Waiting, ...] = ()
     silent: tuple[SilentHost, ...] = ()
+    asleep: tuple[AsleepHost, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
 
     def lines(self) -> Iterator[str]:
@@ -69,8 +76,10 @@ class ScalingView(_Told):
             yield f"{one.demand} waits: {one.why}"
         for aside in self.set_aside:
             yield f"{aside.slot} on {aside.host} is set aside: {aside.reason}"
-        for host in self.silent:
-            yield f"the head cannot reach {host.host}: {host.reason}"
+        for silent in self.silent:
+            yield f"the head cannot reach {silent.host}: {silent.reason}"
+        for asleep in self.asleep:
+            yield f"{asleep.host} is asleep; the head wakes it when workers are wanted there"
 
 
 def parse_events(text: str) -> tuple[ScalingEvent, ...]:

@@ -87,16 +87,17 @@ def group_status(
     records = [(host, r) for host, r in observed.records() if r.group == group]
     records.sort(key=lambda pair: (list(SlotKind).index(pair[1].kind), _natural(pair[1])))
     view = observed.ray(group)
+    scaling = view.scaling if view else None
+    asleep = {host.host for host in scaling.asleep} if scaling else set()
     nodes = living_nodes(view.nodes if view else ())
     slots = tuple(_slot(host, record, observed, nodes) for host, record in records)
     problems = [
         f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}"
         for h in observed.hosts
-        if h.error
+        if h.error and h.host not in asleep
     ]
     if view is not None and view.error:
         problems.append(f"Ray does not answer on the head: {view.error}")
-    scaling = view.scaling if view else None
     if scaling is not None and scaling.age_s > SILENT_AFTER_S:
         problems.append(f"the autoscaler has told nothing for {scaling.age_s:.0f} s")
     settled = (State.RUNNING, State.PREPARED)

@@ -35,7 +35,7 @@ def require_hosts(fleet: Fleet, observed: Observed) -> None:
     """Raise HostError if any host that is not retired gave no answer; every one is told."""
     silent = _silent(fleet, observed)
     if silent:
-        raise HostError(_told(silent), where=silent[0].host, hint=_WAY_OUT.format(silent[0].host))
+        raise HostError(_told(silent), where=silent[0].host, hint=_way_out(fleet, silent))
 
 
 def require_seen(fleet: Fleet, spec: RayClusterSpec, observed: Observed) -> None:
@@ -46,13 +46,19 @@ def require_seen(fleet: Fleet, spec: RayClusterSpec, observed: Observed) -> None
         return
     nodes = ", ".join(unseen[:8]) + (f" and {len(unseen) - 8} more" if len(unseen) > 8 else "")
     what = f"{_told(silent)}\nnodes that no host shows, so that they may be there: {nodes}"
-    raise HostError(what, where=silent[0].host, hint=_WAY_OUT.format(silent[0].host))
+    raise HostError(what, where=silent[0].host, hint=_way_out(fleet, silent))
 
 
 def unseen_nodes(fleet: Fleet, spec: RayClusterSpec, observed: Observed) -> tuple[str, ...]:
     """The nodes of ``spec`` that stand on no host that answered."""
     seen = {record.slot for _, record in observed.records() if record.group == spec.name}
     return tuple(slot for slot in slot_names(fleet, spec) if slot not in seen)
+
+
+def _way_out(fleet: Fleet, silent: list[HostObservation]) -> str:
+    asleep = [host.host for host in silent if fleet.host(host.host).power]
+    wake = f"if it sleeps, `adbray wake {' '.join(asleep)}`; else " if asleep else ""
+    return wake + _WAY_OUT.format(silent[0].host)
 
 
 def _silent(fleet: Fleet, observed: Observed) -> list[HostObservation]:

@@ -17,6 +17,7 @@ from adbray_ctl.core.ports import (
     Lock,
     Nodes,
     PlaybookRunner,
+    PowerDriver,
     SecretStore,
     Specs,
 )
@@ -40,5 +41,6 @@ class Tools:
     lease: Lease
     history: History
     clock: Clock
+    power: PowerDriver
     jobs: Callable[[str, str], JobApi]
     list_files: Callable[[Path], tuple[DirectoryFile, ...]]

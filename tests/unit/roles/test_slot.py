@@ -19,7 +19,10 @@ START = "0123456789abcdef" * 2
 # Keeps each unit's state in a file; what it is told to do is appended to a log.
 SYSTEMCTL = """#!/bin/sh
 verb=$1; shift
-case $verb in show) shift;; esac
+case $verb in
+list-units) for state in $(ls "$STATES" | grep service); do echo "$state loaded active"; done; exit;;
+show) shift;;
+esac
 [ "$1" = -- ] && shift
 for unit; do
     state=$STATES/$unit
@@ -200,3 +203,26 @@ def test_a_record_that_says_otherwise_is_no_slot(gate: Gate) -> None:
     gate.record("demo", "w-3", kind="head")
     (gate.base / "etc" / "demo" / "w-4.json").write_text("{")
     assert [slot["slot"] for slot in gate.ask("list")["slots"]] == ["w-0", "w-1"]
+
+
+def test_a_host_rests_only_while_nothing_runs_there(gate: Gate) -> None:
+    gate.ask("start w-0")
+    refused = gate.ask("rest", group="other")
+    assert "adbray-worker@demo.w-0.service runs here" in refused["error"]
+    gate.ask("stop w-0")
+    hold = gate.base / "run" / "demo" / "w-1.hold"
+    hold.write_text(str(time.time() + 100))
+    assert gate.ask("rest")["error"] == "slots are being changed here"
+    hold.unlink()
+    assert gate.ask("rest") == {"slots": []}
+
+
+def test_a_resting_host_starts_nothing_of_any_group(gate: Gate) -> None:
+    gate.ask("rest")
+    for group, slot in (("demo", "w-0"), ("other", "w-7")):
+        refused = gate.ask(f"start {slot}", group=group)
+        assert refused["resting"]
+        assert "about to be put to sleep" in refused["error"]
+    assert not gate.ask("start nosuch-0")["resting"], "that is no reason to wait"
+    (gate.base / "run" / "resting").write_text(str(time.time() - 1))
+    assert gate.ask("start w-0")["slots"][0]["state"] == "running"
