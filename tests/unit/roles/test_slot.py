@@ -20,7 +20,7 @@ START = "0123456789abcdef" * 2
 SYSTEMCTL = """#!/bin/sh
 verb=$1; shift
 case $verb in
-list-units) for state in $(ls "$STATES" | grep service); do echo "$state loaded active"; done; exit;;
+list-units) for state in $(ls "$STATES" | grep service); do echo "$state active"; done; exit;;
 show) shift;;
 esac
 [ "$1" = -- ] && shift
