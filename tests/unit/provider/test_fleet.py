@@ -261,14 +261,18 @@ def test_a_worker_that_apply_starts_meanwhile_is_not_started_twice(hosts: FakeHo
     hosts["a"].silent = hosts["b"].silent = "refuses the head's key"
     hosts.fleet.refresh()
 
+    lock = threading.Lock()
+
     def apply() -> None:
         """It starts two workers, and the hosts answer the head from then on."""
-        hosts.meanwhile = lambda: None
-        for name, slot in (("a", "w-0"), ("b", "w-1")):
-            hosts[name].silent = ""
-            hosts[name].restart(slot)
-        hosts.now += 3
-        until(lambda: len(hosts.running()) == 2)
+        with lock:  # the clock stands still for all launches until that is done
+            if not hosts["a"].silent:
+                return
+            for name, slot in (("a", "w-0"), ("b", "w-1")):
+                hosts[name].silent = ""
+                hosts[name].restart(slot)
+            hosts.now += 3
+            until(lambda: len(hosts.running()) == 2)
 
     hosts.meanwhile = apply
     hosts.launch("w", 2)
