@@ -20,7 +20,7 @@ from adbray_ctl.provider.journal import Event, Journal, Kind
 from adbray_ctl.provider.link import Login, SshLink
 from adbray_ctl.provider.model import HostAddress, Slot
 from adbray_ctl.provider.orders import Orders, parse_orders
-from adbray_ctl.provider.ray_state import RayState, read_state
+from adbray_ctl.provider.ray_state import RayReader, RayState
 from adbray_ctl.provider.view import Link
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class SlotProvider(NodeProvider):
             sleep=sleep,
             tell=self._journal.write,
         )
-        self._read_ray = read_ray or (lambda: read_state(settings.gcs_address))
+        self._read_ray = read_ray or RayReader(settings.gcs_address)
         # The monitor inherits the head's own id from the head's process.
         self._head = os.environ["RAY_CLOUD_INSTANCE_ID"]
         self._types: dict[str, str] = {self._head: HEAD_TYPE}

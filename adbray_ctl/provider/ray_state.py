@@ -40,9 +40,19 @@ class RayState:
     demands: tuple[Demand, ...] = ()
 
 
-def read_state(gcs_address: str) -> RayState:
-    """Ask the GCS at host:port. Raises whatever Ray's client raises."""
-    return parse_state(get_cluster_resource_state(GcsClient(address=gcs_address)))
+class RayReader:
+    """Asks one GCS, at host:port, over a connection that is kept."""
+
+    def __init__(self, gcs_address: str) -> None:
+        self._address = gcs_address
+        self._client: GcsClient | None = None
+
+    def __call__(self) -> RayState:
+        """Raises whatever Ray's client raises; the next call connects anew."""
+        client, self._client = self._client or GcsClient(address=self._address), None
+        state = parse_state(get_cluster_resource_state(client))
+        self._client = client
+        return state
 
 
 def parse_state(state: Any) -> RayState:
