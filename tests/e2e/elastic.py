@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.conftest import Project, inside
 
 NAME = "elastic"
-IDLE_S = 6
+IDLE_S = 4
 SPEC = f"""\
 kind: RayCluster
 name: {NAME}
