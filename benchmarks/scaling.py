@@ -110,10 +110,12 @@ def theirs(project: Project, rounds: int) -> tuple[list[float], list[float]]:
             f" {ray} start --block --disable-usage-stats"
             f" --address={status['addresses']['gcs']} --node-ip-address={slot['address']}"
             f" --num-cpus=1 --resources='{{\"peer{number}\": 1}}'"
-            " --object-store-memory=100000000"
+            " --object-store-memory=100000000 --object-spilling-directory=/tmp/peer"
         )
         began = float(project.on(slot["host"], start).splitlines()[0])
-        found = next(one for line in job.stdout if (one := told(line, "peer")) is not None)
+        project.on(slot["host"], "sleep 2; systemctl is-active peer")
+        found = next((one for line in job.stdout if (one := told(line, "peer"))), None)
+        assert found is not None, "the job ended early"
         joined.append(found[0] - began)
         ran.append(found[1] - began)
         project.on(slot["host"], "systemctl stop peer; rm -rf /tmp/ray")
