@@ -4,7 +4,8 @@
 
 Four lab hosts and one worker group; as root. The bounds: the median of ours is at most 1.3 times
 the median of the peer's, from `ray start` to a task running there, plus one tick of the autoscaler
-(1 s); for eight workers at once it is at most twice that for one.
+(1 s). For eight workers at once it is at most twice that for one; where the machine has too few
+cores for that, as eight `ray start`s by hand show, the same bound holds beside those.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,42 +88,73 @@ def ours(project: Project, count: int, rounds: int) -> list[float]:
     ]
 
 
-def theirs(project: Project, rounds: int) -> tuple[list[float], list[float]]:
-    """Seconds from `ray start` on a host until Ray knows the node, and until a task runs there."""
-    status = project.json("status", NAME)
-    slot = next(one for one in status["slots"] if one["slot"] == "w-0")
-    unit = f"/etc/systemd/system/adbray-worker@{NAME}.w-0.service"
-    ray = (
-        project.on(slot["host"], f"sed -n 's/^Environment=PATH=\\([^:]*\\):.*/\\1/p' {unit}")
-        + "/ray"
+def ray_start(project: Project, slot: dict[str, Any], resource: str) -> float:
+    """`ray start` by hand on a slot's host, beside that slot; gives when that was."""
+    gcs = project.json("status", NAME)["addresses"]["gcs"]
+    (ray,) = project.on(slot["host"], "ls /opt/adbray/ray-*/bin/ray").split()
+    port = slot["ports"]["dashboard_agent_http"]
+    start = (
+        f"date +%s.%N; systemd-run --quiet --collect --unit=peer-{slot['slot']} --uid=adbray"
+        f" -E HOME=/tmp -E RAY_AUTH_MODE=token -E RAY_AUTH_TOKEN_PATH=/etc/adbray/{NAME}/token"
+        f" {ray} start --block --disable-usage-stats --address={gcs}"
+        f" --node-ip-address={slot['address']} --dashboard-agent-listen-port={port}"
+        f" --num-cpus=1 --resources='{{\"{resource}\": 1}}'"
+        " --object-store-memory=100000000 --object-spilling-directory=/tmp/peer"
     )
-    joined, ran = [], []
+    return float(project.on(slot["host"], start).splitlines()[0])
+
+
+def clear(project: Project, slots: list[dict[str, Any]]) -> None:
+    for host in {slot["host"] for slot in slots}:
+        project.on(host, "systemctl stop 'peer-*'; rm -rf /tmp/ray /tmp/peer")
+    time.sleep(3)
+
+
+@contextmanager
+def answers(project: Project, *words: str) -> Iterator[Callable[[str], Any]]:
+    """A job in the background, which looks by now; gives what takes its next answer."""
     job = subprocess.Popen(
-        command(project, "theirs", str(rounds)), stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        command(project, *words), stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     )
-    assert job.stdout is not None
-    # The driver takes a moment until it looks.
-    time.sleep(8)
-    for number in range(rounds):
-        start = (
-            "date +%s.%N; systemd-run --quiet --collect --unit=peer --uid=adbray"
-            " -E HOME=/tmp -E RAY_AUTH_MODE=token"
-            f" -E RAY_AUTH_TOKEN_PATH=/etc/adbray/{NAME}/token"
-            f" {ray} start --block --disable-usage-stats"
-            f" --address={status['addresses']['gcs']} --node-ip-address={slot['address']}"
-            f" --num-cpus=1 --resources='{{\"peer{number}\": 1}}'"
-            " --object-store-memory=100000000 --object-spilling-directory=/tmp/peer"
-        )
-        began = float(project.on(slot["host"], start).splitlines()[0])
-        project.on(slot["host"], "sleep 2; systemctl is-active peer")
-        found = next((one for line in job.stdout if (one := told(line, "peer"))), None)
-        assert found is not None, "the job ended early"
-        joined.append(found[0] - began)
-        ran.append(found[1] - began)
-        project.on(slot["host"], "systemctl stop peer; rm -rf /tmp/ray")
-        time.sleep(2)
-    assert job.wait(60) == 0
+    try:
+        time.sleep(8)
+
+        def next_of(key: str) -> Any:
+            assert job.stdout is not None
+            for line in job.stdout:
+                if (found := told(line, key)) is not None:
+                    return found
+            raise AssertionError("the job ended early")
+
+        yield next_of
+    finally:
+        job.terminate()
+        job.communicate()
+
+
+def theirs(project: Project, slots: list[dict[str, Any]], rounds: int) -> tuple[list[float], ...]:
+    """Seconds from `ray start` on a host until Ray knows the node, and until a task runs there."""
+    joined, ran = [], []
+    with answers(project, "theirs", str(rounds)) as answer:
+        for number in range(rounds):
+            began = ray_start(project, slots[0], f"peer{number}")
+            node, task = answer("peer")
+            joined.append(node - began)
+            ran.append(task - began)
+            clear(project, slots[:1])
     return joined, ran
+
+
+def theirs_together(project: Project, slots: list[dict[str, Any]]) -> float:
+    """Seconds from the first of as many `ray start`s at once until a task runs on each."""
+    with (
+        answers(project, "together", str(len(slots))) as answer,
+        ThreadPoolExecutor(len(slots)) as pool,
+    ):
+        began = list(pool.map(lambda slot: ray_start(project, slot, "peer"), slots))
+        taken = answer("together") - min(began)
+    clear(project, slots)
+    return float(taken)
 
 
 def shown(name: str, seconds: list[float]) -> float:
@@ -136,14 +169,18 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=10)
     rounds = parser.parse_args().rounds
     with cluster() as project:
+        slots = [s for s in project.json("status", NAME)["slots"] if s["worker_group"] == "w"]
         one = shown("a task on a new worker", ours(project, 1, rounds))
-        joined, ran = theirs(project, rounds)
+        joined, ran = theirs(project, slots, rounds)
         shown("`ray start` until Ray knows the node", joined)
         peer = shown("`ray start` until a task runs there", ran)
         eight = shown("eight tasks on eight new workers", ours(project, AT_ONCE, ROUNDS_AT_ONCE))
+        together = [theirs_together(project, slots) for _ in range(ROUNDS_AT_ONCE)]
+        peers = shown("eight times `ray start` at once until tasks run there", together)
     bound = BOUND * peer + TICK_S
-    print(f"one: {one:.2f} s, bound {bound:.2f} s; eight: {eight / one:.2f} times one")
-    return int(one > bound or eight > BOUND_OF_EIGHT * one)
+    print(f"one: {one:.2f} s, bound {bound:.2f} s")
+    print(f"eight: {eight / one:.2f} times one; `ray start` by hand: {peers / peer:.2f} times one")
+    return int(one > bound or eight > max(BOUND_OF_EIGHT * one, BOUND * peers + TICK_S))
 
 
 if __name__ == "__main__":

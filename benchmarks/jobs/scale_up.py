@@ -2,6 +2,7 @@
 
 scale_up.py ours COUNT ROUNDS: in each round COUNT tasks at once, each on a worker of its own.
 scale_up.py theirs ROUNDS: a node with the resource `peerN` is started by somebody else in round N.
+scale_up.py together COUNT: as many nodes with the resource `peer` are started by somebody else.
 """
 
 import json
@@ -45,6 +46,9 @@ if sys.argv[1] == "ours":
         asked = time.time()
         started = ray.get([begun.remote(HOLD_S if count > 1 else 0) for _ in range(count)])
         told("waited", max(started) - asked)
+elif sys.argv[1] == "together":
+    task = begun.options(num_cpus=0, resources={"peer": 1})
+    told("together", max(ray.get([task.remote(HOLD_S) for _ in range(int(sys.argv[2]))])))
 else:
     for number in range(int(sys.argv[2])):
         resource = f"peer{number}"
