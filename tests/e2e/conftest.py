@@ -53,12 +53,12 @@ class Project:
         assert result.code == 0, f"{host}: {command}: {result.err}{result.out}"
         return result.out.strip()
 
-    def try_on(self, host: str, command: str) -> Result:
+    def try_on(self, host: str, command: str, within_s: float = 120) -> Result:
         known = self.directory / ".adbray" / "known_hosts"
         key = self.directory / ".adbray" / "lab" / "id_ed25519"
         options = ["-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=accept-new"]
         ssh = ["ssh", "-q", "-i", str(key), *options, f"root@{self.addresses[host]}", command]
-        return run(ssh, timeout_s=120)
+        return run(ssh, timeout_s=within_s)
 
     def inside(self, host: str, command: str) -> str:
         """As ``on``, but past the network and sshd; for hosts that may have lost either."""
