@@ -34,7 +34,7 @@ RAY = "2.60.0"
 # What `ray up` needs on a bare host and does not bring; installed before its time is taken.
 NEEDS = "apt-get update -qq && apt-get install -yqq rsync python3-venv >/dev/null"
 # After this long a node that is not there is taken for one that will never come.
-NEVER_S = 200.0
+NEVER_S = 120.0
 BOUNDS = {"cold": 1.0, "again": 0.2, "scale up": 0.5}
 NAME = "bench"
 GROUP = f"""\
