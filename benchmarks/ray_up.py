@@ -79,10 +79,11 @@ if what == "nodes":
         time.sleep(0.1)
     print("at", time.time())
 else:
+    hold_s = float(sys.argv[3])
     @ray.remote(num_cpus=1, max_retries=0)
     def begun():
         at = time.time()
-        time.sleep(float(sys.argv[3]))
+        time.sleep(hold_s)
         return at
     asked = time.time()
     tasks = [begun.remote() for _ in range(count)]
