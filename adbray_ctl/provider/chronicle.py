@@ -109,6 +109,11 @@ class Chronicle:
                 reason = "Ray ended its node"
             return self._reasons.setdefault(instance, reason)
 
+    def given_up(self, instance: str, reason: str) -> None:
+        """It is stopped for another reason than Ray's wish."""
+        with self._lock:
+            self._reasons.setdefault(instance, reason)
+
     def _tell_gone(self, before: _Seen, running: Mapping[str, Slot]) -> None:
         again = {(slot.place): slot for slot in running.values()}
         for instance, slot in before.slots.items():

@@ -71,6 +71,7 @@ class SlotFleet:
         # What is to be stopped, and when that is tried next; kept until its host says it is gone.
         self._to_stop: dict[str, float] = {}
         self._stopping: set[str] = set()
+        self._given_up: dict[str, str] = {}
         self._asks = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-ask")
         self._launches = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-launch")
         self._stops = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-stop")
@@ -158,6 +159,12 @@ class SlotFleet:
             for view in self._views.values():
                 if slot := view.running(instance):
                     self._fault(slot, reason)
+
+    def given_up(self) -> dict[str, str]:
+        """What is stopped though Ray did not ask for it, and why; each is told once."""
+        with self._lock:
+            told, self._given_up = self._given_up, {}
+            return told
 
     def why_no_slot(self, worker_group: str) -> str | None:
         """Why the worker group has no slot to start; None where it has, or one is starting."""
@@ -309,7 +316,9 @@ class SlotFleet:
     def _ended(self, slot: Slot, now: float) -> None:
         """systemd has started the slot's process again; one that cannot stay up is given up."""
         if self._quarantine.ended(slot.place, now):
-            self._fault(slot, f"its process ended {ENDS} times within {WITHIN_S:.0f} s")
+            reason = f"its process ended {ENDS} times within {WITHIN_S:.0f} s"
+            self._fault(slot, reason)
+            self._given_up[slot.instance] = reason
             self._to_stop[slot.instance] = 0.0
 
     def _fault(self, slot: Slot, reason: str) -> None:

@@ -140,6 +140,8 @@ class SlotProvider(NodeProvider):
 
     def _keep_account(self, slots: tuple[Slot, ...]) -> None:
         """Tell what changed and how things stand; scaling never fails for that."""
+        for instance, reason in self._fleet.given_up().items():
+            self._chronicle.given_up(instance, reason)
         try:
             waiting = self._chronicle.look(
                 slots, self._read_ray(), self._orders.offers, self._fleet.why_no_slot

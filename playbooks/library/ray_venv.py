@@ -71,6 +71,7 @@ ARGUMENTS = {
 MARKER = ".adbray.json"
 # Seldom used, and a fifth of all there is to compile.
 LEFT_UNCOMPILED = r"/(rllib|tests?)/"
+BYTECODE = "bytecode.tar.gz"
 PYTHON_DIRS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/opt/python/bin"))
 
 
@@ -122,13 +123,37 @@ def install(arguments: dict[str, Any]) -> None:
         run([uv, "venv", "--quiet", "--clear", "--python", python, path], environment)
         options = ["--quiet", "--offline", "--no-index", "--find-links", wheels, "--python", path]
         run([uv, "pip", "install", *options, *arguments["requirements"]], environment)
-        compile_all(path)
+        if not place_bytecode(wheels, path):
+            compile_all(path)
         run([os.path.join(path, "bin", "ray"), "--version"], environment)
         os.unlink(os.path.join(path, ".lock"))  # uv leaves it, writable for all
         write_marker(path, wanted(arguments))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     os.unlink(arguments["archive"])
+
+
+def place_bytecode(wheels: str, path: str) -> bool:
+    """Take over the bytecode that came with the wheels, beside its sources; whether there is any.
+
+    What came with no wheel keeps none: it is little.
+    """
+    archive = os.path.join(wheels, BYTECODE)
+    (site,) = glob.glob(os.path.join(path, "lib", "python3*", "site-packages"))
+    if not os.path.exists(archive):
+        return False
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            folder, name = os.path.split(os.path.normpath(member.name))
+            source = os.path.join(site, os.path.dirname(folder), name.split(".")[0] + ".py")
+            if not (member.isfile() and name.endswith(".pyc") and ".." not in folder.split("/")):
+                continue
+            content = tar.extractfile(member)
+            if content is not None and os.path.isfile(source):
+                os.makedirs(os.path.join(site, folder), exist_ok=True)
+                with content, open(os.path.join(site, folder, name), "wb") as file:
+                    shutil.copyfileobj(content, file)
+    return True
 
 
 def compile_all(path: str) -> None:
@@ -147,12 +172,12 @@ def compile_all(path: str) -> None:
 
 
 def unpack(archive: str, target: str) -> None:
-    """Only plain wheel files leave the archive, and only into ``target``."""
+    """Only plain wheel files and their bytecode leave the archive, and only into ``target``."""
     os.mkdir(target)
     with tarfile.open(archive) as tar:
         for member in tar:
             source = tar.extractfile(member)
-            if source is None or not member.name.endswith(".whl"):
+            if source is None or not (member.name.endswith(".whl") or member.name == BYTECODE):
                 continue
             with source, open(os.path.join(target, os.path.basename(member.name)), "wb") as file:
                 shutil.copyfileobj(source, file)

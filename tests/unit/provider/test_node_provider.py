@@ -195,6 +195,16 @@ def test_what_happens_is_told_with_its_reason(driven: Driven) -> None:
     assert told[5][1] == "w-1 on b ended and was started again"
 
 
+def test_a_worker_that_is_given_up_is_told_as_such(driven: Driven) -> None:
+    driven.running()
+    for _ in range(4):
+        driven.hosts["a"].restart("v-0")
+        driven.running()
+    until(lambda: driven.running() == {})
+    (kind, text) = driven.told()[-1]
+    assert (kind, text) == ("stop", "stopped v-0 on a: its process ended 3 times within 120 s")
+
+
 def test_the_limit_of_launches_is_live(driven: Driven) -> None:
     driven.running()
     driven.write_config("a", "b", launches_per_minute=1)
