@@ -24,7 +24,7 @@ SPEC = f"""\
 kind: RayCluster
 name: {NAME}
 head: {{size: micro, disk_gb: 2, hosts: {{names: [lab1]}}}}
-redis: {{maxmemory_mb: 64}}
+redis: {{maxmemory_mb: 64, hosts: {{names: [lab1]}}}}
 worker_groups:
   - {{name: one, size: nano, disk_gb: 1, min_workers: 1, max_workers: 3, labels: {{tier: one}}}}
   - {{name: two, size: micro, disk_gb: 1, min_workers: 0, max_workers: 4, labels: {{tier: two}}}}
