@@ -22,7 +22,7 @@ quickstart: bootstrap ## A lab of three hosts, a Ray cluster on them, a job on i
 down: venv ## Remove the lab of this checkout
 	@$(BIN)/adbray lab down
 
-test: bootstrap lint unit contract molecule e2e ## Everything; needs root, takes up to 20 minutes
+test: bootstrap lint unit contract molecule e2e ## Everything; needs root, takes up to 30 minutes
 	@echo "test: everything passed"
 
 test-fast: unit contract ## Unit and contract tests; needs no root, takes seconds
