@@ -34,7 +34,7 @@ def test_nothing_is_lost_in_100_rounds(site: Project) -> None:
     stops = Counter(e["worker_group"] for e in events if e["kind"] == "stop")
     idle = [e for e in events if e["kind"] == "stop" and "was idle" in e["text"]]
     assert min(done.values()) > 0, done
-    assert sum(stops.values()) >= ROUNDS / 2, "workers came and went"
+    assert sum(stops.values()) >= ROUNDS / 4, "workers came and went"
     assert len(idle) == sum(stops.values()), "none was stopped for another reason"
     assert not [e for e in events if e["kind"] in ("end", "fault")]
     sys.stderr.write(f"{done}; workers stopped: {dict(stops)}\n")

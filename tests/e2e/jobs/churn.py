@@ -108,7 +108,7 @@ def settle(number: int) -> None:
 for number in range(rounds):
     kept += [begin(number) for _ in range(dice.randint(1, 3))]
     # Long enough for some workers to be stopped, not for all.
-    time.sleep(dice.uniform(0, 2 * idle_s))
+    time.sleep(dice.uniform(0, 4 * idle_s))
     settle(number)
     if number % 10 == 9:
         print(f"round {number + 1}: {json.dumps(done)}, {len(kept)} kept", flush=True)
