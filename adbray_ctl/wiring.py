@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adbray_ctl.adapters.ansible import AnsibleRunner
 from adbray_ctl.adapters.clock import SystemClock
-from adbray_ctl.adapters.content import provider_dir
+from adbray_ctl.adapters.content import package_dir
 from adbray_ctl.adapters.history_db import HistoryDb
 from adbray_ctl.adapters.inventory_store import InventoryFiles
 from adbray_ctl.adapters.lab import NspawnLab
@@ -34,7 +34,7 @@ def tools(directory: Path) -> Tools:
         specs=project_files(directory),
         hosts=hosts,
         nodes=SshNodes(hosts),
-        secrets=SecretFiles(state, cache_dir(), provider_dir()),
+        secrets=SecretFiles(state, cache_dir(), package_dir()),
         inventories=InventoryFiles(state),
         runner=AnsibleRunner(state / "runs"),
         lock=LockFile(state / "lock"),

@@ -16,6 +16,7 @@ from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.events import HostResult, Outcome, RunEvent, TaskStarted
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.slots import disk_name, kind_of
 
 _OUTCOMES = {
     "runner_on_ok": Outcome.OK,
@@ -87,8 +88,9 @@ def _scope_arguments(scope: Scope | None) -> dict[str, Any]:
     if scope is None:
         return {}
     # The roles that carry many nodes of a host take the names of those that are meant.
-    workers = [node for node in scope.nodes if node not in (SlotKind.HEAD, SlotKind.REDIS)]
-    disks = [node for node in scope.nodes if node != SlotKind.REDIS]
+    kinds = {node: kind_of(node) for node in scope.nodes}
+    workers = [node for node, kind in kinds.items() if kind is SlotKind.WORKER]
+    disks = [disk_name(kind, n) for n, kind in kinds.items() if kind is not SlotKind.REDIS]
     return {
         "limit": ",".join(scope.hosts),
         "tags": ",".join(scope.roles),

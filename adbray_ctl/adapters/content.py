@@ -21,6 +21,6 @@ def ansible_dir() -> Path:
     )
 
 
-def provider_dir() -> Path:
-    """The autoscaler's provider, which the role of the head ships to the head's host."""
-    return Path(adbray_ctl.__file__).resolve().parent / "provider"
+def package_dir() -> Path:
+    """This package; the head's role ships its ``provider`` and ``keeper`` to the head's host."""
+    return Path(adbray_ctl.__file__).resolve().parent

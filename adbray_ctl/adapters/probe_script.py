@@ -71,7 +71,20 @@ def slots() -> list[dict[str, Any]]:
             found.append({"record": record, "applied_at": os.stat(path).st_mtime})
         except (ValueError, OSError):
             continue
-    return [slot for slot in found if "slot" in slot["record"]]
+    found = [slot for slot in found if "slot" in slot["record"]]
+    for slot in found:
+        if slot["record"].get("kind") == "head":
+            slot["keeper"] = keeper(slot["record"]["group"])
+    return found
+
+
+def keeper(group: str) -> dict[str, Any] | None:
+    """What the head's keeper told last; nothing once its unit has stopped."""
+    try:
+        told: dict[str, Any] = json.loads(read("/run/adbray-head.%s/keeper.json" % group))
+    except ValueError:
+        return None
+    return told
 
 
 def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
@@ -91,7 +104,9 @@ def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
             told.append("its process is older than " + path)
     if os.path.exists("%s/%s/%s.hold" % (RUN, record["group"], record["slot"])):
         told.append("it is held back from the autoscaler")
-    disk = os.path.join(DATA, record["group"], record["slot"])
+    # A head's disk is called so on a standby's host too.
+    name = "head" if record.get("kind") == "head" else record["slot"]
+    disk = os.path.join(DATA, record["group"], name)
     if record.get("disk_gb") and not os.path.ismount(disk):
         told.append(disk + " is not mounted")
     return told
@@ -174,10 +189,14 @@ class Dashboard:
         return list(found)
 
 
-def ray_view(record: dict[str, Any], answers: list[dict[str, Any]]) -> None:
+def ray_view(slot: dict[str, Any], answers: list[dict[str, Any]]) -> None:
     """Ray's nodes, and the jobs that run on them; and what the autoscaler last told."""
+    record, told = slot["record"], slot.get("keeper") or {}
     view: dict[str, Any] = {"group": record["group"], "scaling": scaling(record["group"])}
     answers.append(view)
+    if told.get("state") == "waits":
+        view["error"] = "%s leads" % told["leader"] if told.get("leader") else "nobody leads"
+        return
     try:
         dashboard = Dashboard(record)
         view["nodes"] = [ray_node(row) for row in dashboard.rows("nodes")]
@@ -244,7 +263,7 @@ def main() -> None:
         slot["drift"] = drift(slot["record"], started)
     answers: list[dict[str, Any]] = []
     threads = [
-        threading.Thread(target=ray_view, args=(slot["record"], answers))
+        threading.Thread(target=ray_view, args=(slot, answers))
         for slot in found
         if slot["record"].get("kind") == "head"
     ]

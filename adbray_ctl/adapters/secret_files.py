@@ -15,10 +15,10 @@ from adbray_ctl.core.inventory import Site
 class SecretFiles:
     """SecretStore. Directories 0700, files 0600, written by rename."""
 
-    def __init__(self, state: Path, cache: Path, provider: Path) -> None:
+    def __init__(self, state: Path, cache: Path, package: Path) -> None:
         self._state = state
         self._cache = cache
-        self._provider = provider
+        self._package = package
 
     def site(self, group: str) -> Site:
         return Site(
@@ -26,7 +26,8 @@ class SecretFiles:
             token_file=str(self._directory(group) / "token"),
             redis_password_file=str(self._directory(group) / "redis_password"),
             slot_key_file=str(self._directory(group) / "slot_key"),
-            provider_dir=str(self._provider),
+            provider_dir=str(self._package / "provider"),
+            keeper_dir=str(self._package / "keeper"),
             wheel_cache=str(self._cache / "wheels"),
         )
 

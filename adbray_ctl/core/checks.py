@@ -62,6 +62,7 @@ def _fleet_faults(fleet: Fleet) -> Iterator[Fault]:
 def _group_faults(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:
     yield from _packages(group.ray)
     yield from _head(fleet, group.head)
+    yield from _standby(fleet, group)
     yield from _redis(fleet, group.redis)
     names: list[tuple[Path, str]] = []
     for index, workers in enumerate(group.worker_groups):
@@ -90,6 +91,20 @@ def _head(fleet: Fleet, head: HeadSpec) -> Iterator[Fault]:
         if one == other:
             what = f"{other} is the {first} port too"
             yield Fault(("head", "ports", second), what, "three different ports", relative=True)
+
+
+def _standby(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:
+    head = group.head
+    owner = next((h.name for h in fleet.hosts if h.address == head.virtual_ip), None)
+    if owner is not None:
+        what = f"{head.virtual_ip} is host {owner}'s own address"
+        yield Fault(("head", "virtual_ip"), what, "an address that no host has")
+    if head.standby and head.virtual_ip is None:
+        what = "a standby takes the head's address over, and there is none that could move"
+        yield Fault(("head", "standby"), what, "0, or a virtual_ip beside it", relative=True)
+    if head.standby and group.redis.mode is RedisMode.NONE:
+        what = "a standby finds the cluster's state in Redis, and redis.mode is none"
+        yield Fault(("head", "standby"), what, "0, or redis.mode managed or external")
 
 
 def _head_port(fleet: Fleet, port: int, path: Path) -> Iterator[Fault]:

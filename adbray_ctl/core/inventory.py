@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling import autoscaling_config
 from adbray_ctl.core.slot_records import slot_records
-from adbray_ctl.core.slots import REDIS_USER, redis_address, runtime_venv, slot_vars
+from adbray_ctl.core.slots import REDIS_USER, disk_name, redis_address, runtime_venv, slot_vars
 from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.spec_ssh import Ssh
 from adbray_ctl.core.topology import Placement, Topology
@@ -23,7 +23,7 @@ class Site(BaseModel):
     """Where the control side keeps things, as absolute paths.
 
     ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
-    ``provider_dir`` has the autoscaler's provider, which runs on the head.
+    ``provider_dir`` has the autoscaler's provider, ``keeper_dir`` the keeper; both run on the head.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +33,7 @@ class Site(BaseModel):
     redis_password_file: str
     slot_key_file: str
     provider_dir: str
+    keeper_dir: str
     wheel_cache: str
 
 
@@ -92,7 +93,7 @@ def _groups(topology: Topology) -> dict[str, tuple[str, ...]]:
     redis = (topology.redis.host,) if topology.redis else ()
     return {
         "adbray_hosts": topology.hosts,
-        "adbray_head": (topology.head.host,),
+        "adbray_head": tuple(p.host for p in topology.heads),
         "adbray_redis": redis,
         "adbray_workers": workers,
     }
@@ -113,24 +114,31 @@ def _all_vars(
         "ray_runtime_cache_dir": site.wheel_cache,
         "worker_disk_group": spec.name,
         **_redis_vars(spec, topology, records, site),
+        **_keeper_vars(spec, topology, site),
         "ray_head_group": spec.name,
-        "ray_head_address": head.address,
+        "ray_head_address": topology.head_address,
         "ray_head_venv": venv,
         "ray_head_token_file": site.token_file,
         "ray_head_namespace": namespace,
         "ray_head_redis_address": redis_address(spec, topology),
         "ray_head_redis_username": spec.redis.username or REDIS_USER,
         "ray_head_redis_password_file": _redis_password_file(spec, site),
-        "ray_head_slot": {
-            **slot_vars(head, None),
-            "record": records[head.slot].model_dump(mode="json"),
-        },
         "ray_worker_group": spec.name,
         "ray_worker_venv": venv,
         "ray_worker_token_file": site.token_file,
         "ray_worker_slot_key_file": f"{site.slot_key_file}.pub",
-        "ray_worker_head": f"{head.address}:{head.ports['gcs']}",
+        "ray_worker_head": f"{topology.head_address}:{head.ports['gcs']}",
         "ray_worker_namespace": namespace,
+    }
+
+
+def _keeper_vars(spec: RayClusterSpec, topology: Topology, site: Site) -> dict[str, Any]:
+    return {
+        "ray_head_virtual_ip": topology.virtual_ip or "",
+        "ray_head_standby": len(topology.heads) > 1,
+        "ray_head_redis_own": spec.redis.mode is RedisMode.MANAGED,
+        "ray_head_hang_s": spec.head.hang_after_s,
+        "ray_head_keeper_dir": site.keeper_dir,
     }
 
 
@@ -178,7 +186,9 @@ def _host_vars(
     return {
         "ray_worker_address": here[0].address,
         "worker_disk_slots": [
-            {"name": p.slot, "size_gb": p.disk_gb} for p in here if p.kind is not SlotKind.REDIS
+            {"name": disk_name(p.kind, p.slot), "size_gb": p.disk_gb}
+            for p in here
+            if p.kind is not SlotKind.REDIS
         ],
         "ray_worker_slots": [
             {
@@ -187,6 +197,22 @@ def _host_vars(
             }
             for p in workers
         ],
+        **_head_vars(records, here),
+    }
+
+
+def _head_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict[str, Any]:
+    """Of a host that runs the head, or may take it over."""
+    head = next((p for p in here if p.kind is SlotKind.HEAD), None)
+    if head is None:
+        return {}
+    return {
+        "ray_head_host": head.host,
+        "ray_head_host_address": head.address,
+        "ray_head_slot": {
+            **slot_vars(head, None),
+            "record": records[head.slot].model_dump(mode="json"),
+        },
     }
 
 

@@ -7,6 +7,7 @@ Ansible (which evaluates ``{{``) into unit files. Each rule is refused here, onc
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -43,7 +44,7 @@ ALLOWED: dict[str, str] = {
 RESERVED_NAMES = frozenset({"all", "ungrouped", "localhost"})
 """Names with a meaning of their own in Ansible."""
 
-RESERVED_SLOTS = frozenset({"head", "redis"})
+RESERVED_SLOTS = frozenset({"head", "redis", "standby"})
 """Names of slots, which a worker group may not take."""
 
 RESERVED_LABELS = ("ray.io/", "adbray.io/")
@@ -153,6 +154,16 @@ def _path(text: str) -> str:
     return text
 
 
+def _ipv4(text: str) -> str:
+    try:
+        found = ipaddress.IPv4Address(text)
+    except ValueError:
+        raise Unfit(f"{text!r} is no IPv4 address", "one such as 10.0.0.100") from None
+    if found.is_unspecified or found.is_loopback or found.is_multicast:
+        raise Unfit(f"{text!r} cannot be the address of a host", "one such as 10.0.0.100")
+    return text
+
+
 def _address(text: str) -> str:
     allowed = "an IPv4 address or a DNS name"
     if ":" in text:
@@ -229,6 +240,7 @@ FreeLabelKey = Annotated[LabelKey, AfterValidator(_free_label_key)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]
 FilePath = Annotated[str, Field(max_length=1024), AfterValidator(_path)]
 Address = Annotated[str, AfterValidator(_address)]
+Ipv4 = Annotated[str, AfterValidator(_ipv4)]
 Requirement = Annotated[str, Field(max_length=200), AfterValidator(_requirement)]
 RedisUrl = Annotated[str, Field(max_length=300), AfterValidator(_redis_url)]
 AllocationUnit = Annotated[

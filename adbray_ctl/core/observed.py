@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
@@ -51,12 +52,34 @@ class UnitState(_Observed):
         return self.active in ("active", "activating", "reloading", "deactivating")
 
 
+class KeeperState(StrEnum):
+    """What the keeper of a head or standby does (adbray_ctl/keeper)."""
+
+    WAITS = "waits"
+    STARTS = "starts"
+    LEADS = "leads"
+    STOPS = "stops"
+
+
+class KeeperView(_Observed):
+    """What a keeper told last: who leads as far as it knows, since when (s since the epoch)."""
+
+    state: KeeperState
+    leader: str = ""
+    detail: str = ""
+    since: float = 0
+
+
 class ObservedSlot(_Observed):
-    """A slot's record, when it was applied (seconds since the epoch), and what was done to it."""
+    """A slot's record, when it was applied (seconds since the epoch), and what was done to it.
+
+    ``keeper`` is there for heads and standbys whose unit runs.
+    """
 
     record: SlotRecord
     applied_at: float
     drift: tuple[str, ...] = ()
+    keeper: KeeperView | None = None
 
 
 class RayNode(_Observed):
@@ -155,9 +178,23 @@ class Observed(_Observed):
         return mine[0].namespace if mine else None
 
     def ray(self, group: str) -> RayView | None:
-        """Ray's view of ``group``, if its head host answered."""
-        views = (view for host in self.hosts for view in host.ray if view.group == group)
-        return next(views, None)
+        """Ray's view of ``group``, if a host of its head answered: that of the one that leads."""
+        views = [view for host in self.hosts for view in host.ray if view.group == group]
+        return next((view for view in views if not view.error), views[0] if views else None)
+
+    def head(self, group: str) -> tuple[str, SlotRecord] | None:
+        """The group's head with its host, where the plan put it; standbys may run it meanwhile."""
+        found = [(h, r) for h, r in self.records() if (r.group, r.kind) == (group, SlotKind.HEAD)]
+        return min(found, key=lambda pair: pair[1].slot, default=None)
+
+    def leading(self, group: str) -> tuple[str, SlotRecord] | None:
+        """The head or standby whose keeper leads, as far as they told; or else the head."""
+        for host in self.hosts:
+            for slot in host.slots:
+                told = slot.keeper
+                if slot.record.group == group and told and told.state is not KeeperState.WAITS:
+                    return host.host, slot.record
+        return self.head(group)
 
     def hosts_with(self, group: str) -> tuple[str, ...]:
         """Hosts that hold anything of ``group``: a record, a unit, or a directory."""

@@ -177,7 +177,9 @@ def node_changes(
         if slot is not None and unit is not None and unit.runs:
             # A drained raylet ends while its unit stays up, so systemd alone cannot tell.
             at = (placement.slot, slot.record.address)
-            ended_at = 0.0 if at in alive else ended.get(at, 0.0)
+            # Of a head its keeper takes care.
+            left = placement.kind is SlotKind.WORKER and at not in alive
+            ended_at = ended.get(at, 0.0) if left else 0.0
             told = ("its Ray node has ended",) if ended_at > unit.started_at > 0 else ()
             if placement.slot in restart:
                 told = (*told, ASKED_FOR)

@@ -53,7 +53,9 @@ class ExternalRedis(BaseModel):
 class SlotRecord(BaseModel):
     """One slot as applied. Memory in MiB, disk in GiB, ports as TCP port numbers.
 
-    ``settings`` are the spec's fields, and what placement decided, that the slot was made of.
+    ``address`` is the one that Ray has for the node: of a head and its standbys the virtual one, if
+    there is one. ``settings`` are the spec's fields, and what placement decided, that the slot was
+    made of.
     ``scaling`` is what the head's autoscaler was told: a change of it restarts nothing.
     ``files`` are filled in by the roles: SHA-256 by path, of what ``unit`` runs from.
     """

@@ -80,7 +80,6 @@ def _scaling_host(fleet: Fleet, host: Host, slots: dict[str, str]) -> dict[str, 
 def autoscaling_config(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -> dict[str, Any]:
     """Ray's cluster config, as `ray start --autoscaling-config` takes it."""
     folder = f"/etc/adbray/{spec.name}"
-    head = topology.head
     return {
         "cluster_name": spec.name,
         "provider": {
@@ -95,7 +94,7 @@ def autoscaling_config(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -
             "journal_dir": f"/var/lib/adbray/{spec.name}/head/logs",
             "key_file": f"{folder}/slot_key",
             "known_hosts_file": f"{folder}/known_hosts",
-            "gcs_address": f"{head.address}:{head.ports['gcs']}",
+            "gcs_address": f"{topology.head_address}:{topology.head.ports['gcs']}",
             "hosts": scaling_hosts(fleet, topology),
             "launches_per_minute": spec.max_launches_per_minute,
         },

@@ -44,6 +44,7 @@ def slot_records(
             venv,
             shared[p.kind, p.worker_group] | _own_settings(catalog, p),
             scaling,
+            topology.virtual_ip if p.kind is SlotKind.HEAD else None,
         )
         for p in topology.placements
     }
@@ -57,7 +58,7 @@ def _shared_settings(
     if kind is SlotKind.HEAD:
         settings["redis address"] = redis_address(spec, topology)
     if kind is SlotKind.WORKER:
-        settings[HEAD_ADDRESS] = topology.head.address
+        settings[HEAD_ADDRESS] = topology.head_address
     return _plain(settings)
 
 
@@ -92,12 +93,13 @@ def _record(
     venv: str,
     settings: dict[str, JsonValue],
     scaling: dict[str, JsonValue],
+    virtual_ip: str | None,
 ) -> SlotRecord:
     return SlotRecord(
         group=spec.name,
         slot=placement.slot,
         kind=placement.kind,
-        address=placement.address,
+        address=virtual_ip or placement.address,
         worker_group=placement.worker_group,
         index=placement.index,
         size=placement.size,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.topology import Placement, Topology
+from adbray_ctl.core.wanted import STANDBY
 
 # Ray's own default share of a node's memory for the object store
 # (ray._private.ray_constants.DEFAULT_OBJECT_STORE_MEMORY_PROPORTION).
@@ -22,6 +24,20 @@ def unit_name(kind: SlotKind, group: str, slot: str) -> str:
     """The systemd unit of a slot."""
     instance = f"{group}.{slot}" if kind is SlotKind.WORKER else group
     return f"adbray-{kind}@{instance}.service"
+
+
+def kind_of(slot: str) -> SlotKind:
+    """What a slot is, by its name."""
+    if slot in (SlotKind.HEAD, SlotKind.REDIS):
+        return SlotKind(slot)
+    # No worker group is called so (core.names.RESERVED_SLOTS).
+    standby = re.fullmatch(rf"{STANDBY}-[0-9]+", slot)
+    return SlotKind.HEAD if standby else SlotKind.WORKER
+
+
+def disk_name(kind: SlotKind, slot: str) -> str:
+    """The directory of a slot's disk; a host has one head of a group, or one standby."""
+    return str(SlotKind.HEAD) if kind is SlotKind.HEAD else slot
 
 
 def runtime_venv(spec: RayClusterSpec) -> str:

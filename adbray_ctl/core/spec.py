@@ -39,6 +39,7 @@ from adbray_ctl.core.names import (
     EnvValue,
     FilePath,
     FreeLabelKey,
+    Ipv4,
     LabelKey,
     LabelValue,
     Name,
@@ -252,6 +253,14 @@ class HeadSpec(_Spec):
     """Hosts it may stand on."""
     ports: HeadPorts = HeadPorts()
     """Well-known ports."""
+    standby: Annotated[int, Field(strict=True, ge=0, le=2), RESTARTS_HEAD] = 0
+    """Hosts that wait to take the head over when its host dies. Needs virtual_ip and Redis."""
+    virtual_ip: Annotated[Ipv4 | None, RESTARTS_RAY] = None
+    """A free IPv4 address of the hosts' network, which moves with the head: the one address that
+    workers and clients use. Default: the head's host's own."""
+    hang_after_s: Annotated[int, Field(strict=True, ge=3, le=600), RESTARTS_HEAD] = 10
+    """Seconds for which the head's Ray may leave its health checks unanswered; then it is started
+    anew."""
 
 
 class RedisMode(StrEnum):

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.observed import Observed, RayNode
+from adbray_ctl.core.observed import KeeperState, KeeperView, Observed, RayNode
+from adbray_ctl.core.protection import Protection, protection_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import SILENT_AFTER_S, ScalingView
 
@@ -21,6 +22,8 @@ class State(StrEnum):
     RUNNING = "running"
     STARTING = "starting"
     PREPARED = "prepared"
+    STANDBY = "standby"
+    """Waits to take the head over."""
     FAILED = "failed"
     UNKNOWN = "unknown"
 
@@ -61,7 +64,7 @@ class Addresses(BaseModel):
 class GroupStatus(BaseModel):
     """A group as observed. ``ready``: the head and every worker that runs are known to Ray.
 
-    ``scaling`` is what the autoscaler last told.
+    ``scaling`` is what the autoscaler last told. ``protection`` is None without a head.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +75,12 @@ class GroupStatus(BaseModel):
     addresses: Addresses | None
     problems: tuple[str, ...] = ()
     scaling: ScalingView | None = None
+    protection: Protection | None = None
+
+    @property
+    def head_runs(self) -> bool:
+        """Whether Ray's head runs on one of its hosts."""
+        return any(s.kind is SlotKind.HEAD and s.state is State.RUNNING for s in self.slots)
 
     def count(self, state: State) -> int:
         return sum(1 for slot in self.slots if slot.state is state)
@@ -90,7 +99,16 @@ def group_status(
     scaling = view.scaling if view else None
     asleep = {host.host for host in scaling.asleep} if scaling else set()
     nodes = living_nodes(view.nodes if view else ())
-    slots = tuple(_slot(host, record, observed, nodes) for host, record in records)
+    keepers = {
+        (host.host, slot.record.slot): slot.keeper
+        for host in observed.hosts
+        for slot in host.slots
+        if slot.record.group == group and slot.keeper
+    }
+    slots = tuple(
+        _slot(host, record, observed, nodes, keepers.get((host, record.slot)))
+        for host, record in records
+    )
     problems = [
         f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}"
         for h in observed.hosts
@@ -100,21 +118,25 @@ def group_status(
         problems.append(f"Ray does not answer on the head: {view.error}")
     if scaling is not None and scaling.age_s > SILENT_AFTER_S:
         problems.append(f"the autoscaler has told nothing for {scaling.age_s:.0f} s")
-    settled = (State.RUNNING, State.PREPARED)
+    settled = (State.RUNNING, State.PREPARED, State.STANDBY)
+    head_runs = any(s.kind is SlotKind.HEAD and s.state is State.RUNNING for s in slots)
     return GroupStatus(
         group=group,
-        ready=any(slot.kind is SlotKind.HEAD for slot in slots)
-        and all(slot.state in settled for slot in slots),
+        ready=head_runs and all(slot.state in settled for slot in slots),
         slots=slots,
         addresses=addresses_of([record for _, record in records]),
         problems=tuple(problems),
         scaling=scaling,
+        protection=protection_of(
+            records, {slot.host for slot in slots if slot.state is State.STANDBY}
+        ),
     )
 
 
 def addresses_of(records: list[SlotRecord]) -> Addresses | None:
     """The group's addresses by its head's record, or None without a head."""
-    head = next((r for r in records if r.kind is SlotKind.HEAD), None)
+    heads = [r for r in records if r.kind is SlotKind.HEAD]
+    head = min(heads, key=lambda r: r.slot, default=None)
     if head is None:
         return None
     redis = next((r for r in records if r.kind is SlotKind.REDIS), None)
@@ -127,10 +149,17 @@ def addresses_of(records: list[SlotRecord]) -> Addresses | None:
 
 
 def _slot(
-    host: str, record: SlotRecord, observed: Observed, nodes: Mapping[SlotAt, RayNode]
+    host: str,
+    record: SlotRecord,
+    observed: Observed,
+    nodes: Mapping[SlotAt, RayNode],
+    keeper: KeeperView | None,
 ) -> SlotStatus:
     unit = observed.host(host).unit(record.unit)
-    node = nodes.get((record.slot, record.address))
+    waits = keeper is not None and keeper.state is KeeperState.WAITS
+    # Ray knows one head, on whichever of the hosts it runs.
+    name = str(SlotKind.HEAD) if record.kind is SlotKind.HEAD else record.slot
+    node = None if waits else nodes.get((name, record.address))
     state, detail = State.UNKNOWN, "systemd does not know its unit"
     if unit is not None:
         detail = ""
@@ -138,6 +167,9 @@ def _slot(
             state = State.PREPARED
         elif unit.active == "failed" or unit.sub == "auto-restart":
             state, detail = State.FAILED, f"unit is {unit.active}/{unit.sub}"
+        elif waits and keeper is not None:
+            state = State.STANDBY if keeper.leader else State.STARTING
+            detail = f"{keeper.leader} leads" if keeper.leader else f"waits {keeper.detail}"
         elif record.kind is SlotKind.REDIS or node is not None:
             state = State.RUNNING if unit.active == "active" else State.STARTING
         else:

@@ -8,15 +8,11 @@ from collections.abc import Iterable, Mapping
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.budget import require_within_budget
-from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.errors import PlacementError
-from adbray_ctl.core.ledger import Capacity, Demand, HostLedger
+from adbray_ctl.core.ledger import Capacity, HostLedger
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, Selector, WorkerGroup
-
-# Redis keeps Ray's metadata only, tens of MiB for thousands of actors; its process needs some
-# room above maxmemory for copy-on-write while the append-only file is rewritten.
-REDIS_OVERHEAD_MB = 256
+from adbray_ctl.core.spec import Fleet, RayClusterSpec, Selector
+from adbray_ctl.core.wanted import Wanted, wanted
 
 
 class Placement(BaseModel):
@@ -41,16 +37,30 @@ class Placement(BaseModel):
 
 
 class Topology(BaseModel):
-    """Every slot of one group, head first, then Redis, then workers in the spec's order."""
+    """Every slot of one group: head, standbys, Redis, then workers in the spec's order.
+
+    ``virtual_ip`` moves between the hosts of head and standbys.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     group: str
     placements: tuple[Placement, ...]
+    virtual_ip: str | None = None
 
     @property
     def head(self) -> Placement:
         return next(p for p in self.placements if p.kind is SlotKind.HEAD)
+
+    @property
+    def heads(self) -> tuple[Placement, ...]:
+        """The head, and the standbys that may take it over."""
+        return tuple(p for p in self.placements if p.kind is SlotKind.HEAD)
+
+    @property
+    def head_address(self) -> str:
+        """Where workers and clients find the head, whichever host it runs on."""
+        return self.virtual_ip or self.head.address
 
     @property
     def redis(self) -> Placement | None:
@@ -86,21 +96,6 @@ class Replacement(BaseModel):
     new: str
 
 
-class _Wanted(BaseModel):
-    """A slot to be placed: its place in the group and what it asks of a host."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slot: str
-    kind: SlotKind
-    selector: Selector
-    demand: Demand
-    worker_group: str | None = None
-    index: int | None = None
-    size: str | None = None
-    started: bool = True
-
-
 def place(
     *,
     fleet: Fleet,
@@ -127,38 +122,47 @@ def place(
     records = tuple(records)
     ledgers = _open_ledgers(fleet, capacities)
     stay, move = _standing(fleet, spec.name, records, ledgers, replacing)
-    wanted = _wanted(fleet, spec)
-    placed = {w.slot: p for w in wanted if (p := _keep(fleet, w, stay.get(w.slot), ledgers))}
+    slots = wanted(fleet, spec)
+    placed = {w.slot: p for w in slots if (p := _keep(fleet, w, stay.get(w.slot), ledgers))}
     placed |= {
         w.slot: p
-        for w in wanted
+        for w in slots
         if w.slot not in placed and (p := _keep(fleet, w, move.get(w.slot), ledgers))
     }
     queues: dict[str, _Queue] = {}
-    for want in wanted:
+    for want in slots:
         if want.slot in placed:
             continue
         # The workers of a group ask for the same, so that hosts need not be judged for each.
         kind = want.worker_group or want.slot
-        apart = placed.get("head") if want.kind is SlotKind.REDIS else None
         if kind not in queues:
-            apart_from = apart.host if apart else None
-            queues[kind] = _Queue(fleet, want, ledgers, apart_from, replacing)
+            queues[kind] = _Queue(fleet, want, ledgers, _apart(want, placed), replacing)
         best = queues[kind].pop()
         if best is None:
             raise _does_not_fit(spec, want, _refusals(fleet, want, ledgers), placed)
         placed[want.slot] = _take(fleet, want, best, block=None, gpu=None)
         queues[kind].push(best)
-    topology = Topology(group=spec.name, placements=tuple(placed[w.slot] for w in wanted))
+    placements = tuple(placed[w.slot] for w in slots)
+    topology = Topology(group=spec.name, placements=placements, virtual_ip=spec.head.virtual_ip)
     workers = ((p.cpus, p.gpu) for p in topology.workers)
     require_within_budget(fleet, spec.name, workers, records)
     return topology
 
 
+def _apart(want: Wanted, placed: Mapping[str, Placement]) -> frozenset[str]:
+    """The hosts that a slot should not share: Redis those of the head and its standbys.
+
+    Two of those never share one, since their ports are the same.
+    """
+    if want.kind is not SlotKind.REDIS:
+        return frozenset()
+    return frozenset(p.host for p in placed.values() if p.kind is SlotKind.HEAD)
+
+
 class _Queue:
     """The hosts that can take one more slot like ``want``, the one with the most room first.
 
-    A host to stay ``apart`` from comes last, the one that replaces another first. Rooms only shrink
+    Hosts to stay ``apart`` from come last, the one that replaces another first. Rooms only shrink
     while slots are placed, so a host's place in the heap may be too good but never too bad: it is
     looked at again when its turn comes.
     """
@@ -166,9 +170,9 @@ class _Queue:
     def __init__(
         self,
         fleet: Fleet,
-        want: _Wanted,
+        want: Wanted,
         ledgers: Mapping[str, HostLedger],
-        apart: str | None,
+        apart: frozenset[str],
         replacing: Replacement | None,
     ) -> None:
         self._demand = want.demand
@@ -202,10 +206,10 @@ class _Queue:
 
     def _rank(self, ledger: HostLedger) -> tuple[bool, bool, float, int, str]:
         name = ledger.host
-        return (name == self._apart, name != self._first, -ledger.room, self._order[name], name)
+        return (name in self._apart, name != self._first, -ledger.room, self._order[name], name)
 
 
-def _refusals(fleet: Fleet, want: _Wanted, ledgers: Mapping[str, HostLedger]) -> Mapping[str, str]:
+def _refusals(fleet: Fleet, want: Wanted, ledgers: Mapping[str, HostLedger]) -> Mapping[str, str]:
     """Why each host cannot take the slot."""
     refusals = {}
     for name, ledger in ledgers.items():
@@ -259,64 +263,9 @@ def _open_ledgers(fleet: Fleet, capacities: Mapping[str, Capacity | str]) -> dic
     return ledgers
 
 
-def slot_names(fleet: Fleet, spec: RayClusterSpec) -> tuple[str, ...]:
-    """Every slot that ``spec`` asks for, in the order of a topology."""
-    return tuple(want.slot for want in _wanted(fleet, spec))
-
-
-def _wanted(fleet: Fleet, spec: RayClusterSpec) -> list[_Wanted]:
-    catalog = Catalog(fleet.sizes)
-    head = catalog[spec.head.size]
-    ports = spec.head.ports
-    wanted = [
-        _Wanted(
-            slot="head",
-            kind=SlotKind.HEAD,
-            selector=spec.head.hosts,
-            size=spec.head.size,
-            demand=Demand(
-                cpus=head.cpus,
-                memory_mb=int(head.memory_gb * 1024),
-                disk_gb=spec.head.disk_gb,
-                own_ports=(ports.gcs, ports.dashboard, ports.client),
-            ),
-        )
-    ]
-    if spec.redis.mode is RedisMode.MANAGED:
-        memory = spec.redis.maxmemory_mb + REDIS_OVERHEAD_MB
-        demand = Demand(memory_mb=memory)
-        selector = spec.redis.hosts
-        wanted.append(_Wanted(slot="redis", kind=SlotKind.REDIS, selector=selector, demand=demand))
-    for group in spec.worker_groups:
-        wanted.extend(_wanted_workers(catalog, group))
-    return wanted
-
-
-def _wanted_workers(catalog: Catalog, group: WorkerGroup) -> Iterable[_Wanted]:
-    size = catalog[group.size]
-    demand = Demand(
-        cpus=size.cpus,
-        memory_mb=int(size.memory_gb * 1024),
-        disk_gb=group.disk_gb,
-        cards=group.gpu_cards,
-        slices=group.gpu_slices,
-    )
-    for index in range(group.max_workers):
-        yield _Wanted(
-            slot=f"{group.name}-{index}",
-            kind=SlotKind.WORKER,
-            selector=group.hosts,
-            demand=demand,
-            worker_group=group.name,
-            index=index,
-            size=group.size,
-            started=index < group.min_workers,
-        )
-
-
 def _keep(
     fleet: Fleet,
-    want: _Wanted,
+    want: Wanted,
     before: tuple[str, SlotRecord] | None,
     ledgers: Mapping[str, HostLedger],
 ) -> Placement | None:
@@ -334,7 +283,7 @@ def _keep(
 
 
 def _take(
-    fleet: Fleet, want: _Wanted, ledger: HostLedger, *, block: int | None, gpu: Gpu | None
+    fleet: Fleet, want: Wanted, ledger: HostLedger, *, block: int | None, gpu: Gpu | None
 ) -> Placement:
     block, gpu = ledger.take(want.demand, block=block, gpu=gpu)
     ports = ledger.block_ports(block, want.kind)
@@ -367,7 +316,7 @@ def _selector_text(selector: Selector) -> str:
 
 def _does_not_fit(
     spec: RayClusterSpec,
-    want: _Wanted,
+    want: Wanted,
     refusals: Mapping[str, str],
     placed: Mapping[str, Placement],
 ) -> PlacementError:

@@ -100,14 +100,15 @@ def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
     group = prepared.spec.name
     if tools.secrets.has(group):
         return
-    heads = [h for h, r in prepared.observed.records() if (r.group, r.slot) == (group, "head")]
-    if heads:
+    found = prepared.observed.head(group)
+    if found:
+        head = found[0]
         folder = f"/etc/adbray/{group}"
-        token = tools.hosts.read_file(prepared.fleet, heads[0], f"{folder}/token")
+        token = tools.hosts.read_file(prepared.fleet, head, f"{folder}/token")
         password = None
         if prepared.topology.redis is not None:
-            password = tools.hosts.read_file(prepared.fleet, heads[0], f"{folder}/redis_password")
-        slot_key = tools.hosts.read_file(prepared.fleet, heads[0], f"{folder}/slot_key")
+            password = tools.hosts.read_file(prepared.fleet, head, f"{folder}/redis_password")
+        slot_key = tools.hosts.read_file(prepared.fleet, head, f"{folder}/slot_key")
         tools.secrets.store(group, token=token, redis_password=password, slot_key=slot_key)
     tools.secrets.create(group)
 
@@ -142,9 +143,12 @@ def _settled(prepared: Prepared, status: GroupStatus) -> set[str]:
     count = Counter(slot.worker_group for slot in status.slots if slot.slot in running)
     enough = {g.name for g in prepared.spec.worker_groups if count[g.name] >= g.min_workers}
     stopped = {slot.slot for slot in status.slots if slot.state is State.PREPARED}
-    return running | {
-        s.slot for s in status.slots if s.slot in stopped and s.worker_group in enough
-    }
+    waiting = {slot.slot for slot in status.slots if slot.state is State.STANDBY}
+    return (
+        running
+        | (waiting if status.head_runs else set())
+        | {s.slot for s in status.slots if s.slot in stopped and s.worker_group in enough}
+    )
 
 
 def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:

@@ -8,7 +8,7 @@ from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory import build_removal_inventory
 from adbray_ctl.core.observed import Observed, RayJob
 from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import NodeAt, SlotKind
+from adbray_ctl.core.record import NodeAt
 from adbray_ctl.core.spec import Fleet
 from adbray_ctl.services.history import only_step
 from adbray_ctl.services.observe import require_hosts
@@ -41,14 +41,14 @@ def prepare(tools: Tools, group: str) -> Removal:
     observed = tools.hosts.observe(fleet)
     require_hosts(fleet, observed)
     view = observed.ray(group)
-    heads = [h for h, r in observed.records() if (r.group, r.kind) == (group, SlotKind.HEAD)]
+    head = observed.head(group)
     return Removal(
         group=group,
         fleet=fleet,
         hosts=observed.hosts_with(group),
         nodes=tuple((r.slot, host) for host, r in observed.records() if r.group == group),
         jobs=view.jobs if view else (),
-        head=heads[0] if heads else None,
+        head=head[0] if head else None,
         silent=tuple(host.host for host in observed.hosts if host.error),
     )
 

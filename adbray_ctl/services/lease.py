@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.spec import Fleet
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools
@@ -23,11 +22,11 @@ class Held:
 def find(tools: Tools, group: str) -> Held:
     """Raises ClusterError if the group stands on no host."""
     fleet = tools.specs.fleet()
-    for host, record in tools.hosts.observe(fleet).records():
-        if (record.group, record.kind) == (group, SlotKind.HEAD):
-            holder = tools.lease.holder(fleet, host, group)
-            return Held(fleet=fleet, group=group, host=host, holder=holder)
-    raise not_applied(fleet, group)
+    head = tools.hosts.observe(fleet).head(group)
+    if head is None:
+        raise not_applied(fleet, group)
+    holder = tools.lease.holder(fleet, head[0], group)
+    return Held(fleet=fleet, group=group, host=head[0], holder=holder)
 
 
 def break_(tools: Tools, held: Held) -> None:

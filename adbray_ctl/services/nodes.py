@@ -128,12 +128,12 @@ def drain_and_stop(
     observed = tools.hosts.observe(fleet)
     standing = [(host, r) for host, r in observed.records() if r.group == group]
     leaving = {(r.slot, host): r for host, r in standing if (r.slot, host) in wanted}
-    heads = [(host, r) for host, r in standing if r.kind is SlotKind.HEAD]
+    leading = observed.leading(group)
     workers = [(r.slot, r.address) for r in leaving.values() if r.kind is SlotKind.WORKER]
     alive = _alive(observed, group, workers)
-    if alive and heads:
+    if alive and leading:
         report(Note(text=f"draining {_names(alive)}"))
-        head, record = heads[0]
+        head, record = leading
         try:
             tools.nodes.drain(fleet, head, record, tuple(alive.values()))
         except HostError as error:

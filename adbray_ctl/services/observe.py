@@ -9,7 +9,7 @@ from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec
-from adbray_ctl.core.topology import slot_names
+from adbray_ctl.core.wanted import slot_names
 
 # Left to the operating system, sshd and Ray's own processes when memory is detected.
 _SYSTEM_MEMORY_MB = 1024

@@ -31,10 +31,8 @@ class Prepared:
     @property
     def head_host(self) -> str:
         """Where the group's head stands now, or will stand."""
-        for host, record in self.observed.records():
-            if (record.group, record.slot) == (self.spec.name, "head"):
-                return host
-        return self.topology.head.host
+        found = self.observed.head(self.spec.name)
+        return found[0] if found else self.topology.head.host
 
 
 def prepare(

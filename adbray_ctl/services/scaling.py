@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adbray_ctl.core.errors import ClusterError, HostError
-from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.scaling_view import EVENTS_FILE, OLD_EVENTS_FILE, ScalingEvent, parse_events
 from adbray_ctl.core.spec import Fleet
 from adbray_ctl.services.status import not_applied
@@ -42,9 +41,9 @@ def follow(tools: Tools, group: str, limit: int) -> Iterator[ScalingEvent]:
 
 def _head(tools: Tools, fleet: Fleet, group: str) -> str:
     observed = tools.hosts.observe(fleet)
-    for host, record in observed.records():
-        if record.group == group and record.kind is SlotKind.HEAD:
-            return host
+    leading = observed.leading(group)
+    if leading is not None:
+        return leading[0]
     silent = [f"{host.host}: {host.error}" for host in observed.hosts if host.error]
     if silent:
         what = "no host that answers carries this group's head; " + "; ".join(silent)

@@ -43,6 +43,7 @@ SITE = Site(
     redis_password_file="/p/redis_password",
     slot_key_file="/p/slot_key",
     provider_dir="/a/provider",
+    keeper_dir="/a/keeper",
     wheel_cache="/c/wheels",
 )
 REDIS_MODES = {

@@ -12,6 +12,7 @@ from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.slots import kind_of
 from adbray_ctl.services import nodes as service
 from adbray_ctl.services import plan as planning
 from adbray_ctl.services.history import recorded, unplanned
@@ -60,7 +61,7 @@ def drain(
     with tools.lock.hold(f"drain {group}"):
         prepared = planning.prepare(tools, group)
         nodes = service.named(prepared, names)
-        if {SlotKind.HEAD, SlotKind.REDIS} & set(nodes):
+        if any(kind_of(node) is not SlotKind.WORKER for node in nodes):
             raise UsageError("only workers can be drained", hint="adbray restart, or destroy")
         if not yes:
             confirm(f"Drain and stop {', '.join(nodes)}?")

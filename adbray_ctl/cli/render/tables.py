@@ -21,6 +21,7 @@ _STATE_STYLES = {
     State.RUNNING: "green",
     State.STARTING: "yellow",
     State.PREPARED: "dim",
+    State.STANDBY: "cyan",
     State.FAILED: "bold red",
     State.UNKNOWN: "bold red",
 }
@@ -48,6 +49,9 @@ def print_status(status: GroupStatus) -> None:
         console.print(_status_table(status.slots))
     if status.addresses is not None:
         print_addresses(status.addresses)
+    if status.protection is not None:
+        told = f"{status.protection.level}: {status.protection.why}"
+        console.print(Text("protected ", "dim").append(told, "default"), soft_wrap=True)
     for problem in status.problems:
         console.print(Text(f"! {problem}", style="red"), soft_wrap=True)
     for line in status.scaling.lines() if status.scaling else ():

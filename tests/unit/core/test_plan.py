@@ -99,6 +99,12 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
         {"head": SPEC["head"] | {"ports": {"dashboard": 8266}}},
         {"head": RESTART},
     ),
+    "head.standby": (
+        {"head": {"size": "tiny", "standby": 1}},
+        {"head": RESTART, "standby-0": START},
+    ),
+    "head.virtual_ip": ({"head": SPEC["head"] | {"virtual_ip": "10.0.0.100"}}, RAY),
+    "head.hang_after_s": ({"head": SPEC["head"] | {"hang_after_s": 20}}, {"head": RESTART}),
     "head.ports.client": (
         {"head": SPEC["head"] | {"ports": {"client": 10002}}},
         {"head": RESTART},

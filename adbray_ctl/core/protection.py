@@ -1,0 +1,52 @@
+"""What may die without the cluster's state: its head's processes, its head's host, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.record import SlotKind, SlotRecord
+
+
+class Level(StrEnum):
+    """The most that may be lost, with cluster, actors and jobs going on."""
+
+    NONE = "none"
+    """Nothing: the state ends with the head's processes."""
+    PROCESS = "process"
+    """The head's processes, which are started again on the same host."""
+    HOST = "host"
+    """The head's host too: another one takes the head over."""
+
+
+class Protection(BaseModel):
+    """How far a group is protected, and why not further."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Level
+    why: str
+
+
+def protection_of(
+    slots: Sequence[tuple[str, SlotRecord]], waits: Collection[str]
+) -> Protection | None:
+    """The protection of a group by its ``slots`` and their hosts; None without a head.
+
+    ``waits`` are the hosts on which a keeper waits to take the head over.
+    """
+    heads = {host: record for host, record in slots if record.kind is SlotKind.HEAD}
+    redis = next((host for host, record in slots if record.kind is SlotKind.REDIS), None)
+    if not heads:
+        return None
+    if redis is None and not any(record.external_redis for record in heads.values()):
+        return Protection(level=Level.NONE, why="nothing keeps what the head knows: redis.mode")
+    if not waits:
+        why = "no standby waits" if len(heads) > 1 else "there is no standby: head.standby"
+        return Protection(level=Level.PROCESS, why=why)
+    if redis in heads and redis not in waits:
+        why = f"Redis is on {redis}, where the head runs, and would be lost with it"
+        return Protection(level=Level.PROCESS, why=why)
+    return Protection(level=Level.HOST, why=f"ready to take over: {', '.join(sorted(waits))}")

@@ -1,0 +1,92 @@
+"""What a group wants placed: its slots in order, and what each asks of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.catalog import Catalog
+from adbray_ctl.core.ledger import Demand
+from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, Selector, WorkerGroup
+
+# Redis keeps Ray's metadata only, tens of MiB for thousands of actors; its process needs some
+# room above maxmemory for copy-on-write while the append-only file is rewritten.
+REDIS_OVERHEAD_MB = 256
+# Slots that may take the head over are called so, with a number.
+STANDBY = "standby"
+
+
+class Wanted(BaseModel):
+    """A slot to be placed: its place in the group and what it asks of a host."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slot: str
+    kind: SlotKind
+    selector: Selector
+    demand: Demand
+    worker_group: str | None = None
+    index: int | None = None
+    size: str | None = None
+    started: bool = True
+
+
+def slot_names(fleet: Fleet, spec: RayClusterSpec) -> tuple[str, ...]:
+    """Every slot that ``spec`` asks for, in the order of a topology."""
+    return tuple(want.slot for want in wanted(fleet, spec))
+
+
+def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
+    """The slots of ``spec``, in the order of a topology."""
+    catalog = Catalog(fleet.sizes)
+    head = catalog[spec.head.size]
+    ports = spec.head.ports
+    demand = Demand(
+        cpus=head.cpus,
+        memory_mb=int(head.memory_gb * 1024),
+        disk_gb=spec.head.disk_gb,
+        own_ports=(ports.gcs, ports.dashboard, ports.client),
+    )
+    names = ("head", *(f"{STANDBY}-{index}" for index in range(spec.head.standby)))
+    found = [
+        Wanted(
+            slot=name,
+            kind=SlotKind.HEAD,
+            selector=spec.head.hosts,
+            size=spec.head.size,
+            demand=demand,
+        )
+        for name in names
+    ]
+    if spec.redis.mode is RedisMode.MANAGED:
+        memory = spec.redis.maxmemory_mb + REDIS_OVERHEAD_MB
+        demand = Demand(memory_mb=memory)
+        selector = spec.redis.hosts
+        found.append(Wanted(slot="redis", kind=SlotKind.REDIS, selector=selector, demand=demand))
+    for group in spec.worker_groups:
+        found.extend(_workers(catalog, group))
+    return found
+
+
+def _workers(catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
+    size = catalog[group.size]
+    demand = Demand(
+        cpus=size.cpus,
+        memory_mb=int(size.memory_gb * 1024),
+        disk_gb=group.disk_gb,
+        cards=group.gpu_cards,
+        slices=group.gpu_slices,
+    )
+    for index in range(group.max_workers):
+        yield Wanted(
+            slot=f"{group.name}-{index}",
+            kind=SlotKind.WORKER,
+            selector=group.hosts,
+            demand=demand,
+            worker_group=group.name,
+            index=index,
+            size=group.size,
+            started=index < group.min_workers,
+        )

@@ -1,0 +1,267 @@
+"""`python -m adbray_ctl.keeper CONFIG COMMAND...`: lead or wait; while leading, run Ray's head."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from adbray_ctl.keeper.address import VirtualIp
+from adbray_ctl.keeper.config import Config, load
+from adbray_ctl.keeper.health import Watch, http_probe
+from adbray_ctl.keeper.leadership import GIVE_UP, Leadership
+from adbray_ctl.keeper.redis import Redis, RedisError, server_at
+
+TICK_S = 0.5
+# Bounds a claim at less than the share of the term that may pass without one.
+REDIS_TIMEOUT_S = 1.0
+PROBE_TIMEOUT_S = 3.0
+# Ray ends within seconds of SIGTERM; after this it is killed.
+STOP_S = 8.0
+
+
+class Ends(Exception):
+    """Why this keeper, and the head with it, must end."""
+
+
+class Stopped(Exception):
+    """systemd wants the unit to stop."""
+
+
+class Bell:
+    """A wait that SIGTERM and the end of a child cut short; signals are looked at nowhere else."""
+
+    def __init__(self) -> None:
+        self._heard, ring = socket.socketpair()
+        self._ring = ring
+        self._stopping = False
+        ring.setblocking(False)
+        signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._stopping |= number == signal.SIGTERM
+
+    def wait(self, seconds: float) -> None:
+        """Until then, or until a signal comes. Stopped once SIGTERM has come."""
+        if not self._stopping and select.select([self._heard], [], [], seconds)[0]:
+            self._heard.recv(4096)
+        if self._stopping:
+            raise Stopped
+
+
+def notify(text: str) -> None:
+    """Tell systemd (sd_notify(3)); nothing where none listens."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
+        link.sendto(text.encode(), "\0" + path[1:] if path.startswith("@") else path)
+
+
+class Keeper:
+    """One run: wait, lead, end."""
+
+    def __init__(self, config: Config, command: list[str]) -> None:
+        self._config = config
+        self._command = command
+        self._leadership = leadership_of(config)
+        self._address = (
+            VirtualIp(config.virtual_ip, config.host_address) if config.virtual_ip else None
+        )
+        self._bell = Bell()
+        self._ray: subprocess.Popen[bytes] | None = None
+        self._told: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Return when stopped; Ends when the head could not go on."""
+        try:
+            if self._address is not None:
+                self._address.drop()
+            notify("READY=1")
+            self._make_room()
+            self._wait()
+            self._lead()
+        except Stopped:
+            self._stop()
+
+    def _tell(self, state: str, leader: str = "", detail: str = "") -> None:
+        """To systemd, and to who observes this host; only what is new."""
+        now = {"state": state, "leader": leader, "detail": detail}
+        if now == self._told:
+            return
+        self._told = now
+        words = [state, f"({leader} leads)" if leader != self._config.me and leader else "", detail]
+        text = " ".join(word for word in words if word)
+        notify(f"STATUS={text}")
+        print(text, flush=True)
+        path = Path(self._config.state_file)
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps({**now, "since": time.time()}))
+        new.rename(path)
+
+    def _make_room(self) -> None:
+        """After a head that never came up here: another host may do better."""
+        try:
+            before = json.loads(Path(self._config.state_file).read_text())["state"]
+        except (OSError, ValueError, KeyError):
+            before = ""
+        if before != "starts" or not self._config.standby:
+            self._wait_for(self._config.delay_s)
+            return
+        self._tell("waits", detail="the head did not come up here: another host may lead")
+        self._release()
+        self._wait_for(self._config.term_s)
+
+    def _wait_for(self, seconds: float) -> None:
+        ends_at = time.monotonic() + seconds
+        while time.monotonic() < ends_at:
+            notify("WATCHDOG=1")
+            self._bell.wait(TICK_S)
+
+    def _wait(self) -> None:
+        """Until this keeper leads."""
+        if self._leadership is None:
+            return
+        while True:
+            try:
+                claim = self._leadership.claim()
+            except (OSError, RedisError) as error:
+                self._tell("waits", detail=f"for Redis: {error}")
+            else:
+                if claim.leader == self._config.me:
+                    return
+                self._tell("waits", leader=claim.leader)
+            notify("WATCHDOG=1")
+            self._bell.wait(TICK_S)
+
+    def _lead(self) -> None:
+        """Run Ray until it ends, hangs, or may no longer run."""
+        self._cut_off_others()
+        self._hold_address()
+        self._tell("starts", leader=self._config.me)
+        self._ray = start(self._command, self._config.user)
+        watches = watches_of(self._config)
+        for watch in watches:
+            watch.keep_looking(1.0)
+        while True:
+            self._keep_leading()
+            code = self._ray.poll()
+            if code is not None:
+                raise Ends(f"Ray ended with {code}")
+            for watch in watches:
+                if verdict := watch.verdict():
+                    raise Ends(verdict)
+            if all(watch.up for watch in watches):
+                self._tell("leads", leader=self._config.me)
+            self._bell.wait(TICK_S)
+
+    def _keep_leading(self) -> None:
+        """Claim again. Without a standby nobody else would lead, so a silent Redis ends nothing."""
+        if self._leadership is None:
+            notify("WATCHDOG=1")
+            return
+        try:
+            claim = self._leadership.claim()
+        except (OSError, RedisError) as error:
+            if not self._config.standby:
+                self._hold_address()
+                notify("WATCHDOG=1")
+            elif not self._leadership.leads():
+                raise Ends(f"it could not claim the leadership again: {error}") from error
+            return
+        if claim.leader != self._config.me:
+            raise Ends(f"{claim.leader} leads")
+        self._hold_address()
+        # After a claim and at no other time: a keeper that freezes is ended before its term is.
+        notify("WATCHDOG=1")
+
+    def _cut_off_others(self) -> None:
+        store = self._config.store
+        if self._leadership is not None and store is not None and store.own:
+            self._leadership.cut_off_others(store.username)
+
+    def _hold_address(self) -> None:
+        if self._address is not None:
+            # Gone before another host may have it.
+            self._address.hold(GIVE_UP * self._config.term_s)
+
+    def _stop(self) -> None:
+        """End Ray, then let another lead at once."""
+        if self._ray is not None:
+            self._tell("stops", leader=self._config.me)
+            self._ray.terminate()
+            ends_at = time.monotonic() + STOP_S
+            while self._ray.poll() is None and time.monotonic() < ends_at:
+                self._keep_leading()
+                time.sleep(0.1)
+        if self._address is not None:
+            self._address.drop()
+        self._release()
+
+    def _release(self) -> None:
+        """Nothing may run any more. What Redis does not hear lapses by itself."""
+        if self._leadership is not None:
+            try:
+                self._leadership.release()
+            except (OSError, RedisError) as error:
+                print(f"not released: {error}", flush=True)
+
+
+def leadership_of(config: Config) -> Leadership | None:
+    """None for a group without Redis: its state is on this host, and so is its head."""
+    store = config.store
+    if store is None:
+        return None
+    password = Path(store.password_file).read_text().strip() if store.password_file else ""
+    server = server_at(store.address, store.username, password, store.ca_file or None)
+    redis = Redis(server, REDIS_TIMEOUT_S)
+    return Leadership(redis, key=store.key, me=config.me, term_s=config.term_s)
+
+
+def watches_of(config: Config) -> list[Watch]:
+    """One watch for GCS with the dashboard, one for the head's raylet with its agent."""
+    asked = {
+        "GCS": (config.dashboard_port, "/api/gcs_healthz"),
+        "the head's raylet": (config.agent_port, "/api/local_raylet_healthz"),
+    }
+    return [
+        Watch(
+            what,
+            http_probe(config.address, port, path, PROBE_TIMEOUT_S),
+            hang_s=config.hang_s,
+            start_s=config.start_s,
+        )
+        for what, (port, path) in asked.items()
+    ]
+
+
+def start(command: list[str], user: str) -> subprocess.Popen[bytes]:
+    """Ray, as its user, with none of the keeper's powers and no word to systemd."""
+    environment = dict(os.environ)
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
+        environment.pop(name, None)
+    return subprocess.Popen(command, user=user, group=user, extra_groups=[], env=environment)
+
+
+def main() -> int:
+    config = load(Path(sys.argv[1]))
+    try:
+        Keeper(config, sys.argv[2:]).run()
+    except (Ends, OSError, RedisError, subprocess.SubprocessError) as error:
+        # systemd ends what is left of Ray, and starts this anew.
+        print(f"ends: {error}", flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

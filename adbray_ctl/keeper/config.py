@@ -1,0 +1,58 @@
+"""What a keeper is told: one JSON file, written by the ray_head role."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Store:
+    """The Redis that knows who leads. ``own`` says that its user is this group's alone.
+
+    ``address`` is host:port or a redis(s):// URL.
+    """
+
+    address: str
+    key: str
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class Config:
+    """Times in seconds. ``standby`` says that another host may lead.
+
+    ``delay_s`` passes before its first claim, so that of keepers that start together the one on the
+    head's own host leads. ``address`` is the one that Ray's processes listen on: ``virtual_ip``
+    where there is one, and then ``host_address`` names the interface that gets it.
+    """
+
+    me: str
+    user: str
+    address: str
+    host_address: str
+    dashboard_port: int
+    agent_port: int
+    state_file: str
+    hang_s: float
+    delay_s: float = 0.0
+    start_s: float = 120.0
+    term_s: float = 6.0
+    standby: bool = False
+    virtual_ip: str = ""
+    store: Store | None = None
+
+
+def load(path: Path) -> Config:
+    """The config in ``path``; what this version does not know is ignored."""
+    told: dict[str, Any] = json.loads(path.read_text())
+    known = {f.name for f in fields(Config)}
+    values = {name: value for name, value in told.items() if name in known}
+    if told.get("store"):
+        values["store"] = Store(**told["store"])
+    return Config(**values)

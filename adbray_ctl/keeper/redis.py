@@ -1,0 +1,128 @@
+"""As much of a Redis client as a keeper needs (RESP2, https://redis.io/docs/latest/develop/reference/protocol-spec).
+
+Of its own, because what guards the head must not break with a package that a group installs.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import BinaryIO, TypeAlias
+
+Reply: TypeAlias = "str | int | list[Reply] | None"
+
+
+class RedisError(Exception):
+    """Redis answered with an error: its first word is the kind, such as NOPERM."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where Redis is; without a password nobody logs in. ``ca_file`` only with ``tls``."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+    tls: bool = False
+    ca_file: str | None = None
+
+    @property
+    def text(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def server_at(address: str, username: str, password: str, ca_file: str | None) -> Server:
+    """The server at ``host:port``, ``redis://host:port`` or ``rediss://host:port``."""
+    scheme, _, place = address.rpartition("://")
+    host, _, port = place.rpartition(":")
+    tls = scheme == "rediss"
+    return Server(host.strip("[]"), int(port), username, password, tls, ca_file if tls else None)
+
+
+class Redis:
+    """A connection, opened when first used and again after it broke. OSError when none answers.
+
+    ``timeout_s`` bounds the connecting, and then each wait for an answer.
+    """
+
+    def __init__(self, server: Server, timeout_s: float) -> None:
+        self._server = server
+        self._timeout_s = timeout_s
+        self._socket: socket.socket | None = None
+        self._file: BinaryIO | None = None
+
+    def ask(self, *words: str | int) -> Reply:
+        """One command and its answer. A connection found closed is opened once more."""
+        if self._socket is not None:
+            try:
+                return self._exchange(words)
+            except ConnectionError:
+                pass
+        self._open()
+        return self._exchange(words)
+
+    def close(self) -> None:
+        """Leave; the next command connects again."""
+        if self._file is not None:
+            self._file.close()
+        if self._socket is not None:
+            self._socket.close()
+        self._socket = self._file = None
+
+    def _open(self) -> None:
+        server = self._server
+        self.close()
+        link = socket.create_connection((server.host, server.port), self._timeout_s)
+        if server.tls:
+            context = ssl.create_default_context(cafile=server.ca_file)
+            link = context.wrap_socket(link, server_hostname=server.host)
+        self._socket, self._file = link, link.makefile("rb")
+        if server.password:
+            login = (server.username,) if server.username else ()
+            try:
+                self._exchange(("AUTH", *login, server.password))
+            except RedisError:
+                self.close()
+                raise
+
+    def _exchange(self, words: tuple[str | int, ...]) -> Reply:
+        assert self._socket is not None
+        try:
+            self._socket.sendall(encoded(words))
+            return self._read()
+        except OSError:
+            # An answer that comes too late would be taken for the next one's.
+            self.close()
+            raise
+
+    def _line(self) -> bytes:
+        assert self._file is not None
+        line = self._file.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionResetError("Redis closed the connection")
+        return line[:-2]
+
+    def _read(self) -> Reply:
+        assert self._file is not None
+        line = self._line()
+        kind, rest = line[:1], line[1:].decode()
+        if kind == b"+":
+            return rest
+        if kind == b"-":
+            raise RedisError(rest)
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            size = int(rest)
+            return self._file.read(size + 2)[:-2].decode() if size >= 0 else None
+        if kind == b"*":
+            return [self._read() for _ in range(max(int(rest), 0))]
+        raise ConnectionResetError(f"this is not Redis: it answered {line[:40]!r}")
+
+
+def encoded(words: tuple[str | int, ...]) -> bytes:
+    """A command as an array of bulk strings."""
+    parts = [str(word).encode() for word in words]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(p), p) for p in parts)

@@ -1,0 +1,46 @@
+"""The keeper's probe of Ray's health endpoints, over real HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from adbray_ctl.keeper.health import http_probe
+
+
+@contextmanager
+def serving(status: int) -> Iterator[int]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its base's name
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "wrong"), [(200, ""), (401, ""), (503, "HTTP 503 Service Unavailable")]
+)
+def test_a_probe_over_http(status: int, wrong: str) -> None:
+    with serving(status) as port:
+        assert http_probe("127.0.0.1", port, "/api/gcs_healthz", 5)() == wrong
+
+
+def test_a_probe_of_a_closed_port() -> None:
+    with serving(200) as port:
+        pass
+    assert "refused" in http_probe("127.0.0.1", port, "/", 5)()

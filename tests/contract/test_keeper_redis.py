@@ -1,0 +1,138 @@
+"""The keeper's Redis client, byte by byte over a real socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from adbray_ctl.keeper.redis import Redis, RedisError, Server, encoded, server_at
+
+Talk = Callable[[socket.socket], None]
+
+
+@contextmanager
+def listening(*talks: Talk) -> Iterator[Server]:
+    """A server that lets each connection be served by the next of ``talks``, then closes it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for talk in talks:
+                link, _ = server.accept()
+                with link:
+                    talk(link)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield Server("127.0.0.1", server.getsockname()[1])
+        thread.join(5)
+
+
+def answers(*replies: bytes, heard: list[bytes] | None = None) -> Talk:
+    def talk(link: socket.socket) -> None:
+        for reply in replies:
+            data = link.recv(4096)
+            if heard is not None:
+                heard.append(data)
+            link.sendall(reply)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("reply", "value"),
+    [
+        (b"+OK\r\n", "OK"),
+        (b":-7\r\n", -7),
+        (b"$-1\r\n", None),
+        (b"$0\r\n\r\n", ""),
+        (b"$4\r\na\r\nb\r\n", "a\r\nb"),
+        (b"*-1\r\n", []),
+        (b"*2\r\n$1\r\na\r\n*1\r\n:5\r\n", ["a", [5]]),
+    ],
+)
+def test_every_kind_of_answer(reply: bytes, value: object) -> None:
+    with listening(answers(reply)) as server, closing(Redis(server, 5)) as redis:
+        assert redis.ask("GET", "k") == value
+
+
+def test_an_answer_in_pieces() -> None:
+    def talk(link: socket.socket) -> None:
+        link.recv(4096)
+        for byte in b"*1\r\n$3\r\nabc\r\n":
+            link.sendall(bytes([byte]))
+
+    with listening(talk) as server, closing(Redis(server, 5)) as redis:
+        assert redis.ask("X") == ["abc"]
+
+
+def test_commands_are_encoded_by_length_in_bytes() -> None:
+    assert encoded(("SET", "ä", 5)) == b"*3\r\n$3\r\nSET\r\n$2\r\n\xc3\xa4\r\n$1\r\n5\r\n"
+
+
+def test_it_logs_in_first() -> None:
+    heard: list[bytes] = []
+    with listening(answers(b"+OK\r\n", b"+PONG\r\n", heard=heard)) as server:
+        told = Server(server.host, server.port, "ray", "secret")
+        with closing(Redis(told, 5)) as redis:
+            assert redis.ask("PING") == "PONG"
+    assert heard == [encoded(("AUTH", "ray", "secret")), encoded(("PING",))]
+
+
+def test_an_error_keeps_the_connection() -> None:
+    with (
+        listening(answers(b"-NOPERM no\r\n", b"+PONG\r\n")) as server,
+        closing(Redis(server, 5)) as redis,
+    ):
+        with pytest.raises(RedisError, match="NOPERM"):
+            redis.ask("CONFIG")
+        assert redis.ask("PING") == "PONG"
+
+
+def test_a_connection_found_closed_is_opened_again() -> None:
+    with (
+        listening(answers(b"+1\r\n"), answers(b"+2\r\n")) as server,
+        closing(Redis(server, 5)) as redis,
+    ):
+        assert redis.ask("X") == "1"
+        assert redis.ask("X") == "2"
+
+
+def test_a_late_answer_is_never_taken_for_the_next_one() -> None:
+    gate = threading.Event()
+
+    def late(link: socket.socket) -> None:
+        link.recv(4096)
+        gate.wait(5)
+        link.sendall(b"+late\r\n")
+
+    with listening(late, answers(b"+right\r\n")) as server, closing(Redis(server, 0.1)) as redis:
+        with pytest.raises(TimeoutError):
+            redis.ask("X")
+        gate.set()
+        assert redis.ask("X") == "right"
+
+
+def test_what_is_no_redis_is_told() -> None:
+    with (
+        listening(answers(b"HTTP/1.1 400\r\n")) as server,
+        closing(Redis(server, 5)) as redis,
+        pytest.raises(ConnectionResetError, match="not Redis"),
+    ):
+        redis.ask("PING")
+
+
+@pytest.mark.parametrize(
+    ("address", "server"),
+    [
+        ("10.0.0.1:6379", Server("10.0.0.1", 6379, "u", "p")),
+        ("redis://h:1", Server("h", 1, "u", "p")),
+        ("rediss://h:1", Server("h", 1, "u", "p", True, "/ca")),
+        ("redis://[::1]:1", Server("::1", 1, "u", "p")),
+    ],
+)
+def test_addresses(address: str, server: Server) -> None:
+    assert server_at(address, "u", "p", "/ca") == server
