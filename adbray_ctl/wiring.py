@@ -23,6 +23,7 @@ from adbray_ctl.services.tools import Tools
 
 def tools(directory: Path) -> Tools:
     """The adapters of the project in ``directory``; nothing is touched until they are used."""
+    from adbray_ctl.adapters.drill import SshDrills
     from adbray_ctl.adapters.known_hosts import KnownHosts
     from adbray_ctl.adapters.lease import HostLease
     from adbray_ctl.adapters.nodes import SshNodes
@@ -42,6 +43,7 @@ def tools(directory: Path) -> Tools:
         history=HistoryDb(state / "history.db"),
         clock=SystemClock(),
         power=LocalPower(),
+        drills=SshDrills(hosts),
         jobs=lambda address, token_file: RayJobs(address=address, token_file=token_file),
         list_files=list_files,
     )

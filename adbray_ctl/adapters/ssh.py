@@ -89,6 +89,28 @@ class SshHosts:
             raise HostError(last[0], where=host)
         return output.decode()
 
+    @contextmanager
+    def lines_of(
+        self, fleet: Fleet, host: str, script: str, *arguments: str
+    ) -> Iterator[Iterator[str]]:
+        """What ``script`` prints, line by line, while the block runs; its stdin ends with it.
+
+        As root, by the host's own python3. The lines end when the script does; HostError if it
+        fails. Script and arguments can be seen by every user of the host.
+        """
+        words = " ".join(shlex.quote(word) for word in (script, *arguments))
+        with self._session(fleet, host) as (client, ssh):
+            command = _as_root(ssh, f"/usr/bin/env python3 -c {words}")
+            _, out, errors = client.exec_command(command)
+
+            def lines() -> Iterator[str]:
+                yield from out
+                if out.channel.recv_exit_status() != 0:
+                    last = errors.read().decode(errors="replace").strip().splitlines()[-1:]
+                    raise HostError(last[0] if last else "the script failed", where=host)
+
+            yield lines()
+
     def _observe_one(self, fleet: Fleet, host: str, script: str) -> HostObservation:
         try:
             with self._session(fleet, host) as (client, ssh):

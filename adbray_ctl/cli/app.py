@@ -14,6 +14,7 @@ from adbray_ctl.cli.commands.check import check
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
 from adbray_ctl.cli.commands.destroy import destroy
+from adbray_ctl.cli.commands.drill import drill
 from adbray_ctl.cli.commands.events import events
 from adbray_ctl.cli.commands.history import history
 from adbray_ctl.cli.commands.init import init
@@ -94,6 +95,7 @@ for command in (
     rollback,
     replace,
     destroy,
+    drill,
     wake,
     unlock,
     history,

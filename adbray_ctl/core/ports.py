@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.drill import Call
 from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
 from adbray_ctl.core.inventory import Inventory, Site
@@ -137,6 +138,32 @@ class Nodes(Protocol):
         """Run a task on a Ray of its own on each host, apart from the network and from all slots.
 
         Raises ClusterError, telling for each host why it failed.
+        """
+
+
+class Drills(Protocol):
+    """Faults made for real on running hosts, and a driver that watches what they do."""
+
+    def break_process(
+        self, fleet: Fleet, host: str, unit: str, process: str, *, hang: bool
+    ) -> None:
+        """Kill processes of ``unit``, or stop them for good if ``hang``.
+
+        ``process`` is their name, empty for all of them. Raises HostError.
+        """
+
+    def cut(self, fleet: Fleet, host: str, others: Sequence[str], seconds: int) -> None:
+        """Leave ``host`` without a way to the addresses ``others``; it mends that by itself.
+
+        Raises HostError.
+        """
+
+    def watch(
+        self, fleet: Fleet, host: str, worker: SlotRecord, gcs: str
+    ) -> AbstractContextManager[Callable[[], tuple[Call, ...]]]:
+        """A driver inside of ``worker`` that calls an actor and a task while the block runs.
+
+        Gives a function that tells the calls so far. Raises HostError.
         """
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from adbray_ctl.core.jobs import DirectoryFile
 from adbray_ctl.core.ports import (
     Clock,
+    Drills,
     History,
     HostAccess,
     InventoryStore,
@@ -42,5 +43,6 @@ class Tools:
     history: History
     clock: Clock
     power: PowerDriver
+    drills: Drills
     jobs: Callable[[str, str], JobApi]
     list_files: Callable[[Path], tuple[DirectoryFile, ...]]

@@ -1,0 +1,34 @@
+"""What came of a drill, as text."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from adbray_ctl.cli.render.tables import make_console, plain_table
+from adbray_ctl.core.drill import Drill
+
+
+def print_drill(drill: Drill) -> None:
+    """The timeline, then what survived."""
+    console = make_console()
+    table = plain_table("seconds", "what")
+    table.add_row("0.0", f"{drill.fault} on {drill.host}")
+    for moment in drill.timeline:
+        table.add_row(f"{moment.at_s:.1f}", moment.what)
+    console.print(table)
+    head = drill.leader_after
+    moved = f"moved from {drill.leader_before} to {head}" if head != drill.leader_before else head
+    facts = {
+        "head": moved,
+        "first actor call": _after(drill.recovered_s),
+        "first task": _after(drill.tasks_s),
+        "actor": "kept its memory" if drill.actor_kept else "lost its memory",
+        "calls that failed": str(drill.failed_calls),
+        **{f"job {job}": state for job, state in drill.jobs.items()},
+    }
+    for name, value in facts.items():
+        console.print(Text(f"{name:<18}", "dim").append(value, "default"), soft_wrap=True)
+
+
+def _after(seconds: float) -> str:
+    return f"after {seconds:.2f} s" if seconds else "never interrupted"
