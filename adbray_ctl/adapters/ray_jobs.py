@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,16 @@ _CHATTY = (
     "ray.dashboard.modules.job.sdk",
     "ray._private.runtime_env.packaging",
 )
+
+
+# How long a head may be away while a job is followed, and how often it is asked again meanwhile.
+_AWAY_S, _AGAIN_S = 180.0, 1.0
+# After so long without output it is asked whether the job, and the head, are still there.
+_SILENCE_S = 5.0
+
+
+class _AwayError(ClusterError):
+    """No dashboard answers, or one that has just started."""
 
 
 class RayJobs:
@@ -69,18 +80,51 @@ class RayJobs:
             return self._client.get_job_logs(job_id)
 
     def follow(self, job_id: str) -> Iterator[str]:
+        # A head that moves or starts anew ends the stream while the job goes on.
+        seen, heard_at = 0, time.monotonic()
+        while True:
+            try:
+                skip = seen
+                for chunk in self._tail(job_id):
+                    heard_at = time.monotonic()
+                    # A new stream begins with what the last one had told.
+                    new, skip = chunk[skip:], max(skip - len(chunk), 0)
+                    seen += len(new)
+                    if new:
+                        yield new
+                if self.status(job_id).ended:
+                    return
+                heard_at = time.monotonic()
+            except _AwayError:
+                if time.monotonic() - heard_at > _AWAY_S:
+                    raise
+            time.sleep(_AGAIN_S)
+
+    def _tail(self, job_id: str) -> Iterator[str]:
         # The client only has an asynchronous stream; a loop of our own pulls it chunk by chunk.
+        import aiohttp
+
         loop = asyncio.new_event_loop()
-        stream = self._client.tail_job_logs(job_id)
         try:
+            with self._told():
+                stream = self._client.tail_job_logs(job_id)
             while True:
+                task = loop.create_task(_next(stream))
+                while not loop.run_until_complete(asyncio.wait({task}, timeout=_SILENCE_S))[0]:
+                    # A host that died says nothing, not even that the stream is over.
+                    if self.status(job_id).ended:
+                        raise _AwayError("the stream went silent", where=self._address)
                 with self._told():
-                    try:
-                        chunk = loop.run_until_complete(anext(stream))
-                    except StopAsyncIteration:
-                        return
+                    chunk = task.result()
+                if chunk is None:
+                    return
                 yield chunk
+        except aiohttp.ClientError as error:
+            raise _AwayError(f"the stream broke: {error}", where=self._address) from error
         finally:
+            for task in asyncio.all_tasks(loop):
+                task.cancel()
+            loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
 
     def stop(self, job_id: str) -> bool:
@@ -120,6 +164,11 @@ class RayJobs:
             raise _explain(error, self._address) from error
 
 
+async def _next(stream: AsyncIterator[str]) -> str | None:
+    """The next chunk; None at the end."""
+    return await anext(stream, None)
+
+
 def _explain(error: Exception, address: str) -> ClusterError:
     text = str(error).strip().split("\nTraceback")[0]
     lowered = text.lower()
@@ -130,14 +179,14 @@ def _explain(error: Exception, address: str) -> ClusterError:
             hint="run `adbray apply` to put this project's token on the hosts",
         )
     if isinstance(error, (ConnectionError, urllib.error.URLError)):
-        return ClusterError(
-            "no Ray dashboard answers", where=address, hint="look at `adbray status`"
-        )
+        return _AwayError("no Ray dashboard answers", where=address, hint="look at `adbray status`")
     if "does not exist" in lowered or "404" in lowered:
         return ClusterError(
             "there is no such job", where=address, hint="`adbray job list` names them all"
         )
-    return ClusterError(text.splitlines()[-1] if text else repr(error), where=address)
+    told = text.splitlines()[-1] if text else repr(error)
+    starting = "status code 5" in lowered
+    return (_AwayError if starting else ClusterError)(told, where=address)
 
 
 def _job(details: JobDetails) -> Job:

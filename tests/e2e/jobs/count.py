@@ -1,0 +1,34 @@
+"""count.py SECONDS: a detached actor counts on for so long; each number must follow the last one.
+
+The actor stays for the next run, which goes on where this one ended.
+"""
+
+import sys
+import time
+
+import ray
+
+ray.init(log_to_driver=False, namespace="e2e")
+
+
+@ray.remote(num_cpus=0.1)
+class Counter:
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self) -> int:
+        self.count += 1
+        return self.count
+
+
+options = {"name": "counter", "lifetime": "detached", "get_if_exists": True}
+counter = Counter.options(**options).remote()
+last = ray.get(counter.add.remote())
+print("from", last, flush=True)
+ends_at = time.monotonic() + float(sys.argv[1])
+while time.monotonic() < ends_at:
+    now = ray.get(ray.get_actor("counter").add.remote())
+    assert now == last + 1, f"{now} after {last}"
+    last = now
+    time.sleep(0.2)
+print("to", last, flush=True)

@@ -1,0 +1,103 @@
+"""The head dies, hangs, vanishes and comes back; Redis is killed: the cluster goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from tests.e2e.conftest import Project
+from tests.e2e.elastic import until
+from tests.e2e.guarded import (
+    E2E_JOBS,
+    HANG_S,
+    HEADS,
+    NAME,
+    counted,
+    drill,
+    heads,
+    leader,
+    one_gcs_at_most,
+    site,
+    virtual_ip,
+)
+
+__all__ = ["site"]
+
+
+def submit(site: Project, seconds: int) -> str:
+    words = ("--entrypoint-num-cpus", "0.1", "--working-dir", str(E2E_JOBS), "--")
+    return site.ok("job", "submit", NAME, *words, "python", "count.py", str(seconds))
+
+
+def test_one_leads_and_one_waits_behind_one_address(site: Project) -> None:
+    status = site.json("status", NAME)
+    assert heads(site) == {"lab1": "running", "lab2": "standby"}
+    assert status["protection"]["level"] == "host"
+    assert status["addresses"]["gcs"] == f"{virtual_ip(site)}:6379"
+    assert site.adbray("plan", NAME, "--exit-code").code == 0
+    for host in HEADS:
+        held = virtual_ip(site) in site.on(host, "ip -4 -brief address")
+        assert held == (host == "lab1")
+
+
+def test_a_killed_gcs_comes_back_where_it_was(site: Project) -> None:
+    found = drill(site, "head-process")
+    assert (found["leader_before"], found["leader_after"]) == ("lab1", "lab1")
+    assert found["actor_kept"]
+    assert 0 < found["recovered_s"] < 60
+
+
+def test_a_gcs_that_hangs_is_found(site: Project) -> None:
+    found = drill(site, "head-hang")
+    assert (found["leader_after"], found["actor_kept"]) == ("lab1", True)
+    assert HANG_S < found["recovered_s"] < 60
+
+
+def test_a_dead_host_s_head_goes_on_elsewhere(site: Project) -> None:
+    address = site.json("status", NAME)["addresses"]
+    told: list[str] = []
+    job = threading.Thread(target=lambda: told.append(submit(site, 25)))
+    job.start()
+    until(lambda: len(site.json("job", "list", NAME)) > 0)
+    time.sleep(5)
+    with one_gcs_at_most(site):
+        site.ok("lab", "kill", "lab1")
+        until(lambda: leader(site) == "lab2")
+        job.join()
+    assert told, "the job ended well"
+    first, last = counted(told[0])
+    again = counted(submit(site, 1))
+    assert again[0] == last + 1 > first + 1
+    status = site.json("status", NAME)
+    assert status["addresses"] == address
+    assert status["protection"]["level"] == "process"
+
+
+def test_a_host_that_comes_back_waits(site: Project) -> None:
+    with one_gcs_at_most(site):
+        site.ok("lab", "start", "lab1")
+        until(lambda: heads(site) == {"lab1": "standby", "lab2": "running"})
+    assert site.json("status", NAME)["protection"]["level"] == "host"
+    assert site.adbray("plan", NAME, "--exit-code").code == 0
+
+
+def test_a_head_that_is_cut_off_gives_way(site: Project) -> None:
+    with one_gcs_at_most(site):
+        found = drill(site, "head-host", "--cut", "20")
+    assert (found["leader_before"], found["leader_after"]) == ("lab2", "lab1")
+    assert found["actor_kept"]
+    assert heads(site) == {"lab1": "running", "lab2": "standby"}
+
+
+def test_redis_is_killed(site: Project) -> None:
+    found = drill(site, "redis")
+    assert found["actor_kept"]
+    assert site.json("status", NAME)["ready"]
+
+
+def test_nothing_is_left(site: Project) -> None:
+    site.ok("destroy", NAME, "--yes", "--force")
+    for host in site.addresses:
+        left = site.on(host, "ls /etc/adbray /run | grep adbray-head; ip -4 -brief address; exit 0")
+        assert "adbray-head" not in left
+        assert virtual_ip(site) not in left

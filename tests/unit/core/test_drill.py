@@ -1,0 +1,54 @@
+"""What a driver's calls tell of an interruption."""
+
+from __future__ import annotations
+
+import pytest
+
+from adbray_ctl.core.drill import Call, Kind, count_went_on, interruption_s, settled
+
+ACTOR, TASK = Kind.ACTOR, Kind.TASK
+
+
+def call(began: float, took: float = 0.01, value: int = 0, error: str = "") -> Call:
+    return Call(kind=ACTOR, began=began, ended=began + took, value=value, error=error)
+
+
+@pytest.mark.parametrize(
+    ("calls", "seconds"),
+    [
+        ([], 0),
+        ([call(9), call(10.1), call(10.2)], 0),
+        # One call waits it out.
+        ([call(9.9, 6.1), call(16.1)], 6),
+        # One fails, and a later one succeeds at once.
+        ([call(10, 3, error="lost"), call(13.1, 0.4)], 3.5),
+        # Two stretches: the end of the second counts.
+        ([call(10, 2), call(12.1), call(13, 2, error="lost"), call(15.1, 0.1), call(16)], 5.2),
+        # What had ended before the fault does not.
+        ([call(5, 4), call(10.1)], 0),
+        # What never succeeded again has no end.
+        ([call(10, 3, error="lost")], 0),
+    ],
+)
+def test_an_interruption_ends_with_the_first_good_answer(calls: list[Call], seconds: float) -> None:
+    assert interruption_s(calls, ACTOR, 10) == pytest.approx(seconds)
+    assert interruption_s(calls, TASK, 10) == 0
+
+
+def test_both_kinds_must_go_well_three_times_before_it_is_settled() -> None:
+    actors = [call(11), call(12), call(13)]
+    tasks = [one.model_copy(update={"kind": TASK}) for one in actors]
+    assert settled([*actors, *tasks], 10)
+    assert not settled(actors, 10)
+    assert not settled([*actors, *tasks], 11.5)
+    assert not settled([*actors, *tasks, call(14, error="lost")], 10)
+    assert not settled([*actors, *tasks, call(14, took=1.5)], 10)
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"), [([1, 2, 3], True), ([1, 5, 9], True), ([7, 8, 1], False), ([], True)]
+)
+def test_an_actor_that_begins_anew_has_lost_its_memory(values: list[int], kept: bool) -> None:
+    answers = [call(float(at), value=value) for at, value in enumerate(values)]
+    failed = call(99, error="lost")
+    assert count_went_on([*answers, failed]) is kept
