@@ -84,6 +84,12 @@ def counted(out: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
+def longest_s(out: str) -> float:
+    """The longest time for which the actor of count.py gave no answer."""
+    (found,) = re.findall(r"^longest (\S+)$", out, re.MULTILINE)
+    return float(found)
+
+
 @dataclass
 class Samples:
     """On which hosts a GCS ran, as often as it could be asked."""

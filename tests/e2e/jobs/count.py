@@ -1,6 +1,7 @@
 """count.py SECONDS: a detached actor counts on for so long; each number must follow the last one.
 
-The actor stays for the next run, which goes on where this one ended.
+The actor stays for the next run, which goes on where this one ended. Told is the longest time
+without an answer as well.
 """
 
 import sys
@@ -25,10 +26,14 @@ options = {"name": "counter", "lifetime": "detached", "get_if_exists": True}
 counter = Counter.options(**options).remote()
 last = ray.get(counter.add.remote())
 print("from", last, flush=True)
-ends_at = time.monotonic() + float(sys.argv[1])
+answered_at, longest_s = time.monotonic(), 0.0
+ends_at = answered_at + float(sys.argv[1])
 while time.monotonic() < ends_at:
     now = ray.get(ray.get_actor("counter").add.remote())
     assert now == last + 1, f"{now} after {last}"
     last = now
+    longest_s = max(longest_s, time.monotonic() - answered_at)
+    answered_at = time.monotonic()
     time.sleep(0.2)
 print("to", last, flush=True)
+print(f"longest {longest_s:.2f}", flush=True)
