@@ -10,6 +10,7 @@ from adbray_ctl.core.faults import Fault, Path, did_you_mean
 from adbray_ctl.core.names import RESERVED_SLOTS, requirement_name
 from adbray_ctl.core.spec import (
     Fleet,
+    GcsStorage,
     HeadSpec,
     Range,
     RayClusterSpec,
@@ -23,6 +24,8 @@ from adbray_ctl.core.spec import (
 
 # Linux takes the ports of outgoing connections from here (net.ipv4.ip_local_port_range).
 EPHEMERAL_PORTS = range(32768, 61000)
+# The first Ray that it was tried with.
+MIN_ROCKSDB = (2, 60, 0)
 
 _REDIS_KEYS = {
     RedisMode.MANAGED: ("hosts", "maxmemory_mb"),
@@ -64,6 +67,7 @@ def _group_faults(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:
     yield from _head(fleet, group.head)
     yield from _standby(fleet, group)
     yield from _redis(fleet, group.redis)
+    yield from _storage(group)
     names: list[tuple[Path, str]] = []
     for index, workers in enumerate(group.worker_groups):
         names.append((("worker_groups", index, "name"), workers.name))
@@ -102,9 +106,20 @@ def _standby(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:
     if head.standby and head.virtual_ip is None:
         what = "a standby takes the head's address over, and there is none that could move"
         yield Fault(("head", "standby"), what, "0, or a virtual_ip beside it", relative=True)
-    if head.standby and group.redis.mode is RedisMode.NONE:
-        what = "a standby finds the cluster's state in Redis, and redis.mode is none"
+    if head.standby and group.redis_mode is RedisMode.NONE:
+        what = "a standby finds the cluster's state in Redis, and there is none"
         yield Fault(("head", "standby"), what, "0, or redis.mode managed or external")
+
+
+def _storage(group: RayClusterSpec) -> Iterator[Fault]:
+    if group.gcs_storage is not GcsStorage.ROCKSDB:
+        return
+    if group.redis.model_fields_set:
+        what = "rocksdb keeps the state on the head's disk, and there is a Redis beside it"
+        yield Fault(("gcs_storage",), what, "redis, or no redis section", relative=True)
+    if tuple(int(part) for part in group.ray.version.split(".")) < MIN_ROCKSDB:
+        what = f"Ray {group.ray.version} knows no rocksdb"
+        yield Fault(("gcs_storage",), what, "redis, or ray.version 2.60.0 or newer", relative=True)
 
 
 def _head_port(fleet: Fleet, port: int, path: Path) -> Iterator[Fault]:

@@ -136,8 +136,9 @@ def _keeper_vars(spec: RayClusterSpec, topology: Topology, site: Site) -> dict[s
     return {
         "ray_head_virtual_ip": topology.virtual_ip or "",
         "ray_head_standby": len(topology.heads) > 1,
-        "ray_head_redis_own": spec.redis.mode is RedisMode.MANAGED,
+        "ray_head_redis_own": spec.redis_mode is RedisMode.MANAGED,
         "ray_head_hang_s": spec.head.hang_after_s,
+        "ray_head_gcs_storage": spec.gcs_storage.value,
         "ray_head_keeper_dir": site.keeper_dir,
     }
 
@@ -174,9 +175,9 @@ def _redis_vars(
 
 
 def _redis_password_file(spec: RayClusterSpec, site: Site) -> str:
-    if spec.redis.mode is RedisMode.EXTERNAL:
+    if spec.redis_mode is RedisMode.EXTERNAL:
         return spec.redis.password_file or ""
-    return site.redis_password_file if spec.redis.mode is RedisMode.MANAGED else ""
+    return site.redis_password_file if spec.redis_mode is RedisMode.MANAGED else ""
 
 
 def _host_vars(

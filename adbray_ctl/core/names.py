@@ -59,8 +59,8 @@ _RESERVED_ENV = frozenset(
     }
 )
 _RESERVED_ENV_PREFIXES = (
-    *("adbray_", "ray_auth", "ray_redis", "ray_external_storage", "ray_object_spilling"),
-    *("ray_use_tls", "ray_tls_", "ray_gcs_rpc_server_reconnect"),
+    *("adbray_", "ray_auth", "ray_redis", "ray_external_storage", "ray_gcs_storage"),
+    *("ray_object_spilling", "ray_use_tls", "ray_tls_", "ray_gcs_rpc_server_reconnect"),
 )
 
 # PEP 440 versions, without epochs and the spellings that it only normalises.

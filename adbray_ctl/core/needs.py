@@ -76,7 +76,7 @@ def possible_needs(fleet: Fleet, spec: RayClusterSpec) -> Mapping[str, HostNeeds
 
 def _admitted(spec: RayClusterSpec, host: Host) -> bool:
     selectors = [spec.head.hosts, *(group.hosts for group in spec.worker_groups)]
-    if spec.redis.mode is RedisMode.MANAGED:
+    if spec.redis_mode is RedisMode.MANAGED:
         selectors.append(spec.redis.hosts)
     return any(selector.admits(host) for selector in selectors)
 

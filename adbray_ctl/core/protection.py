@@ -41,6 +41,9 @@ def protection_of(
     redis = next((host for host, record in slots if record.kind is SlotKind.REDIS), None)
     if not heads:
         return None
+    if any(record.settings.get("gcs_storage") == "rocksdb" for record in heads.values()):
+        why = "the head's disk keeps what it knows, and would be lost with its host: gcs_storage"
+        return Protection(level=Level.PROCESS, why=why)
     if redis is None and not any(record.external_redis for record in heads.values()):
         return Protection(level=Level.NONE, why="nothing keeps what the head knows: redis.mode")
     if not waits:

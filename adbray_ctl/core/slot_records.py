@@ -120,6 +120,6 @@ def _record(
 
 
 def _external_redis(spec: RayClusterSpec) -> ExternalRedis | None:
-    if spec.redis.mode is not RedisMode.EXTERNAL or not spec.redis.url:
+    if spec.redis_mode is not RedisMode.EXTERNAL or not spec.redis.url:
         return None
     return ExternalRedis(url=spec.redis.url, username=spec.redis.username or REDIS_USER)

@@ -51,7 +51,7 @@ def runtime_venv(spec: RayClusterSpec) -> str:
 
 def redis_address(spec: RayClusterSpec, topology: Topology) -> str:
     """Where the head finds its Redis: host:port, a URL, or nothing."""
-    if spec.redis.mode is RedisMode.EXTERNAL and spec.redis.url:
+    if spec.redis_mode is RedisMode.EXTERNAL and spec.redis.url:
         return spec.redis.url
     redis = topology.redis
     return f"{redis.address}:{redis.ports['redis']}" if redis else ""

@@ -274,6 +274,16 @@ class RedisMode(StrEnum):
     """Nowhere: the cluster's state is lost when the head restarts."""
 
 
+class GcsStorage(StrEnum):
+    """Where the head's state is kept."""
+
+    REDIS = "redis"
+    """Where ``redis`` says."""
+    ROCKSDB = "rocksdb"
+    """On the head's own disk, by Ray itself; Ray calls it alpha. It outlives the head's processes,
+    not its host."""
+
+
 class RedisSpec(_Spec):
     """The Redis that lets the cluster survive a restart of its head."""
 
@@ -360,8 +370,10 @@ class RayClusterSpec(_Spec):
     """Ray and Python versions, extra packages."""
     head: HeadSpec = HeadSpec()
     """The head."""
+    gcs_storage: Annotated[GcsStorage, RESTARTS_HEAD] = GcsStorage.REDIS
+    """Where the head's state is kept: redis, or rocksdb for its own disk (Ray 2.60 or newer)."""
     redis: RedisSpec = RedisSpec()
-    """Where the head's state is kept."""
+    """The Redis that keeps it."""
     worker_groups: tuple[WorkerGroup, ...] = ()
     """The worker groups."""
     drain_timeout_s: Annotated[int, Field(strict=True, ge=0, le=86_400), KEEPS] = 60
@@ -372,6 +384,11 @@ class RayClusterSpec(_Spec):
         Annotated[int, Field(strict=True, ge=1, le=10_000)] | None, TELLS_HEAD
     ] = None
     """Workers the autoscaler may start within a minute; null for no limit."""
+
+    @property
+    def redis_mode(self) -> RedisMode:
+        """Which Redis the group has; none where its head keeps the state on its disk."""
+        return RedisMode.NONE if self.gcs_storage is GcsStorage.ROCKSDB else self.redis.mode
 
 
 def json_schema(kind: Literal["fleet", "group"]) -> dict[str, Any]:

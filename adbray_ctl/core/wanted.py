@@ -60,7 +60,7 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
         )
         for name in names
     ]
-    if spec.redis.mode is RedisMode.MANAGED:
+    if spec.redis_mode is RedisMode.MANAGED:
         memory = spec.redis.maxmemory_mb + REDIS_OVERHEAD_MB
         demand = Demand(memory_mb=memory)
         selector = spec.redis.hosts

@@ -109,6 +109,10 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
         {"head": SPEC["head"] | {"ports": {"client": 10002}}},
         {"head": RESTART},
     ),
+    "gcs_storage": (
+        {"gcs_storage": "rocksdb", "redis": {}},
+        {"head": RESTART, "redis": DELETE},
+    ),
     "redis.mode": ({"redis": {"mode": "none"}}, {"head": RESTART, "redis": DELETE}),
     "redis.hosts.names": (
         {"redis": {"hosts": {"names": ["c"]}}},

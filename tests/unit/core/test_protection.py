@@ -113,6 +113,7 @@ def test_the_one_that_leads_is_asked(hosts: tuple[HostObservation, ...], leading
     assert observed.leading("other") is None
 
 
+ROCKSDB = record("head", settings={"gcs_storage": "rocksdb"})
 EXTERNAL = record("head", external_redis=ExternalRedis(url="redis://r:1", username="u"))
 BESIDE = host("a", slot(record("head"), LEADS, "a"), slot(record("redis", SlotKind.REDIS)))
 
@@ -121,6 +122,7 @@ BESIDE = host("a", slot(record("head"), LEADS, "a"), slot(record("redis", SlotKi
     ("hosts", "level", "why"),
     [
         ((host("a", slot(record("head"), LEADS, "a")),), Level.NONE, "redis.mode"),
+        ((host("a", slot(ROCKSDB, LEADS, "a")),), Level.PROCESS, "with its host"),
         ((HEAD_LEADS, REDIS), Level.PROCESS, "head.standby"),
         ((host("a", slot(EXTERNAL, LEADS, "a")),), Level.PROCESS, "head.standby"),
         ((HEAD_LEADS, STANDBY_WAITS, REDIS), Level.HOST, "take over: b"),
