@@ -38,10 +38,12 @@ class Process(StrEnum):
 class Kind(StrEnum):
     """What the driver tries, again and again."""
 
+    HELD = "held"
+    """Call an actor whose handle the driver has."""
     ACTOR = "actor"
-    """Look an actor up by its name, and call it."""
+    """Look an actor up by its name, and call it, as a new driver does."""
     TASK = "task"
-    """Run a task."""
+    """Run a task of a function that was never used before."""
 
 
 class Call(BaseModel):
@@ -75,8 +77,9 @@ class Moment(BaseModel):
 class Drill(BaseModel):
     """What came of a drill, times in seconds after the fault.
 
-    ``recovered_s`` is when the first actor was looked up and called again, ``tasks_s`` the same of
-    tasks; 0 means that no call failed or took longer than ``SLOW_S``. ``actor_kept`` says that the
+    ``recovered_s`` is when an actor was first looked up and called again, ``tasks_s`` when a first
+    new task ran, ``held_s`` when an actor answered that the driver knew all along; 0 means that no
+    such call failed or took longer than ``SLOW_S``. ``actor_kept`` says that the
     actor's count went on, ``jobs`` are the running jobs with their state afterwards.
     """
 
@@ -89,6 +92,7 @@ class Drill(BaseModel):
     leader_after: str
     recovered_s: float
     tasks_s: float
+    held_s: float
     nodes_back_s: float
     actor_kept: bool
     failed_calls: int
@@ -126,5 +130,5 @@ def settled(calls: Sequence[Call], after: float, times: int = 3) -> bool:
 
 def count_went_on(calls: Sequence[Call]) -> bool:
     """Whether the actor kept its memory: each answer is higher than the one before."""
-    values = [call.value for call in calls if call.kind is Kind.ACTOR and not call.error]
+    values = [call.value for call in calls if call.kind is Kind.HELD and not call.error]
     return all(a < b for a, b in pairwise(values))

@@ -10,12 +10,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
 from adbray_ctl.keeper.address import VirtualIp
 from adbray_ctl.keeper.config import Config, load
-from adbray_ctl.keeper.health import Watch, http_probe
+from adbray_ctl.keeper.health import Line, Watch, http_probe
 from adbray_ctl.keeper.leadership import GIVE_UP, Leadership
 from adbray_ctl.keeper.redis import Redis, RedisError, server_at
 
@@ -50,9 +51,11 @@ class Bell:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._stopping |= number == signal.SIGTERM
 
-    def wait(self, seconds: float) -> None:
-        """Until then, or until a signal comes. Stopped once SIGTERM has come."""
-        if not self._stopping and select.select([self._heard], [], [], seconds)[0]:
+    def wait(self, seconds: float, lines: Sequence[Line] = ()) -> None:
+        """Until then, or a signal comes, or a line moves. Stopped once SIGTERM has come."""
+        heard: list[socket.socket | Line] = [self._heard]
+        heard += (line for line in lines if line.fileno() >= 0)
+        if not self._stopping and self._heard in select.select(heard, [], [], seconds)[0]:
             self._heard.recv(4096)
         if self._stopping:
             raise Stopped
@@ -149,7 +152,7 @@ class Keeper:
         self._hold_address()
         self._tell("starts", leader=self._config.me)
         self._ray = start(self._command, self._config.user)
-        watches = watches_of(self._config)
+        watches, lines = watches_of(self._config), lines_of(self._config)
         for watch in watches:
             watch.keep_looking(1.0)
         while True:
@@ -157,12 +160,13 @@ class Keeper:
             code = self._ray.poll()
             if code is not None:
                 raise Ends(f"Ray ended with {code}")
-            for watch in watches:
-                if verdict := watch.verdict():
+            up = all(watch.up for watch in watches)
+            for watched in (*watches, *(lines if up else ())):
+                if verdict := watched.verdict():
                     raise Ends(verdict)
-            if all(watch.up for watch in watches):
+            if up:
                 self._tell("leads", leader=self._config.me)
-            self._bell.wait(TICK_S)
+            self._bell.wait(TICK_S, lines)
 
     def _keep_leading(self) -> None:
         """Claim again. Without a standby nobody else would lead, so a silent Redis ends nothing."""
@@ -241,6 +245,14 @@ def watches_of(config: Config) -> list[Watch]:
             start_s=config.start_s,
         )
         for what, (port, path) in asked.items()
+    ]
+
+
+def lines_of(config: Config) -> list[Line]:
+    """A line to each of the same processes."""
+    return [
+        Line("GCS", config.address, config.gcs_port),
+        Line("the head's raylet", config.address, config.raylet_port),
     ]
 
 

@@ -38,6 +38,8 @@ class Config:
     host_address: str
     dashboard_port: int
     agent_port: int
+    gcs_port: int
+    raylet_port: int
     state_file: str
     hang_s: float
     delay_s: float = 0.0

@@ -8,6 +8,7 @@ that is there and hangs is found too.
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -68,6 +69,54 @@ class Watch:
                 time.sleep(every_s)
 
         threading.Thread(target=loop, name=f"watch {self.what}", daemon=True).start()
+
+
+class Line:
+    """An open connection to a process that listens: it breaks as soon as the process ends.
+
+    `ray start --block` looks only once a second, and then ends the rest in its own time.
+    """
+
+    def __init__(self, what: str, address: str, port: int) -> None:
+        self.what = what
+        self._at = (address, port)
+        self._link: socket.socket | None = None
+
+    def fileno(self) -> int:
+        """Readable when there is something to look at, for select(); -1 while not connected."""
+        return self._link.fileno() if self._link is not None else -1
+
+    def connect(self) -> str:
+        """Why nobody listens there; empty once connected. What else may be wrong is not told."""
+        self.close()
+        try:
+            self._link = socket.create_connection(self._at, 1.0)
+        except ConnectionRefusedError as error:
+            return f"{self.what} has ended: {error}"
+        except OSError:
+            return ""
+        self._link.setblocking(False)
+        return ""
+
+    def verdict(self) -> str:
+        """Why the process must be taken for ended; empty while it need not."""
+        if self._link is None:
+            return self.connect()
+        try:
+            # What it says is of no interest; a server may also close a connection that is silent.
+            while self._link.recv(4096):
+                pass
+        except BlockingIOError:
+            return ""
+        except OSError:
+            pass
+        return self.connect()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
 
 
 def http_probe(address: str, port: int, path: str, timeout_s: float) -> Callable[[], str]:

@@ -105,6 +105,7 @@ def drill(tools: Tools, plan: Prepared, report: Report, *, process: Process, cut
         leader_after=_leader(status),
         recovered_s=round(interruption_s(seen, Kind.ACTOR, fault_at), 2),
         tasks_s=round(interruption_s(seen, Kind.TASK, fault_at), 2),
+        held_s=round(interruption_s(seen, Kind.HELD, fault_at), 2),
         nodes_back_s=timeline[-1].at_s if timeline else 0.0,
         actor_kept=count_went_on(seen),
         failed_calls=sum(1 for call in seen if call.error),

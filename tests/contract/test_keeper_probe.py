@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.keeper.health import http_probe
+from adbray_ctl.keeper.health import Line, http_probe
 
 
 @contextmanager
@@ -44,3 +45,21 @@ def test_a_probe_of_a_closed_port() -> None:
     with serving(200) as port:
         pass
     assert "refused" in http_probe("127.0.0.1", port, "/", 5)()
+
+
+def test_a_line_breaks_when_the_process_ends() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        line = Line("GCS", *server.getsockname())
+        assert line.fileno() == -1
+        assert line.verdict() == ""
+        link, _ = server.accept()
+        with link:
+            assert line.fileno() > 0
+            link.sendall(b"whatever it says")
+            assert line.verdict() == ""
+        # One that only hung up still listens.
+        assert line.verdict() == ""
+        again, _ = server.accept()
+        again.close()
+    assert "GCS has ended" in line.verdict()
+    assert "GCS has ended" in line.verdict()

@@ -59,7 +59,7 @@ def bare_start(site: Project) -> float:
     began = time.monotonic()
     site.on(host, BARE.format(venv=venv))
     took = time.monotonic() - began
-    site.on(host, "pkill -KILL -f /tmp/bare; pkill -KILL -f 7379; rm -rf /tmp/bare; exit 0")
+    site.on(host, "pkill -KILL -u adbray; rm -rf /tmp/bare")
     return took
 
 

@@ -20,9 +20,10 @@ def print_drill(drill: Drill) -> None:
     moved = f"moved from {drill.leader_before} to {head}" if head != drill.leader_before else head
     facts = {
         "head": moved,
-        "first actor call": _after(drill.recovered_s),
-        "first task": _after(drill.tasks_s),
-        "actor": "kept its memory" if drill.actor_kept else "lost its memory",
+        "known actor": _after(drill.held_s),
+        "actor looked up": _after(drill.recovered_s),
+        "new task": _after(drill.tasks_s),
+        "actor's memory": "kept" if drill.actor_kept else "lost",
         "calls that failed": str(drill.failed_calls),
         **{f"job {job}": state for job, state in drill.jobs.items()},
     }
@@ -31,4 +32,4 @@ def print_drill(drill: Drill) -> None:
 
 
 def _after(seconds: float) -> str:
-    return f"after {seconds:.2f} s" if seconds else "never interrupted"
+    return f"again after {seconds:.2f} s" if seconds else "never interrupted"
