@@ -185,8 +185,8 @@ def _explain(error: Exception, address: str) -> ClusterError:
             "there is no such job", where=address, hint="`adbray job list` names them all"
         )
     told = text.splitlines()[-1] if text else repr(error)
-    starting = "status code 5" in lowered
-    return (_AwayError if starting else ClusterError)(told, where=address)
+    away = "status code 5" in lowered or "websocket" in lowered
+    return (_AwayError if away else ClusterError)(told, where=address)
 
 
 def _job(details: JobDetails) -> Job:

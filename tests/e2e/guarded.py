@@ -78,6 +78,29 @@ def drill(site: Project, fault: str, *options: str) -> dict[str, Any]:
     return found
 
 
+def submit(site: Project, seconds: int) -> str:
+    """What a job printed that ran count.py on a worker; it must succeed."""
+    words = ("--entrypoint-num-cpus", "0.1", "--working-dir", str(E2E_JOBS), "--")
+    return site.ok("job", "submit", NAME, *words, "python", "count.py", str(seconds))
+
+
+class Submitted(threading.Thread):
+    """The same beside the test; ``out`` is what it printed, or nothing if it failed."""
+
+    def __init__(self, site: Project, seconds: int) -> None:
+        super().__init__()
+        self.site, self.seconds, self.out = site, seconds, ""
+        self.before = {job["id"] for job in site.json("job", "list", NAME)}
+
+    def run(self) -> None:
+        self.out = submit(self.site, self.seconds)
+
+    def counts(self) -> bool:
+        """Whether it has begun to count."""
+        new = {job["id"] for job in self.site.json("job", "list", NAME)} - self.before
+        return any("from" in self.site.adbray("job", "logs", NAME, one).out for one in new)
+
+
 def counted(out: str) -> tuple[int, int]:
     """The first and the last number of a run of count.py."""
     first, last = re.findall(r"^(?:from|to) (\d+)$", out, re.MULTILINE)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
-
 from tests.e2e.conftest import Project
 from tests.e2e.elastic import until
 from tests.e2e.guarded import (
-    E2E_JOBS,
     HANG_S,
     HEADS,
     NAME,
+    Submitted,
     counted,
     drill,
     heads,
     leader,
     one_gcs_at_most,
     site,
+    submit,
     virtual_ip,
 )
 
 __all__ = ["site"]
-
-
-def submit(site: Project, seconds: int) -> str:
-    words = ("--entrypoint-num-cpus", "0.1", "--working-dir", str(E2E_JOBS), "--")
-    return site.ok("job", "submit", NAME, *words, "python", "count.py", str(seconds))
 
 
 def test_one_leads_and_one_waits_behind_one_address(site: Project) -> None:
@@ -55,17 +48,14 @@ def test_a_gcs_that_hangs_is_found(site: Project) -> None:
 
 def test_a_dead_host_s_head_goes_on_elsewhere(site: Project) -> None:
     address = site.json("status", NAME)["addresses"]
-    told: list[str] = []
-    job = threading.Thread(target=lambda: told.append(submit(site, 25)))
+    job = Submitted(site, 25)
     job.start()
-    until(lambda: len(site.json("job", "list", NAME)) > 0)
-    time.sleep(5)
+    until(job.counts)
     with one_gcs_at_most(site):
         site.ok("lab", "kill", "lab1")
         until(lambda: leader(site) == "lab2")
         job.join()
-    assert told, "the job ended well"
-    first, last = counted(told[0])
+    first, last = counted(job.out)
     again = counted(submit(site, 1))
     assert again[0] == last + 1 > first + 1
     status = site.json("status", NAME)

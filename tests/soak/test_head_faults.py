@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import threading
 import time
 
 import pytest
@@ -15,6 +14,7 @@ from tests.e2e.guarded import (
     HANG_S,
     HEADS,
     NAME,
+    Submitted,
     counted,
     drill,
     heads,
@@ -23,7 +23,6 @@ from tests.e2e.guarded import (
     one_gcs_at_most,
     site,
 )
-from tests.e2e.test_failover import submit
 
 __all__ = ["site"]
 
@@ -39,17 +38,6 @@ def tell(what: str, seconds: list[float]) -> None:
     middle, worst = statistics.median(seconds), max(seconds)
     listed = " ".join(f"{one:.1f}" for one in seconds)
     sys.stderr.write(f"{what}: median {middle:.1f} s, worst {worst:.1f} s ({listed})\n")
-
-
-class Submitted(threading.Thread):
-    """A job that counts for 30 s; ``out`` is what it printed, or nothing if it failed."""
-
-    def __init__(self, site: Project) -> None:
-        super().__init__()
-        self.site, self.out = site, ""
-
-    def run(self) -> None:
-        self.out = submit(self.site, 30)
 
 
 def bare_start(site: Project) -> float:
@@ -91,9 +79,9 @@ def test_a_host_dies_and_comes_back(site: Project) -> None:
     addresses = site.json("status", NAME)["addresses"]
     took, last = [], 0
     for _ in range(ROUNDS):
-        job = Submitted(site)
+        job = Submitted(site, 30)
         job.start()
-        time.sleep(8)
+        until(job.counts)
         old = leader(site)
         with one_gcs_at_most(site):
             site.ok("lab", "kill", old)
