@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import time
-import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -178,7 +177,8 @@ def _explain(error: Exception, address: str) -> ClusterError:
             where=address,
             hint="run `adbray apply` to put this project's token on the hosts",
         )
-    if isinstance(error, (ConnectionError, urllib.error.URLError)):
+    # Also those of aiohttp and requests.
+    if isinstance(error, OSError):
         return _AwayError("no Ray dashboard answers", where=address, hint="look at `adbray status`")
     if "does not exist" in lowered or "404" in lowered:
         return ClusterError(
