@@ -68,8 +68,9 @@ constraints: venv ## Pin again, within the ranges of pyproject.toml, with hashes
 	$(COMPILE) --upgrade --extra dev -o constraints/dev.txt pyproject.toml
 	$(COMPILE) --upgrade -c constraints/dev.txt -o constraints/runtime.txt pyproject.toml
 
-docs: venv ## Write docs/spec.md from the spec models
+docs: venv ## Write docs/spec.md from the spec models, what-survives.md from drills
 	python scripts/spec_reference.py
+	python scripts/what_survives.py
 
 clean: ## Remove what was built and cached here; the lab and .venv stay
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -27,6 +27,7 @@ def tools(directory: Path) -> Tools:
     from adbray_ctl.adapters.known_hosts import KnownHosts
     from adbray_ctl.adapters.lease import HostLease
     from adbray_ctl.adapters.nodes import SshNodes
+    from adbray_ctl.adapters.redis_check import SshRedis
     from adbray_ctl.adapters.ssh import SshHosts
 
     state = directory / ".adbray"
@@ -44,6 +45,7 @@ def tools(directory: Path) -> Tools:
         clock=SystemClock(),
         power=LocalPower(),
         drills=SshDrills(hosts),
+        redis=SshRedis(hosts),
         jobs=lambda address, token_file: RayJobs(address=address, token_file=token_file),
         list_files=list_files,
     )

@@ -11,13 +11,14 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.drill import Call
 from adbray_ctl.core.events import RunEvent
+from adbray_ctl.core.external_redis import RedisReading
 from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
 from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.record import NodeAt, SlotRecord
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisSpec
 
 Report: TypeAlias = Callable[[RunEvent], None]
 
@@ -139,6 +140,13 @@ class Nodes(Protocol):
 
         Raises ClusterError, telling for each host why it failed.
         """
+
+
+class RedisProbe(Protocol):
+    """A Redis that is already there, asked from the host that will need it."""
+
+    def read(self, fleet: Fleet, host: str, redis: RedisSpec) -> RedisReading:
+        """Raises HostError if ``host`` cannot ask, SpecError if there is no password."""
 
 
 class Drills(Protocol):

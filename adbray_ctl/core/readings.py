@@ -25,6 +25,7 @@ class Check(StrEnum):
     GPU = "gpu"
     PACKAGES = "packages"
     RAY = "ray"
+    REDIS = "redis"
     PLACEMENT = "placement"
 
 

@@ -15,6 +15,7 @@ from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.status import GroupStatus, State, group_status
+from adbray_ctl.services import external_redis
 from adbray_ctl.services.nodes import drain_and_stop, held_back
 from adbray_ctl.services.plan import Prepared, inventory_of
 from adbray_ctl.services.tools import Tools
@@ -64,6 +65,7 @@ def _apply(
     tools: Tools, prepared: Prepared, report: Report, options: Options, begun: list[Step]
 ) -> GroupStatus:
     """Carry out; each step that begins is added to ``begun``."""
+    external_redis.require(tools, prepared, report)
     ensure_secrets(tools, prepared)
     group = prepared.spec.name
     if prepared.plan.steps:

@@ -12,6 +12,7 @@ from adbray_ctl.core.preflight import does_not_fit, placed, preflight, ray_versi
 from adbray_ctl.core.readings import HostAnswer
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.topology import place
+from adbray_ctl.services import external_redis
 from adbray_ctl.services.observe import addresses, capacities, unseen_nodes
 from adbray_ctl.services.tools import Tools
 
@@ -82,4 +83,5 @@ def _wanted(
     except PlacementError as error:
         return _Wanted(possible, (does_not_fit(spec, error.what, error.hint or ""), version))
     needs = group_needs(spec=spec, topology=topology, observed=observed)
-    return _Wanted(needs, (placed(spec, needs), version))
+    redis = external_redis.findings(tools, fleet, spec, topology)
+    return _Wanted(needs, (placed(spec, needs), version, *redis))

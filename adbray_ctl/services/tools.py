@@ -19,6 +19,7 @@ from adbray_ctl.core.ports import (
     Nodes,
     PlaybookRunner,
     PowerDriver,
+    RedisProbe,
     SecretStore,
     Specs,
 )
@@ -44,5 +45,6 @@ class Tools:
     clock: Clock
     power: PowerDriver
     drills: Drills
+    redis: RedisProbe
     jobs: Callable[[str, str], JobApi]
     list_files: Callable[[Path], tuple[DirectoryFile, ...]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import runpy
 import shutil
@@ -248,6 +249,13 @@ def assert_command(words: list[str]) -> None:
 def test_spec_reference_is_up_to_date() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "spec_reference.py"))
     assert (ROOT / "docs" / "spec.md").read_text() == script["reference"](), "run `make docs`"
+
+
+def test_what_survives_is_what_was_measured() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "what_survives.py"))
+    facts = json.loads((ROOT / "docs" / "drills.json").read_text())
+    found = (ROOT / "docs" / "what-survives.md").read_text()
+    assert found == script["document"](facts), "run `make docs`"
 
 
 def test_every_command_is_documented() -> None:

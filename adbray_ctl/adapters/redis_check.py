@@ -1,0 +1,77 @@
+"""What an external Redis tells a head's host, asked there by the keeper's own client."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.core.errors import HostError, SpecError
+from adbray_ctl.core.external_redis import RedisReading
+from adbray_ctl.core.spec import Fleet, RedisSpec
+
+# Follows the client's source, by standard input: no argument list ever shows the password.
+_ASK = """
+import json
+told = {}
+try:
+    redis = Redis(server_at(WANTED["url"], WANTED["username"], WANTED["password"], None), 5.0)
+    lines = str(redis.ask("INFO")).splitlines()
+    info = dict(line.split(":", 1) for line in lines if ":" in line)
+    told = {
+        "version": info.get("redis_version", ""),
+        "role": info.get("role", ""),
+        "policy": info.get("maxmemory_policy", ""),
+        "aof": info["aof_enabled"] == "1" if "aof_enabled" in info else None,
+    }
+    for name, setting in (("snapshots", "save"), ("idle_timeout_s", "timeout")):
+        try:
+            value = redis.ask("CONFIG", "GET", setting)[1]
+            told[name] = bool(value) if name == "snapshots" else int(value)
+        except (RedisError, IndexError, TypeError, ValueError):
+            pass
+    try:
+        key = "RAYadbray-check@ADBRAY_LEADER"
+        script = "redis.call('SET', KEYS[1], 'x', 'PX', 1000) return redis.call('PTTL', KEYS[1])"
+        redis.ask("EVAL", script, 1, key)
+        redis.ask("DEL", key)
+        told["leads"] = True
+    except RedisError as error:
+        told["refused"] = str(error)
+except (OSError, RedisError, ValueError) as error:
+    told = {"error": str(error) or type(error).__name__}
+print(json.dumps(told))
+"""
+
+
+class SshRedis:
+    """RedisProbe."""
+
+    def __init__(self, hosts: SshHosts) -> None:
+        self._hosts = hosts
+
+    def read(self, fleet: Fleet, host: str, redis: RedisSpec) -> RedisReading:
+        wanted = {"url": redis.url, "username": redis.username or "", "password": _password(redis)}
+        client = resources.files("adbray_ctl.keeper").joinpath("redis.py").read_text()
+        script = f"{client}\nWANTED = {wanted!r}\n{_ASK}"
+        output = self._hosts.run_python(fleet, host, script)
+        try:
+            return RedisReading.model_validate(json.loads(output))
+        except (ValueError, ValidationError) as error:
+            raise HostError(f"no answer about Redis: {error}", where=host) from error
+
+
+def _password(redis: RedisSpec) -> str:
+    if redis.password_file is None:
+        return ""
+    try:
+        return Path(redis.password_file).read_text().strip()
+    except OSError as error:
+        raise SpecError(
+            f"the password of Redis cannot be read: {error.strerror}",
+            where=redis.password_file,
+            hint="redis.password_file names a file on this machine",
+        ) from error

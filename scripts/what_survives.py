@@ -1,0 +1,126 @@
+"""Writes docs/what-survives.md from docs/drills.json, which the soak measured; `make docs` runs it.
+
+`ADBRAY_DRILLS=docs/drills.json pytest tests/soak/test_head_faults.py` measures anew.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+ROOT = Path(__file__).resolve().parents[1]
+FACTS = ROOT / "docs" / "drills.json"
+TARGET = ROOT / "docs" / "what-survives.md"
+Facts: TypeAlias = dict[str, Any]
+
+HEAD = """\
+# What survives
+
+Written by `make docs` from what the soak's drills measured (`tests/soak/test_head_faults.py`, Ray
+{ray}, {machine}). `adbray drill` measures the same on a cluster of yours.
+
+Times are in seconds after the fault, median and worst of the rounds: *looked up* is when a driver
+could find an actor by its name and call it, as a new driver does; *known* when an actor answered
+whose handle the driver had. A dash means that no call failed or took longer than a second.
+"""
+COLUMNS = ("failure", "rounds", "looked up", "worst", "known", "all nodes back")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A row, and what there is to tell of it."""
+
+    name: str
+    title: str
+    survives: str
+    lost: str
+
+
+FAILURES = (
+    Failure(
+        "head-process gcs",
+        "GCS killed",
+        "Workers, their tasks and actors, objects on workers, drivers on workers, detached actors,"
+        " the job table.",
+        "Jobs whose entrypoint runs on the head (those that asked for no CPUs), objects on the"
+        " head, drivers behind ray://.",
+    ),
+    Failure("head-process raylet", "the head's raylet killed", "As above.", "As above."),
+    Failure("head-process all", "all of the head's processes killed", "As above.", "As above."),
+    Failure(
+        "head-hang gcs",
+        "GCS hangs (hang_after_s: {hang_s})",
+        "As above; the time begins with `head.hang_after_s`.",
+        "As above.",
+    ),
+    Failure(
+        "head-host",
+        "the head's host killed, with a standby",
+        "As above, behind the same address.",
+        "As above, and the head's logs until its host is back. Without a standby nothing works"
+        " until the host, or one that `adbray replace` puts in its place, runs the head.",
+    ),
+    Failure(
+        "redis",
+        "Redis killed",
+        "As above. Redis starts again from its append-only file.",
+        "What was written in the last second (appendfsync everysec) if its host dies too. Ray 2.60"
+        " ends its GCS when the connection breaks, so the head starts anew.",
+    ),
+)
+
+
+def document(facts: Facts) -> str:
+    """The whole document."""
+    parts = [HEAD.format(**facts)]
+    rows = [COLUMNS, tuple("---" for _ in COLUMNS)]
+    rows += [row(one, facts) for one in FAILURES if one.name in facts["rounds"]]
+    parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n")
+    bare = facts["bare_start_s"]
+    parts.append(
+        paragraph(
+            f"`ray start --head` by hand on the same hosts took {statistics.median(bare):.1f} s"
+            f" ({min(bare):.1f} to {max(bare):.1f}) until it returned."
+        )
+    )
+    for one in FAILURES:
+        if one.name in facts["rounds"]:
+            parts.append(f"## {one.title.format(**facts).capitalize()}\n")
+            parts.append(paragraph(f"**Survives:** {one.survives}"))
+            parts.append(paragraph(f"**Is lost:** {one.lost}"))
+    return "\n".join(parts)
+
+
+def row(failure: Failure, facts: Facts) -> tuple[str, ...]:
+    """Its figures."""
+    rounds = facts["rounds"][failure.name]
+    looked_up = [one["recovered_s"] for one in rounds]
+    return (
+        failure.title.format(**facts),
+        str(len(rounds)),
+        seconds(statistics.median(looked_up)),
+        seconds(max(looked_up)),
+        middle(rounds, "held_s"),
+        middle(rounds, "nodes_back_s"),
+    )
+
+
+def middle(rounds: list[Facts], name: str) -> str:
+    found = [one[name] for one in rounds if one.get(name) is not None]
+    return seconds(statistics.median(found)) if found else ""
+
+
+def seconds(value: float) -> str:
+    return f"{value:.1f} s" if value else "-"
+
+
+def paragraph(text: str) -> str:
+    return textwrap.fill(text, 100, break_on_hyphens=False, break_long_words=False) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(document(json.loads(FACTS.read_text())))
