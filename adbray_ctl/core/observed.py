@@ -19,10 +19,12 @@ class _Observed(BaseModel):
 class HostFacts(_Observed):
     """What a host detects of itself. Memory in MiB, disk in GiB (free, plus what slots hold).
 
-    ``address`` is the host's own end of the SSH connection.
+    ``address`` is the host's own end of the SSH connection, ``network`` what that end can reach
+    without a router (CIDR notation), empty where it is not known.
     """
 
     address: str = ""
+    network: str = ""
     cpus: int
     memory_mb: int
     disk_gb: int

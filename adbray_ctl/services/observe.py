@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.errors import HostError, SpecError
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec
+from adbray_ctl.core.topology import Topology
 from adbray_ctl.core.wanted import slot_names
 
 # Left to the operating system, sshd and Ray's own processes when memory is detected.
@@ -29,6 +30,25 @@ def addresses(fleet: Fleet, observed: Observed) -> Mapping[str, str]:
         if facts is not None and facts.address and not _is_ipv4(host.address):
             found[host.name] = facts.address
     return found
+
+
+def require_network(spec: RayClusterSpec, topology: Topology, observed: Observed) -> None:
+    """Raise SpecError if the head's virtual address lies outside of the network of a host of it.
+
+    Nothing would find it there: only an address of the hosts' own network can move between them.
+    """
+    virtual = spec.head.virtual_ip
+    if virtual is None:
+        return
+    for head in topology.heads:
+        facts = observed.host(head.host).facts
+        network = facts.network if facts else ""
+        if network and ipaddress.IPv4Address(virtual) not in ipaddress.IPv4Network(network, False):
+            raise SpecError(
+                f"head.virtual_ip {virtual} is not in the network of host {head.host}, {network}",
+                where=f"groups/{spec.name}.yml",
+                hint=f"choose a free address of {network}",
+            )
 
 
 def require_hosts(fleet: Fleet, observed: Observed) -> None:

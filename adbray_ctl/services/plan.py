@@ -13,7 +13,7 @@ from adbray_ctl.core.planning import make_plan
 from adbray_ctl.core.spec import Fleet, RayClusterSpec
 from adbray_ctl.core.starts import settled
 from adbray_ctl.core.topology import Replacement, Topology, place
-from adbray_ctl.services.observe import addresses, capacities, require_seen
+from adbray_ctl.services.observe import addresses, capacities, require_network, require_seen
 from adbray_ctl.services.tools import Tools
 
 
@@ -65,6 +65,7 @@ def prepare(
         replacing=replacing,
     )
     topology = settled(placed, observed)
+    require_network(spec, topology, observed)
     namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
     return Prepared(
         fleet=fleet,

@@ -33,11 +33,14 @@ def test_one_leads_and_one_waits_behind_one_address(site: Project) -> None:
         assert held == (host == "lab1")
 
 
-def test_a_killed_gcs_comes_back_where_it_was(site: Project) -> None:
-    found = drill(site, "head-process")
-    assert (found["leader_before"], found["leader_after"]) == ("lab1", "lab1")
-    assert found["actor_kept"]
-    assert 0 < found["recovered_s"] < 60
+def test_an_address_that_nobody_would_find_is_refused(site: Project) -> None:
+    group = site.directory / "groups" / f"{NAME}.yml"
+    text = group.read_text()
+    group.write_text(text.replace(virtual_ip(site), "10.99.0.1"))
+    refused = site.adbray("plan", NAME)
+    group.write_text(text)
+    assert refused.code == 2
+    assert f"groups/{NAME}.yml: head.virtual_ip 10.99.0.1 is not in the network" in refused.err
 
 
 def test_a_gcs_that_hangs_is_found(site: Project) -> None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from adbray_ctl import wiring
+from adbray_ctl.core.spec import RedisMode, RedisSpec
 from tests.e2e.conftest import GROUP, REPOSITORY, Project, Result, run
 
 JOBS = REPOSITORY / "examples" / "jobs"
@@ -123,6 +125,25 @@ def test_redis_user_can_touch_the_groups_keys_only(cluster: Project) -> None:
     assert "NOPERM" in cluster.on(redis["host"], f"{client} config get maxmemory")
     anonymous = client.split(" ", 1)[1].replace("--user ray", "")
     assert "NOAUTH" in cluster.on(redis["host"], f"{anonymous} ping")
+
+
+def test_a_redis_can_be_asked_whether_it_will_do(cluster: Project) -> None:
+    tools = wiring.tools(cluster.directory)
+    redis = cluster.slot("redis")
+    wanted = RedisSpec(
+        mode=RedisMode.EXTERNAL,
+        url=f"redis://{redis['address']}:{redis['ports']['redis']}",
+        username="ray",
+        password_file=str(cluster.directory / ".adbray/secrets" / GROUP / "redis_password"),
+    )
+    found = tools.redis.read(tools.specs.fleet(), "lab1", wanted)
+    assert (found.role, found.aof, found.policy) == ("master", True, "noeviction")
+    assert found.idle_timeout_s is None, "the user may not read settings"
+    assert "NOPERM" in found.refused, "nor touch keys of another namespace"
+    stranger = wanted.model_copy(update={"password_file": str(REPOSITORY / "LICENSE")})
+    assert "WRONGPASS" in tools.redis.read(tools.specs.fleet(), "lab1", stranger).error
+    closed = wanted.model_copy(update={"url": f"redis://{redis['address']}:1"})
+    assert "refused" in tools.redis.read(tools.specs.fleet(), "lab1", closed).error
 
 
 def test_detached_actor_survives_the_heads_restart(cluster: Project) -> None:
