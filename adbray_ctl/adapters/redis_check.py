@@ -34,7 +34,7 @@ try:
         except (RedisError, IndexError, TypeError, ValueError):
             pass
     try:
-        key = "RAYadbray-check@ADBRAY_LEADER"
+        key = "RAY%s@ADBRAY_CHECK" % WANTED["namespace"]
         script = "redis.call('SET', KEYS[1], 'x', 'PX', 1000) return redis.call('PTTL', KEYS[1])"
         redis.ask("EVAL", script, 1, key)
         redis.ask("DEL", key)
@@ -53,8 +53,13 @@ class SshRedis:
     def __init__(self, hosts: SshHosts) -> None:
         self._hosts = hosts
 
-    def read(self, fleet: Fleet, host: str, redis: RedisSpec) -> RedisReading:
-        wanted = {"url": redis.url, "username": redis.username or "", "password": _password(redis)}
+    def read(self, fleet: Fleet, host: str, redis: RedisSpec, namespace: str) -> RedisReading:
+        wanted = {
+            "url": redis.url,
+            "username": redis.username or "",
+            "password": _password(redis),
+            "namespace": namespace,
+        }
         client = resources.files("adbray_ctl.keeper").joinpath("redis.py").read_text()
         script = f"{client}\nWANTED = {wanted!r}\n{_ASK}"
         output = self._hosts.run_python(fleet, host, script)

@@ -145,8 +145,11 @@ class Nodes(Protocol):
 class RedisProbe(Protocol):
     """A Redis that is already there, asked from the host that will need it."""
 
-    def read(self, fleet: Fleet, host: str, redis: RedisSpec) -> RedisReading:
-        """Raises HostError if ``host`` cannot ask, SpecError if there is no password."""
+    def read(self, fleet: Fleet, host: str, redis: RedisSpec, namespace: str) -> RedisReading:
+        """``namespace`` is the group's, whose keys its user may use.
+
+        Raises HostError if ``host`` cannot ask, SpecError if there is no password.
+        """
 
 
 class Drills(Protocol):

@@ -83,5 +83,6 @@ def _wanted(
     except PlacementError as error:
         return _Wanted(possible, (does_not_fit(spec, error.what, error.hint or ""), version))
     needs = group_needs(spec=spec, topology=topology, observed=observed)
-    redis = external_redis.findings(tools, fleet, spec, topology)
+    namespace = observed.namespace(spec.name) or f"{spec.name}-check"
+    redis = external_redis.findings(tools, fleet, spec, topology, namespace)
     return _Wanted(needs, (placed(spec, needs), version, *redis))

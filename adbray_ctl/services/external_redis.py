@@ -16,7 +16,7 @@ from adbray_ctl.services.tools import Tools
 
 
 def findings(
-    tools: Tools, fleet: Fleet, spec: RayClusterSpec, topology: Topology
+    tools: Tools, fleet: Fleet, spec: RayClusterSpec, topology: Topology, namespace: str
 ) -> tuple[Finding, ...]:
     """What every host of the head finds there; nothing for a group with a Redis of its own."""
     if spec.redis_mode is not RedisMode.EXTERNAL or spec.redis.url is None:
@@ -24,7 +24,7 @@ def findings(
     found: list[Finding] = []
     for head in topology.heads:
         try:
-            reading = tools.redis.read(fleet, head.host, spec.redis)
+            reading = tools.redis.read(fleet, head.host, spec.redis, namespace)
         except HostError as error:
             reading = RedisReading(error=error.what)
         found += judge(head.host, spec.redis.url, reading)
@@ -37,7 +37,7 @@ def require(tools: Tools, prepared: Prepared, report: Report) -> None:
     changes = prepared.plan.changes
     if not any(c.kind is SlotKind.HEAD and c.action in starts for c in changes):
         return
-    found = findings(tools, prepared.fleet, prepared.spec, prepared.topology)
+    found = findings(tools, prepared.fleet, prepared.spec, prepared.topology, prepared.namespace)
     for one in found:
         if one.state is State.WARN:
             report(Note(text=f"{one.host}: {one.found}; {one.remedy}"))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adbray_ctl import wiring
+from adbray_ctl.core.external_redis import RedisReading
 from adbray_ctl.core.spec import RedisMode, RedisSpec
 from tests.e2e.conftest import GROUP, REPOSITORY, Project, Result, run
 
@@ -136,14 +137,19 @@ def test_a_redis_can_be_asked_whether_it_will_do(cluster: Project) -> None:
         username="ray",
         password_file=str(cluster.directory / ".adbray/secrets" / GROUP / "redis_password"),
     )
-    found = tools.redis.read(tools.specs.fleet(), "lab1", wanted)
+    fleet = tools.specs.fleet()
+    namespace = tools.hosts.observe(fleet).namespace(GROUP) or ""
+
+    def read(namespace: str, **changes: str) -> RedisReading:
+        return tools.redis.read(fleet, "lab1", wanted.model_copy(update=changes), namespace)
+
+    found = read(namespace)
     assert (found.role, found.aof, found.policy) == ("master", True, "noeviction")
+    assert (found.leads, found.error, found.refused) == (True, "", "")
     assert found.idle_timeout_s is None, "the user may not read settings"
-    assert "NOPERM" in found.refused, "nor touch keys of another namespace"
-    stranger = wanted.model_copy(update={"password_file": str(REPOSITORY / "LICENSE")})
-    assert "WRONGPASS" in tools.redis.read(tools.specs.fleet(), "lab1", stranger).error
-    closed = wanted.model_copy(update={"url": f"redis://{redis['address']}:1"})
-    assert "refused" in tools.redis.read(tools.specs.fleet(), "lab1", closed).error
+    assert "NOPERM" in read("other-1").refused
+    assert "WRONGPASS" in read(namespace, password_file=str(REPOSITORY / "LICENSE")).error
+    assert "refused" in read(namespace, url=f"redis://{redis['address']}:1").error
 
 
 def test_detached_actor_survives_the_heads_restart(cluster: Project) -> None:
