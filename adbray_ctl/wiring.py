@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from adbray_ctl.adapters.ansible import AnsibleRunner
+from adbray_ctl.adapters.backup_file import read_backup, write_backup
 from adbray_ctl.adapters.clock import SystemClock
 from adbray_ctl.adapters.content import package_dir
 from adbray_ctl.adapters.history_db import HistoryDb
@@ -20,10 +21,13 @@ from adbray_ctl.adapters.working_dir import list_files
 from adbray_ctl.core.lab import Lab
 from adbray_ctl.services.tools import Tools
 
+__all__ = ["cache_dir", "lab", "project_files", "read_backup", "tools", "write_backup"]
+
 
 def tools(directory: Path) -> Tools:
     """The adapters of the project in ``directory``; nothing is touched until they are used."""
     from adbray_ctl.adapters.drill import SshDrills
+    from adbray_ctl.adapters.head_state import SshHeadState
     from adbray_ctl.adapters.known_hosts import KnownHosts
     from adbray_ctl.adapters.lease import HostLease
     from adbray_ctl.adapters.nodes import SshNodes
@@ -46,6 +50,7 @@ def tools(directory: Path) -> Tools:
         power=LocalPower(),
         drills=SshDrills(hosts),
         redis=SshRedis(hosts),
+        state=SshHeadState(hosts),
         jobs=lambda address, token_file: RayJobs(address=address, token_file=token_file),
         list_files=list_files,
     )

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory import Site
 
@@ -56,6 +57,22 @@ class SecretFiles:
             self._write(Path(site.redis_password_file), redis_password)
         if slot_key is not None:
             self._write(Path(site.slot_key_file), slot_key)
+
+    def load(self, group: str) -> Secrets:
+        site = self.site(group)
+        return Secrets(
+            token=Path(site.token_file).read_text(),
+            redis_password=Path(site.redis_password_file).read_text(),
+            slot_key=Path(site.slot_key_file).read_text(),
+        )
+
+    def keep(self, group: str, secrets: Secrets) -> None:
+        self.store(
+            group,
+            token=secrets.token.encode(),
+            redis_password=secrets.redis_password.encode(),
+            slot_key=secrets.slot_key.encode(),
+        )
 
     def forget(self, group: str) -> None:
         shutil.rmtree(self._directory(group), ignore_errors=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from adbray_ctl.cli.commands.apply import apply, render
+from adbray_ctl.cli.commands.backup import backup, restore
 from adbray_ctl.cli.commands.check import check
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
@@ -94,6 +95,8 @@ for command in (
     upgrade,
     rollback,
     replace,
+    backup,
+    restore,
     destroy,
     drill,
     wake,

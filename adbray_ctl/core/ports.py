@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.backup import Entry, Secrets
 from adbray_ctl.core.drill import Call
 from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.external_redis import RedisReading
@@ -152,6 +153,16 @@ class RedisProbe(Protocol):
         """
 
 
+class HeadState(Protocol):
+    """What the head of a group keeps in Redis, reached from one of its hosts."""
+
+    def take(self, fleet: Fleet, host: str, group: str) -> tuple[Entry, ...]:
+        """All of it, as it was at one moment. Raises HostError."""
+
+    def put(self, fleet: Fleet, host: str, group: str, entries: Sequence[Entry]) -> None:
+        """Have these instead of what there is; no head may run. Raises HostError."""
+
+
 class Drills(Protocol):
     """Faults made for real on running hosts, and a driver that watches what they do."""
 
@@ -209,6 +220,12 @@ class SecretStore(Protocol):
         self, group: str, *, token: bytes, redis_password: bytes | None, slot_key: bytes | None
     ) -> None:
         """Keep secrets that were read back from the hosts."""
+
+    def load(self, group: str) -> Secrets:
+        """The group's secrets, which are all there."""
+
+    def keep(self, group: str, secrets: Secrets) -> None:
+        """Make ``secrets`` the group's."""
 
     def forget(self, group: str) -> None:
         """Remove the group's secrets."""

@@ -116,7 +116,7 @@ class Redis:
             return int(rest)
         if kind == b"$":
             size = int(rest)
-            return self._file.read(size + 2)[:-2].decode() if size >= 0 else None
+            return decoded(self._file.read(size + 2)[:-2]) if size >= 0 else None
         if kind == b"*":
             return [self._read() for _ in range(max(int(rest), 0))]
         raise ConnectionResetError(f"this is not Redis: it answered {line[:40]!r}")
@@ -124,5 +124,10 @@ class Redis:
 
 def encoded(words: tuple[str | int, ...]) -> bytes:
     """A command as an array of bulk strings."""
-    parts = [str(word).encode() for word in words]
+    parts = [str(word).encode("utf-8", "surrogateescape") for word in words]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(p), p) for p in parts)
+
+
+def decoded(value: bytes) -> str:
+    """A value as text; bytes that are none come back as they were (PEP 383)."""
+    return value.decode("utf-8", "surrogateescape")

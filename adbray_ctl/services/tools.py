@@ -10,6 +10,7 @@ from adbray_ctl.core.jobs import DirectoryFile
 from adbray_ctl.core.ports import (
     Clock,
     Drills,
+    HeadState,
     History,
     HostAccess,
     InventoryStore,
@@ -46,5 +47,6 @@ class Tools:
     power: PowerDriver
     drills: Drills
     redis: RedisProbe
+    state: HeadState
     jobs: Callable[[str, str], JobApi]
     list_files: Callable[[Path], tuple[DirectoryFile, ...]]

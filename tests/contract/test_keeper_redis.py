@@ -49,6 +49,7 @@ def answers(*replies: bytes, heard: list[bytes] | None = None) -> Talk:
         (b":-7\r\n", -7),
         (b"$-1\r\n", None),
         (b"$0\r\n\r\n", ""),
+        (b"$2\r\n\xff\x00\r\n", "\udcff\x00"),
         (b"$4\r\na\r\nb\r\n", "a\r\nb"),
         (b"*-1\r\n", []),
         (b"*2\r\n$1\r\na\r\n*1\r\n:5\r\n", ["a", [5]]),
@@ -71,6 +72,10 @@ def test_an_answer_in_pieces() -> None:
 
 def test_commands_are_encoded_by_length_in_bytes() -> None:
     assert encoded(("SET", "ä", 5)) == b"*3\r\n$3\r\nSET\r\n$2\r\n\xc3\xa4\r\n$1\r\n5\r\n"
+
+
+def test_what_is_no_text_goes_as_it_came() -> None:
+    assert encoded(("\udcff\x00",)) == b"*1\r\n$2\r\n\xff\x00\r\n"
 
 
 def test_it_logs_in_first() -> None:

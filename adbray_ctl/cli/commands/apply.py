@@ -38,6 +38,7 @@ class Consent:
     command: str = "apply"
     restart: tuple[str, ...] = ()
     replacing: Replacement | None = None
+    namespace: str | None = None
 
 
 @click.command(
@@ -91,7 +92,7 @@ def apply_one(
 ) -> GroupStatus:
     """Plan, ask where something is lost, run, and print; the lock is held by the caller."""
     tools = state.tools
-    namespace = saved.namespace if saved else None
+    namespace = saved.namespace if saved else consent.namespace
     prepared = planning.prepare(
         tools,
         group,

@@ -1,0 +1,78 @@
+"""Backup and restore: a group in one file, and the file as a group on other hosts."""
+
+from __future__ import annotations
+
+from adbray_ctl.core.backup import Backup
+from adbray_ctl.core.errors import ClusterError, RefusedError
+from adbray_ctl.core.ports import ProjectFiles
+from adbray_ctl.core.record import SlotKind
+from adbray_ctl.services.apply import ensure_secrets
+from adbray_ctl.services.plan import Prepared, prepare
+from adbray_ctl.services.status import not_applied
+from adbray_ctl.services.tools import Tools
+
+
+def take(tools: Tools, group: str) -> Backup:
+    """The group as it is now, while it runs.
+
+    Raises ClusterError if it is not applied or keeps nothing in Redis, HostError if a host fails.
+    """
+    prepared = prepare(tools, group)
+    leading = prepared.observed.leading(group)
+    if leading is None:
+        raise not_applied(prepared.fleet, group)
+    host, head = leading
+    ensure_secrets(tools, prepared)
+    return Backup(
+        made_at=tools.clock.time(),
+        group=group,
+        namespace=head.namespace,
+        ray=prepared.spec.ray.version,
+        spec=tools.specs.text(group),
+        secrets=tools.secrets.load(group),
+        entries=tools.state.take(prepared.fleet, host, group),
+    )
+
+
+def unpack(tools: Tools, project: ProjectFiles, backup: Backup) -> None:
+    """Put the group's file and secrets in place; the hosts are looked at and not changed.
+
+    Raises RefusedError if the group stands on a host, or has another file here.
+    """
+    group, fleet = backup.group, project.fleet()
+    standing = tools.hosts.observe(fleet).hosts_with(group)
+    if standing:
+        raise RefusedError(
+            f"the group stands on {', '.join(standing)}, and a backup does not replace it",
+            where=f"group {group}",
+            hint=f"`adbray destroy {group}` first, if it is to become what it was",
+        )
+    if group in project.names():
+        if project.text(group) != backup.spec:
+            raise RefusedError(
+                f"groups/{group}.yml is not what was backed up",
+                where=f"group {group}",
+                hint="move it away, or write into it what the backup shall be restored as",
+            )
+    else:
+        project.write_group(group, backup.spec)
+    tools.secrets.keep(group, backup.secrets)
+
+
+def fill(tools: Tools, backup: Backup) -> None:
+    """Give the group, just applied, the state of ``backup``: its heads are stopped for it.
+
+    The next apply starts them. Raises ClusterError, HostError.
+    """
+    prepared: Prepared = prepare(tools, backup.group)
+    fleet, observed = prepared.fleet, prepared.observed
+    head = observed.head(backup.group)
+    if head is None:
+        raise ClusterError("no host has its head", where=f"group {backup.group}")
+    units = {
+        host: [record.unit]
+        for host, record in observed.records()
+        if (record.group, record.kind) == (backup.group, SlotKind.HEAD)
+    }
+    tools.nodes.stop(fleet, units)
+    tools.state.put(fleet, head[0], backup.group, backup.entries)
