@@ -30,7 +30,7 @@ from tests.e2e.guarded import (
 
 __all__ = ["site"]
 
-ROUNDS, RAY = 10, "2.60.0"
+ROUNDS, RAY = int(os.environ.get("ADBRAY_ROUNDS", "10")), "2.60.0"
 BARE = """\
 cd /tmp && rm -rf /tmp/bare && exec runuser -u adbray -- env HOME=/tmp RAY_AUTH_MODE=disabled \
   {venv}/bin/ray start --head --port=7379 --num-cpus=0 --temp-dir=/tmp/bare \
