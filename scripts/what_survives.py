@@ -1,6 +1,7 @@
 """Writes docs/what-survives.md from docs/drills.json, which the soak measured; `make docs` runs it.
 
-`ADBRAY_DRILLS=docs/drills.json pytest tests/soak/test_head_faults.py` measures anew.
+`ADBRAY_DRILLS=docs/drills.json pytest tests/soak/test_head_faults.py` measures anew, each fault ten
+times or `ADBRAY_ROUNDS` times.
 """
 
 from __future__ import annotations
@@ -89,7 +90,8 @@ def document(facts: Facts) -> str:
     )
     for one in FAILURES:
         if one.name in facts["rounds"]:
-            parts.append(f"## {one.title.format(**facts).capitalize()}\n")
+            title = one.title.format(**facts)
+            parts.append(f"## {title[0].upper()}{title[1:]}\n")
             parts.append(paragraph(f"**Survives:** {one.survives}"))
             parts.append(paragraph(f"**Is lost:** {one.lost}"))
     return "\n".join(parts)
