@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from adbray_ctl.core.catalog import BUILTIN
-from adbray_ctl.core.spec import json_schema
+from adbray_ctl.core.schema import json_schema
 
 Schema: TypeAlias = dict[str, Any]
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "spec.md"

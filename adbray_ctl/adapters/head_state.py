@@ -25,8 +25,7 @@ password = ""
 if store["password_file"]:
     with open(store["password_file"]) as file:
         password = file.read().strip()
-server = server_at(store["address"], store["username"], password, store["ca_file"] or None)
-redis = Redis(server, 60.0)
+redis = opened(store["address"], store["username"], password, store["ca_file"] or None, 60.0)
 prefix = store["key"].rpartition("@")[0] + "@"
 
 def keys():

@@ -88,6 +88,8 @@ def slots() -> list[dict[str, Any]]:
     for slot in found:
         if slot["record"].get("kind") == "head":
             slot["keeper"] = keeper(slot["record"]["group"])
+        if "sentinel" in slot["record"].get("ports", {}):
+            slot["primary"] = primary(slot["record"]["group"])
     return found
 
 
@@ -98,6 +100,14 @@ def keeper(group: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return told
+
+
+def primary(group: str) -> str:
+    """host:port of the Redis that this host's Sentinel last wrote down as the primary."""
+    for line in read("%s/%s/sentinel/sentinel.conf" % (DATA, group)).splitlines():
+        if line.startswith("sentinel monitor "):
+            return ":".join(line.split()[3:5])
+    return ""
 
 
 def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:

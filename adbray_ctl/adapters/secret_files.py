@@ -26,6 +26,7 @@ class SecretFiles:
             known_hosts=str(self._state / "known_hosts"),
             token_file=str(self._directory(group) / "token"),
             redis_password_file=str(self._directory(group) / "redis_password"),
+            redis_admin_password_file=str(self._directory(group) / "redis_admin_password"),
             slot_key_file=str(self._directory(group) / "slot_key"),
             provider_dir=str(self._package / "provider"),
             keeper_dir=str(self._package / "keeper"),
@@ -34,12 +35,12 @@ class SecretFiles:
 
     def has(self, group: str) -> bool:
         site = self.site(group)
-        files = (site.token_file, site.redis_password_file, f"{site.slot_key_file}.pub")
-        return all(Path(file).exists() for file in files)
+        files = (*_random(site), Path(f"{site.slot_key_file}.pub"))
+        return all(file.exists() for file in files)
 
     def create(self, group: str) -> None:
         site = self.site(group)
-        for path in (Path(site.token_file), Path(site.redis_password_file)):
+        for path in _random(site):
             if not path.exists():
                 self._write(path, secrets.token_hex(32).encode())
         key = Path(site.slot_key_file)
@@ -49,20 +50,26 @@ class SecretFiles:
             self._write(key.with_suffix(".pub"), _ssh_keygen("-y", "-f", str(key)))
 
     def store(
-        self, group: str, *, token: bytes, redis_password: bytes | None, slot_key: bytes | None
+        self,
+        group: str,
+        *,
+        token: bytes,
+        redis_password: bytes | None,
+        redis_admin_password: bytes | None,
+        slot_key: bytes | None,
     ) -> None:
         site = self.site(group)
-        self._write(Path(site.token_file), token)
-        if redis_password is not None:
-            self._write(Path(site.redis_password_file), redis_password)
-        if slot_key is not None:
-            self._write(Path(site.slot_key_file), slot_key)
+        values = (token, redis_password, redis_admin_password, slot_key)
+        for path, value in zip((*_random(site), Path(site.slot_key_file)), values, strict=True):
+            if value is not None:
+                self._write(path, value)
 
     def load(self, group: str) -> Secrets:
         site = self.site(group)
         return Secrets(
             token=Path(site.token_file).read_text(),
             redis_password=Path(site.redis_password_file).read_text(),
+            redis_admin_password=Path(site.redis_admin_password_file).read_text(),
             slot_key=Path(site.slot_key_file).read_text(),
         )
 
@@ -71,6 +78,8 @@ class SecretFiles:
             group,
             token=secrets.token.encode(),
             redis_password=secrets.redis_password.encode(),
+            # A backup from before Sentinel has none: the next apply makes one.
+            redis_admin_password=secrets.redis_admin_password.encode() or None,
             slot_key=secrets.slot_key.encode(),
         )
 
@@ -91,6 +100,12 @@ class SecretFiles:
         with os.fdopen(descriptor, "wb") as file:
             file.write(value)
         temporary.replace(path)
+
+
+def _random(site: Site) -> tuple[Path, ...]:
+    """The secrets that are nothing but random."""
+    files = (site.token_file, site.redis_password_file, site.redis_admin_password_file)
+    return tuple(Path(file) for file in files)
 
 
 def _ssh_keygen(*arguments: str) -> bytes:

@@ -27,6 +27,7 @@ class Secrets(BaseModel):
 
     token: str
     redis_password: str
+    redis_admin_password: str = ""
     slot_key: str
 
 

@@ -29,6 +29,7 @@ MIN_ROCKSDB = (2, 60, 0)
 
 _REDIS_KEYS = {
     RedisMode.MANAGED: ("hosts", "maxmemory_mb"),
+    RedisMode.SENTINEL: ("hosts", "maxmemory_mb"),
     RedisMode.EXTERNAL: ("url", "username", "password_file"),
     RedisMode.NONE: (),
 }
@@ -108,7 +109,7 @@ def _standby(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:
         yield Fault(("head", "standby"), what, "0, or a virtual_ip beside it", relative=True)
     if head.standby and group.redis_mode is RedisMode.NONE:
         what = "a standby finds the cluster's state in Redis, and there is none"
-        yield Fault(("head", "standby"), what, "0, or redis.mode managed or external")
+        yield Fault(("head", "standby"), what, "0, or redis.mode managed, sentinel or external")
 
 
 def _storage(group: RayClusterSpec) -> Iterator[Fault]:

@@ -31,6 +31,7 @@ class Site(BaseModel):
     known_hosts: str
     token_file: str
     redis_password_file: str
+    redis_admin_password_file: str
     slot_key_file: str
     provider_dir: str
     keeper_dir: str
@@ -90,11 +91,10 @@ def build_removal_inventory(
 
 def _groups(topology: Topology) -> dict[str, tuple[str, ...]]:
     workers = tuple(dict.fromkeys(p.host for p in topology.workers))
-    redis = (topology.redis.host,) if topology.redis else ()
     return {
         "adbray_hosts": topology.hosts,
         "adbray_head": tuple(p.host for p in topology.heads),
-        "adbray_redis": redis,
+        "adbray_redis": tuple(p.host for p in topology.redis),
         "adbray_workers": workers,
     }
 
@@ -113,7 +113,7 @@ def _all_vars(
         "ray_runtime_venv": venv,
         "ray_runtime_cache_dir": site.wheel_cache,
         "worker_disk_group": spec.name,
-        **_redis_vars(spec, topology, records, site),
+        **_redis_vars(spec, topology, namespace, site),
         **_keeper_vars(spec, topology, site),
         "ray_head_group": spec.name,
         "ray_head_address": topology.head_address,
@@ -136,7 +136,7 @@ def _keeper_vars(spec: RayClusterSpec, topology: Topology, site: Site) -> dict[s
     return {
         "ray_head_virtual_ip": topology.virtual_ip or "",
         "ray_head_standby": len(topology.heads) > 1,
-        "ray_head_redis_own": spec.redis_mode is RedisMode.MANAGED,
+        "ray_head_redis_own": spec.redis_is_own,
         "ray_head_hang_s": spec.head.hang_after_s,
         "ray_head_gcs_storage": spec.gcs_storage.value,
         "ray_head_keeper_dir": site.keeper_dir,
@@ -156,28 +156,33 @@ def _scaling_vars(
 
 
 def _redis_vars(
-    spec: RayClusterSpec, topology: Topology, records: Mapping[str, SlotRecord], site: Site
+    spec: RayClusterSpec, topology: Topology, namespace: str, site: Site
 ) -> dict[str, Any]:
-    redis = topology.redis
-    if redis is None:
+    if not topology.redis:
         return {}
-    record = records[redis.slot]
+    members = topology.redis if spec.redis_mode is RedisMode.SENTINEL else ()
     return {
         "redis_group": spec.name,
-        "redis_namespace": record.namespace,
-        "redis_bind": redis.address,
-        "redis_port": redis.ports["redis"],
+        "redis_namespace": namespace,
         "redis_username": REDIS_USER,
         "redis_password_file": site.redis_password_file,
+        "redis_admin_password_file": site.redis_admin_password_file,
         "redis_maxmemory_mb": spec.redis.maxmemory_mb,
-        "redis_record": record.model_dump(mode="json"),
+        "redis_members": [
+            {
+                "address": p.address,
+                "port": p.ports["redis"],
+                "sentinel_port": p.ports["sentinel"],
+            }
+            for p in members
+        ],
     }
 
 
 def _redis_password_file(spec: RayClusterSpec, site: Site) -> str:
     if spec.redis_mode is RedisMode.EXTERNAL:
         return spec.redis.password_file or ""
-    return site.redis_password_file if spec.redis_mode is RedisMode.MANAGED else ""
+    return site.redis_password_file if spec.redis_is_own else ""
 
 
 def _host_vars(
@@ -199,6 +204,7 @@ def _host_vars(
             for p in workers
         ],
         **_head_vars(records, here),
+        **_own_redis_vars(records, here),
     }
 
 
@@ -214,6 +220,18 @@ def _head_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict
             **slot_vars(head, None),
             "record": records[head.slot].model_dump(mode="json"),
         },
+    }
+
+
+def _own_redis_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict[str, Any]:
+    """Of a host that carries a Redis of the group's own."""
+    redis = next((p for p in here if p.kind is SlotKind.REDIS), None)
+    if redis is None:
+        return {}
+    return {
+        "redis_bind": redis.address,
+        "redis_port": redis.ports["redis"],
+        "redis_record": records[redis.slot].model_dump(mode="json"),
     }
 
 

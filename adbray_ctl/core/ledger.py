@@ -21,6 +21,7 @@ _SHARED_OFFSETS = {
 }
 _HEAD_OFFSETS = {"autoscaler_metrics": 7, "dashboard_metrics": 8}
 _REDIS_OFFSETS = {"redis": 6}
+_SENTINEL_OFFSETS = {"sentinel": 7}
 _WORKER_PORTS_OFFSET = 10
 
 
@@ -36,7 +37,10 @@ class Capacity(BaseModel):
 
 
 class Demand(BaseModel):
-    """What a slot asks of a host. ``slices`` is n for an allocation unit of 1/n of one card."""
+    """What a slot asks of a host. ``slices`` is n for an allocation unit of 1/n of one card.
+
+    ``only`` names what a host can carry one of.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,6 +50,7 @@ class Demand(BaseModel):
     cards: int = 0
     slices: int = 1
     own_ports: tuple[int, ...] = ()
+    only: str = ""
 
     @property
     def text(self) -> str:
@@ -70,6 +75,7 @@ class HostLedger:
         self._cpus = self._memory = self._disk = 0
         self._blocks: set[int] = set()
         self._ports: dict[int, str] = {}
+        self._only: set[str] = set()
         self._cards: dict[int, list[int]] = {}  # card -> slices n of each slot on it
 
     @property
@@ -116,6 +122,8 @@ class HostLedger:
         for port in demand.own_ports:
             if port in self._ports:
                 short.append(f"port {port} is used by {self._ports[port]}")
+        if demand.only in self._only:
+            short.append(f"a {demand.only} is here already")
         if self._free_block() is None:
             short.append("no port block left (ports in fleet.yml)")
         return "; ".join(short) or None
@@ -141,15 +149,17 @@ class HostLedger:
         self._disk += demand.disk_gb
         self._blocks.add(chosen)
         self._ports.update(dict.fromkeys(demand.own_ports, "this group's head"))
+        self._only |= {demand.only} - {""}
         for card in gpu.cards if gpu else ():
             self._cards.setdefault(card, []).append(demand.slices)
         return chosen, gpu
 
-    def block_ports(self, block: int, kind: SlotKind) -> dict[str, int]:
+    def block_ports(self, block: int, kind: SlotKind, sentinel: bool = False) -> dict[str, int]:
         """The ports of a block by name; ``worker_min``..``worker_max`` is an inclusive range."""
         start = self._policy.base + block * self._policy.block
         if kind is SlotKind.REDIS:
-            return {name: start + offset for name, offset in _REDIS_OFFSETS.items()}
+            offsets = _REDIS_OFFSETS | (_SENTINEL_OFFSETS if sentinel else {})
+            return {name: start + offset for name, offset in offsets.items()}
         offsets = _SHARED_OFFSETS | (_HEAD_OFFSETS if kind is SlotKind.HEAD else {})
         ports = {name: start + offset for name, offset in offsets.items()}
         ports["worker_min"] = start + _WORKER_PORTS_OFFSET

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec, RedisMode
+from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec
 from adbray_ctl.core.topology import Placement, Topology
 
 
@@ -76,7 +76,7 @@ def possible_needs(fleet: Fleet, spec: RayClusterSpec) -> Mapping[str, HostNeeds
 
 def _admitted(spec: RayClusterSpec, host: Host) -> bool:
     selectors = [spec.head.hosts, *(group.hosts for group in spec.worker_groups)]
-    if spec.redis_mode is RedisMode.MANAGED:
+    if spec.redis_is_own:
         selectors.append(spec.redis.hosts)
     return any(selector.admits(host) for selector in selectors)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from functools import cached_property
@@ -75,13 +76,15 @@ class KeeperView(_Observed):
 class ObservedSlot(_Observed):
     """A slot's record, when it was applied (seconds since the epoch), and what was done to it.
 
-    ``keeper`` is there for heads and standbys whose unit runs.
+    ``keeper`` is there for heads and standbys whose unit runs; ``primary`` is the Redis (host:port)
+    that this host's Sentinel takes for the primary.
     """
 
     record: SlotRecord
     applied_at: float
     drift: tuple[str, ...] = ()
     keeper: KeeperView | None = None
+    primary: str = ""
 
 
 class RayNode(_Observed):
@@ -197,6 +200,16 @@ class Observed(_Observed):
                 if slot.record.group == group and told and told.state is not KeeperState.WAITS:
                     return host.host, slot.record
         return self.head(group)
+
+    def primary(self, group: str) -> str:
+        """host:port of the Redis that most Sentinels of ``group`` take for the primary."""
+        told = Counter(
+            slot.primary
+            for host in self.hosts
+            for slot in host.slots
+            if slot.record.group == group and slot.primary
+        )
+        return told.most_common(1)[0][0] if told else ""
 
     def hosts_with(self, group: str) -> tuple[str, ...]:
         """Hosts that hold anything of ``group``: a record, a unit, or a directory."""

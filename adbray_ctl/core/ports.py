@@ -217,7 +217,13 @@ class SecretStore(Protocol):
         """Make the group's secrets that are not there yet."""
 
     def store(
-        self, group: str, *, token: bytes, redis_password: bytes | None, slot_key: bytes | None
+        self,
+        group: str,
+        *,
+        token: bytes,
+        redis_password: bytes | None,
+        redis_admin_password: bytes | None,
+        slot_key: bytes | None,
     ) -> None:
         """Keep secrets that were read back from the hosts."""
 

@@ -38,13 +38,15 @@ def protection_of(
     ``waits`` are the hosts on which a keeper waits to take the head over.
     """
     heads = {host: record for host, record in slots if record.kind is SlotKind.HEAD}
-    redis = next((host for host, record in slots if record.kind is SlotKind.REDIS), None)
+    own = [host for host, record in slots if record.kind is SlotKind.REDIS]
+    # Of several under Sentinel, one may go with the head's host.
+    redis = own[0] if len(own) == 1 else None
     if not heads:
         return None
     if any(record.settings.get("gcs_storage") == "rocksdb" for record in heads.values()):
         why = "the head's disk keeps what it knows, and would be lost with its host: gcs_storage"
         return Protection(level=Level.PROCESS, why=why)
-    if redis is None and not any(record.external_redis for record in heads.values()):
+    if not own and not any(record.external_redis for record in heads.values()):
         return Protection(level=Level.NONE, why="nothing keeps what the head knows: redis.mode")
     if not waits:
         why = "no standby waits" if len(heads) > 1 else "there is no standby: head.standby"

@@ -57,6 +57,8 @@ def _shared_settings(
     settings = dict(settings_of(spec, kind)) | {"namespace": namespace}
     if kind is SlotKind.HEAD:
         settings["redis address"] = redis_address(spec, topology)
+    if kind is SlotKind.REDIS and spec.redis_mode is RedisMode.SENTINEL:
+        settings["Sentinels"] = redis_address(spec, topology)
     if kind is SlotKind.WORKER:
         settings[HEAD_ADDRESS] = topology.head_address
     return _plain(settings)

@@ -28,11 +28,12 @@ def unit_name(kind: SlotKind, group: str, slot: str) -> str:
 
 def kind_of(slot: str) -> SlotKind:
     """What a slot is, by its name."""
-    if slot in (SlotKind.HEAD, SlotKind.REDIS):
-        return SlotKind(slot)
     # No worker group is called so (core.names.RESERVED_SLOTS).
-    standby = re.fullmatch(rf"{STANDBY}-[0-9]+", slot)
-    return SlotKind.HEAD if standby else SlotKind.WORKER
+    if re.fullmatch(rf"{SlotKind.REDIS}(-[0-9]+)?", slot):
+        return SlotKind.REDIS
+    if re.fullmatch(rf"{SlotKind.HEAD}|{STANDBY}-[0-9]+", slot):
+        return SlotKind.HEAD
+    return SlotKind.WORKER
 
 
 def disk_name(kind: SlotKind, slot: str) -> str:
@@ -50,11 +51,17 @@ def runtime_venv(spec: RayClusterSpec) -> str:
 
 
 def redis_address(spec: RayClusterSpec, topology: Topology) -> str:
-    """Where the head finds its Redis: host:port, a URL, or nothing."""
+    """Where the head finds its Redis: host:port, a URL, or nothing.
+
+    ``sentinel://host:port,host:port`` are the Sentinels that know.
+    """
     if spec.redis_mode is RedisMode.EXTERNAL and spec.redis.url:
         return spec.redis.url
-    redis = topology.redis
-    return f"{redis.address}:{redis.ports['redis']}" if redis else ""
+    if spec.redis_mode is RedisMode.SENTINEL:
+        return "sentinel://" + ",".join(
+            f"{p.address}:{p.ports['sentinel']}" for p in topology.redis
+        )
+    return ",".join(f"{p.address}:{p.ports['redis']}" for p in topology.redis)
 
 
 def slot_vars(placement: Placement, group: WorkerGroup | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -268,6 +268,9 @@ class RedisMode(StrEnum):
 
     MANAGED = "managed"
     """A Redis of the group's own, on a host other than the head's when there is one."""
+    SENTINEL = "sentinel"
+    """Three of them on three hosts, of which any one may be lost: Redis Sentinel decides which of
+    them the head writes to."""
     EXTERNAL = "external"
     """A Redis that is already there."""
     NONE = "none"
@@ -288,11 +291,11 @@ class RedisSpec(_Spec):
     """The Redis that lets the cluster survive a restart of its head."""
 
     mode: Annotated[RedisMode, RESTARTS_HEAD] = RedisMode.MANAGED
-    """managed, external or none."""
+    """managed, sentinel, external or none."""
     hosts: Selector = Selector()
-    """Managed only: hosts it may stand on."""
+    """Managed and sentinel only: hosts it may stand on."""
     maxmemory_mb: Annotated[int, Field(strict=True, ge=64, le=1_048_576), RESTARTS_REDIS] = 256
-    """Managed only: memory limit in MiB. Ray's metadata takes tens of MiB."""
+    """Managed and sentinel only: memory limit in MiB. Ray's metadata takes tens of MiB."""
     url: Annotated[RedisUrl | None, RESTARTS_HEAD] = None
     """External only: redis://HOST:PORT, or rediss:// for TLS."""
     username: Annotated[User | None, RESTARTS_HEAD] = None
@@ -386,15 +389,11 @@ class RayClusterSpec(_Spec):
     """Workers the autoscaler may start within a minute; null for no limit."""
 
     @property
+    def redis_is_own(self) -> bool:
+        """Whether the group has a Redis, or three, that nobody else uses."""
+        return self.redis_mode in (RedisMode.MANAGED, RedisMode.SENTINEL)
+
+    @property
     def redis_mode(self) -> RedisMode:
         """Which Redis the group has; none where its head keeps the state on its disk."""
         return RedisMode.NONE if self.gcs_storage is GcsStorage.ROCKSDB else self.redis.mode
-
-
-def json_schema(kind: Literal["fleet", "group"]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of ``fleet.yml`` or of ``groups/*.yml``."""
-    model = Fleet if kind == "fleet" else RayClusterSpec
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **model.model_json_schema(mode="validation"),
-    }

@@ -124,7 +124,7 @@ def group_status(
         group=group,
         ready=head_runs and all(slot.state in settled for slot in slots),
         slots=slots,
-        addresses=addresses_of([record for _, record in records]),
+        addresses=addresses_of([record for _, record in records], observed.primary(group)),
         problems=tuple(problems),
         scaling=scaling,
         protection=protection_of(
@@ -133,8 +133,11 @@ def group_status(
     )
 
 
-def addresses_of(records: list[SlotRecord]) -> Addresses | None:
-    """The group's addresses by its head's record, or None without a head."""
+def addresses_of(records: list[SlotRecord], primary: str = "") -> Addresses | None:
+    """The group's addresses by its head's record, or None without a head.
+
+    ``primary`` is the Redis that Sentinels chose, where they do.
+    """
     heads = [r for r in records if r.kind is SlotKind.HEAD]
     head = min(heads, key=lambda r: r.slot, default=None)
     if head is None:
@@ -144,8 +147,16 @@ def addresses_of(records: list[SlotRecord]) -> Addresses | None:
         dashboard=f"http://{head.address}:{head.ports['dashboard']}",
         client=f"ray://{head.address}:{head.ports['client']}",
         gcs=f"{head.address}:{head.ports['gcs']}",
-        redis=f"{redis.address}:{redis.ports['redis']}" if redis else None,
+        redis=primary or (f"{redis.address}:{redis.ports['redis']}" if redis else None),
     )
+
+
+def _redis_role(record: SlotRecord, observed: Observed) -> str:
+    """What a Redis is among those under Sentinel; nothing for any other slot."""
+    if "sentinel" not in record.ports:
+        return ""
+    own = f"{record.address}:{record.ports['redis']}"
+    return "primary" if observed.primary(record.group) == own else "replica"
 
 
 def _slot(
@@ -172,6 +183,7 @@ def _slot(
             detail = f"{keeper.leader} leads" if keeper.leader else f"waits {keeper.detail}"
         elif record.kind is SlotKind.REDIS or node is not None:
             state = State.RUNNING if unit.active == "active" else State.STARTING
+            detail = _redis_role(record, observed)
         else:
             state, detail = State.STARTING, "Ray does not know this node yet"
             if unit.restarts:

@@ -63,8 +63,9 @@ class Topology(BaseModel):
         return self.virtual_ip or self.head.address
 
     @property
-    def redis(self) -> Placement | None:
-        return next((p for p in self.placements if p.kind is SlotKind.REDIS), None)
+    def redis(self) -> tuple[Placement, ...]:
+        """The group's own Redis, if it has one: one, or the members under Sentinel."""
+        return tuple(p for p in self.placements if p.kind is SlotKind.REDIS)
 
     @property
     def workers(self) -> tuple[Placement, ...]:
@@ -286,7 +287,7 @@ def _take(
     fleet: Fleet, want: Wanted, ledger: HostLedger, *, block: int | None, gpu: Gpu | None
 ) -> Placement:
     block, gpu = ledger.take(want.demand, block=block, gpu=gpu)
-    ports = ledger.block_ports(block, want.kind)
+    ports = ledger.block_ports(block, want.kind, want.sentinel)
     if want.kind is SlotKind.HEAD:
         gcs, dashboard, client = want.demand.own_ports
         ports = {"gcs": gcs, "dashboard": dashboard, "client": client, **ports}

@@ -14,12 +14,17 @@ from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, Selector, Wor
 # Redis keeps Ray's metadata only, tens of MiB for thousands of actors; its process needs some
 # room above maxmemory for copy-on-write while the append-only file is rewritten.
 REDIS_OVERHEAD_MB = 256
+# How many stand together under Redis Sentinel: the fewest of which a majority outlives one's loss.
+REDIS_MEMBERS = 3
 # Slots that may take the head over are called so, with a number.
 STANDBY = "standby"
 
 
 class Wanted(BaseModel):
-    """A slot to be placed: its place in the group and what it asks of a host."""
+    """A slot to be placed: its place in the group and what it asks of a host.
+
+    ``sentinel`` says that a Redis Sentinel stands beside it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,6 +36,7 @@ class Wanted(BaseModel):
     index: int | None = None
     size: str | None = None
     started: bool = True
+    sentinel: bool = False
 
 
 def slot_names(fleet: Fleet, spec: RayClusterSpec) -> tuple[str, ...]:
@@ -60,14 +66,29 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
         )
         for name in names
     ]
-    if spec.redis_mode is RedisMode.MANAGED:
-        memory = spec.redis.maxmemory_mb + REDIS_OVERHEAD_MB
-        demand = Demand(memory_mb=memory)
-        selector = spec.redis.hosts
-        found.append(Wanted(slot="redis", kind=SlotKind.REDIS, selector=selector, demand=demand))
+    found.extend(_redis(spec))
     for group in spec.worker_groups:
         found.extend(_workers(catalog, group))
     return found
+
+
+def _redis(spec: RayClusterSpec) -> Iterable[Wanted]:
+    if not spec.redis_is_own:
+        return
+    several = spec.redis_mode is RedisMode.SENTINEL
+    name = str(SlotKind.REDIS)
+    demand = Demand(
+        memory_mb=spec.redis.maxmemory_mb + REDIS_OVERHEAD_MB, only="Redis of this group"
+    )
+    others = (f"{name}-{index}" for index in range(1, REDIS_MEMBERS)) if several else ()
+    for slot in (name, *others):
+        yield Wanted(
+            slot=slot,
+            kind=SlotKind.REDIS,
+            selector=spec.redis.hosts,
+            demand=demand,
+            sentinel=several,
+        )
 
 
 def _workers(catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:

@@ -18,7 +18,7 @@ from adbray_ctl.keeper.address import VirtualIp
 from adbray_ctl.keeper.config import Config, load
 from adbray_ctl.keeper.health import Line, Watch, http_probe
 from adbray_ctl.keeper.leadership import GIVE_UP, Leadership
-from adbray_ctl.keeper.redis import Redis, RedisError, server_at
+from adbray_ctl.keeper.redis import Primary, Redis, RedisError, opened
 
 TICK_S = 0.5
 # Bounds a claim at less than the share of the term that may pass without one.
@@ -76,7 +76,9 @@ class Keeper:
     def __init__(self, config: Config, command: list[str]) -> None:
         self._config = config
         self._command = command
-        self._leadership = leadership_of(config)
+        self._redis = redis_of(config)
+        self._redis_of_ray = ""
+        self._leadership = leadership_of(config, self._redis)
         self._address = (
             VirtualIp(config.virtual_ip, config.host_address) if config.virtual_ip else None
         )
@@ -151,7 +153,8 @@ class Keeper:
         self._cut_off_others()
         self._hold_address()
         self._tell("starts", leader=self._config.me)
-        self._ray = start(self._command, self._config.user)
+        self._redis_of_ray = self._primary()
+        self._ray = start(self._command, self._config.user, self._redis_of_ray)
         watches, lines = watches_of(self._config), lines_of(self._config)
         for watch in watches:
             watch.keep_looking(1.0)
@@ -184,9 +187,16 @@ class Keeper:
             return
         if claim.leader != self._config.me:
             raise Ends(f"{claim.leader} leads")
+        if self._ray is not None and self._primary() != self._redis_of_ray:
+            # Ray may wait for ever for one that has vanished.
+            raise Ends(f"{self._primary()} has become the primary Redis")
         self._hold_address()
         # After a claim and at no other time: a keeper that freezes is ended before its term is.
         notify("WATCHDOG=1")
+
+    def _primary(self) -> str:
+        """Where the primary is that the Sentinels named; nothing without them."""
+        return self._redis.address if isinstance(self._redis, Primary) else ""
 
     def _cut_off_others(self) -> None:
         store = self._config.store
@@ -220,14 +230,20 @@ class Keeper:
                 print(f"not released: {error}", flush=True)
 
 
-def leadership_of(config: Config) -> Leadership | None:
-    """None for a group without Redis: its state is on this host, and so is its head."""
+def redis_of(config: Config) -> Redis | Primary | None:
+    """What the group's state is in, other than this host."""
     store = config.store
     if store is None:
         return None
     password = Path(store.password_file).read_text().strip() if store.password_file else ""
-    server = server_at(store.address, store.username, password, store.ca_file or None)
-    redis = Redis(server, REDIS_TIMEOUT_S)
+    return opened(store.address, store.username, password, store.ca_file or None, REDIS_TIMEOUT_S)
+
+
+def leadership_of(config: Config, redis: Redis | Primary | None) -> Leadership | None:
+    """None for a group without Redis: its state is on this host, and so is its head."""
+    store = config.store
+    if store is None or redis is None:
+        return None
     return Leadership(redis, key=store.key, me=config.me, term_s=config.term_s)
 
 
@@ -256,11 +272,16 @@ def lines_of(config: Config) -> list[Line]:
     ]
 
 
-def start(command: list[str], user: str) -> subprocess.Popen[bytes]:
-    """Ray, as its user, with none of the keeper's powers and no word to systemd."""
+def start(command: list[str], user: str, redis: str) -> subprocess.Popen[bytes]:
+    """Ray, as its user, with none of the keeper's powers and no word to systemd.
+
+    ``redis`` is host:port of the primary, where Sentinels choose it: Ray is told no other.
+    """
     environment = dict(os.environ)
     for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
         environment.pop(name, None)
+    if redis:
+        environment["RAY_REDIS_ADDRESS"] = redis
     return subprocess.Popen(command, user=user, group=user, extra_groups=[], env=environment)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 class Store:
     """The Redis that knows who leads. ``own`` says that its user is this group's alone.
 
-    ``address`` is host:port or a redis(s):// URL.
+    ``address`` is host:port, a redis(s):// URL, or sentinel://host:port,... of those that know.
     """
 
     address: str

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeAlias
 
+# What the Sentinels of a group call its primary: they watch no other.
+SENTINEL_NAME = "gcs"
+# Errors of one that is a replica, waits for its data, or has lost its replicas.
+_NOT_PRIMARY = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS")
 Reply: TypeAlias = "str | int | list[Reply] | None"
 
 
@@ -30,6 +34,7 @@ class Server:
 
     @property
     def text(self) -> str:
+        """host:port."""
         return f"{self.host}:{self.port}"
 
 
@@ -49,6 +54,7 @@ class Redis:
 
     def __init__(self, server: Server, timeout_s: float) -> None:
         self._server = server
+        self.address = server.text
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
         self._file: BinaryIO | None = None
@@ -120,6 +126,71 @@ class Redis:
         if kind == b"*":
             return [self._read() for _ in range(max(int(rest), 0))]
         raise ConnectionResetError(f"this is not Redis: it answered {line[:40]!r}")
+
+
+class Primary:
+    """The Redis that the Sentinels name: they are asked first, and again after it failed.
+
+    A Sentinel that is cut off may name one that is no primary any more. That one takes no write
+    (min-replicas-to-write), so that a claim there fails, and the next Sentinel is asked.
+    ``address`` is the host:port last named.
+    """
+
+    def __init__(self, sentinels: list[Server], timeout_s: float) -> None:
+        self._sentinels = sentinels
+        self._timeout_s = timeout_s
+        self._redis: Redis | None = None
+        self.address = ""
+
+    def ask(self, *words: str | int) -> Reply:
+        """One command and its answer; OSError when no Sentinel, or no primary, answers."""
+        if self._redis is None:
+            self._redis = self._named()
+            self.address = self._redis.address
+        try:
+            return self._redis.ask(*words)
+        except RedisError as error:
+            if str(error).partition(" ")[0] in _NOT_PRIMARY:
+                self.close()
+            raise
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Leave; the next command asks the next Sentinel."""
+        if self._redis is not None:
+            self._redis.close()
+        self._redis = None
+        self._sentinels.append(self._sentinels.pop(0))
+
+    def _named(self) -> Redis:
+        why: Exception = ConnectionError("there is no Sentinel")
+        for sentinel in tuple(self._sentinels):
+            link = Redis(sentinel, self._timeout_s / len(self._sentinels))
+            try:
+                found = link.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SENTINEL_NAME)
+                if isinstance(found, list) and len(found) == 2:
+                    place = replace(sentinel, host=str(found[0]), port=int(str(found[1])))
+                    return Redis(place, self._timeout_s)
+                why = ConnectionError(f"Sentinel {sentinel.text} knows no primary")
+            except (OSError, RedisError) as error:
+                why = ConnectionError(f"Sentinel {sentinel.text}: {error}")
+            finally:
+                link.close()
+            self._sentinels.append(self._sentinels.pop(0))
+        raise why
+
+
+def opened(
+    address: str, username: str, password: str, ca_file: str | None, timeout_s: float
+) -> Redis | Primary:
+    """The Redis at ``address``, or the one named by the Sentinels at sentinel://host:port,..."""
+    scheme, _, places = address.rpartition("://")
+    if scheme != "sentinel":
+        return Redis(server_at(address, username, password, ca_file), timeout_s)
+    servers = [server_at(place, username, password, None) for place in places.split(",")]
+    return Primary(servers, timeout_s)
 
 
 def encoded(words: tuple[str | int, ...]) -> bytes:

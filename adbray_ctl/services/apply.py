@@ -104,14 +104,23 @@ def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
         return
     found = prepared.observed.head(group)
     if found:
-        head = found[0]
-        folder = f"/etc/adbray/{group}"
-        token = tools.hosts.read_file(prepared.fleet, head, f"{folder}/token")
-        password = None
-        if prepared.topology.redis is not None:
-            password = tools.hosts.read_file(prepared.fleet, head, f"{folder}/redis_password")
-        slot_key = tools.hosts.read_file(prepared.fleet, head, f"{folder}/slot_key")
-        tools.secrets.store(group, token=token, redis_password=password, slot_key=slot_key)
+        redis = [
+            (host, record)
+            for host, record in prepared.observed.records()
+            if (record.group, record.kind) == (group, SlotKind.REDIS)
+        ]
+
+        def kept(host: str, name: str) -> bytes:
+            return tools.hosts.read_file(prepared.fleet, host, f"/etc/adbray/{group}/{name}")
+
+        several = len(redis) > 1
+        tools.secrets.store(
+            group,
+            token=kept(found[0], "token"),
+            redis_password=kept(found[0], "redis_password") if redis else None,
+            redis_admin_password=kept(redis[0][0], "redis_admin_password") if several else None,
+            slot_key=kept(found[0], "slot_key"),
+        )
     tools.secrets.create(group)
 
 

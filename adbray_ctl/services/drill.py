@@ -127,6 +127,8 @@ def _target(
     if fault is Fault.WORKER_HOST:
         taken = {slot.host for slot in status.slots if slot.kind is not SlotKind.WORKER}
         mine = [pair for pair in mine if pair[0] not in taken]
+    if fault is Fault.REDIS and (primary := observed.primary(status.group)):
+        mine = [pair for pair in mine if f"{pair[1].address}:{pair[1].ports['redis']}" == primary]
     if not mine:
         what = {
             Fault.REDIS: "it has no Redis of its own",

@@ -41,6 +41,7 @@ SITE = Site(
     known_hosts="/p/known_hosts",
     token_file="/p/token",
     redis_password_file="/p/redis_password",
+    redis_admin_password_file="/p/redis_admin_password",
     slot_key_file="/p/slot_key",
     provider_dir="/a/provider",
     keeper_dir="/a/keeper",

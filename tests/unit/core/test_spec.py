@@ -7,12 +7,12 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from adbray_ctl.core.schema import json_schema
 from adbray_ctl.core.spec import (
     Fleet,
     RayClusterSpec,
     RedisMode,
     WorkerGroup,
-    json_schema,
 )
 from adbray_ctl.core.spec_ssh import Ssh
 
