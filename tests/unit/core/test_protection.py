@@ -118,6 +118,33 @@ EXTERNAL = record("head", external_redis=ExternalRedis(url="redis://r:1", userna
 BESIDE = host("a", slot(record("head"), LEADS, "a"), slot(record("redis", SlotKind.REDIS)))
 
 
+PORTS = {"redis": 6, "sentinel": 7}
+SENTINEL = [
+    record(name, SlotKind.REDIS, ports=PORTS, address=f"10.0.0.{n}")
+    for n, name in enumerate(("redis", "redis-1", "redis-2"))
+]
+
+
+def sentinel_hosts(*told: str) -> tuple[HostObservation, ...]:
+    """Head and standby with a Redis beside each, and a third; each tells who the primary is."""
+    first, second, third = (
+        ObservedSlot(record=of, applied_at=0, primary=primary)
+        for of, primary in zip(SENTINEL, told, strict=True)
+    )
+    leads = host("a", slot(record("head"), LEADS, "a"), first)
+    waits = host("b", slot(record("standby-0"), WAITS, "a"), second)
+    return (leads, waits, host("c", third))
+
+
+def test_what_most_sentinels_say_is_the_primary() -> None:
+    hosts = sentinel_hosts("10.0.0.0:6", "10.0.0.1:6", "10.0.0.1:6")
+    status = group_status("g", Observed(hosts=hosts))
+    redis = {s.slot: s.detail for s in status.slots if s.kind is SlotKind.REDIS}
+    assert redis == {"redis": "replica", "redis-1": "primary", "redis-2": "replica"}
+    assert status.addresses is not None
+    assert status.addresses.redis == "10.0.0.1:6"
+
+
 @pytest.mark.parametrize(
     ("hosts", "level", "why"),
     [
@@ -128,6 +155,7 @@ BESIDE = host("a", slot(record("head"), LEADS, "a"), slot(record("redis", SlotKi
         ((HEAD_LEADS, STANDBY_WAITS, REDIS), Level.HOST, "take over: b"),
         ((HEAD_WAITS, STANDBY_LEADS, REDIS), Level.HOST, "take over: a"),
         ((BESIDE, STANDBY_WAITS), Level.PROCESS, "lost with it"),
+        (sentinel_hosts("", "", ""), Level.HOST, "take over: b"),
         ((HEAD_LEADS, host("b", slot(record("standby-0"))), REDIS), Level.PROCESS, "no standby"),
     ],
 )
