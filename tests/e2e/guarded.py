@@ -39,16 +39,23 @@ E2E_JOBS = Path(__file__).parent / "jobs"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Three hosts with the group, applied."""
-    project = Project(tmp_path_factory.mktemp("guarded"))
+    with applied(tmp_path_factory.mktemp("guarded"), 3, SPEC) as project:
+        yield project
+
+
+@contextmanager
+def applied(directory: Path, count: int, text_of_group: str) -> Iterator[Project]:
+    """A lab of ``count`` hosts with a group of that file, until the block ends."""
+    project = Project(directory)
     try:
-        project.ok("lab", "up", "--hosts", "3")
+        project.ok("lab", "up", "--hosts", str(count))
         hosts = project.json("lab", "status")["hosts"]
         project.addresses = {host["name"]: host["address"] for host in hosts}
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text()
         fleet.write_text(text.replace("user: root,", "user: root, connect_timeout_s: 2,"))
         (project.directory / "groups").mkdir()
-        spec = SPEC.replace("VIRTUAL", virtual_ip(project))
+        spec = text_of_group.replace("VIRTUAL", virtual_ip(project))
         (project.directory / "groups" / f"{NAME}.yml").write_text(spec)
         project.ok("apply", NAME)
         yield project

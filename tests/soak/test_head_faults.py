@@ -25,8 +25,8 @@ from tests.e2e.guarded import (
     leader,
     longest_s,
     one_gcs_at_most,
-    site,
 )
+from tests.soak.rack import site
 
 __all__ = ["site"]
 
@@ -124,7 +124,7 @@ def test_a_host_dies_and_comes_back(site: Project) -> None:
 
 
 def test_a_head_that_is_cut_off_for_a_minute(site: Project) -> None:
-    for _ in range(2):
+    for _ in range(3):
         old = leader(site)
         with one_gcs_at_most(site) as samples:
             site.ok("lab", "cut", old)

@@ -1,7 +1,7 @@
 """count.py SECONDS: a detached actor counts on for so long; each number must follow the last one.
 
 The actor stays for the next run, which goes on where this one ended. Told is the longest time
-without an answer as well.
+without an answer as well, for a caller that must find the actor first.
 """
 
 import sys
@@ -22,6 +22,13 @@ class Counter:
         return self.count
 
 
+def listed() -> bool:
+    try:
+        return "counter" in ray.util.list_named_actors()
+    except ray.exceptions.RayError:
+        return False
+
+
 options = {"name": "counter", "lifetime": "detached", "get_if_exists": True}
 counter = Counter.options(**options).remote()
 last = ray.get(counter.add.remote())
@@ -29,7 +36,10 @@ print("from", last, flush=True)
 answered_at, longest_s = time.monotonic(), 0.0
 ends_at = answered_at + float(sys.argv[1])
 while time.monotonic() < ends_at:
-    now = ray.get(ray.get_actor("counter").add.remote())
+    # Ray keeps what get_actor() has found once; the list is asked of GCS each time.
+    while not listed():
+        time.sleep(0.1)
+    now = ray.get(counter.add.remote())
     assert now == last + 1, f"{now} after {last}"
     last = now
     longest_s = max(longest_s, time.monotonic() - answered_at)

@@ -1,0 +1,43 @@
+"""All hosts lose their power at once and get it back: the cluster comes back by itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.e2e.conftest import Project
+from tests.e2e.guarded import E2E_JOBS, NAME
+from tests.soak.rack import HOSTS, await_it, healthy, site
+
+__all__ = ["site"]
+
+ROUNDS = int(os.environ.get("ADBRAY_ROUNDS", "3"))
+
+
+def submit(site: Project, *words: str) -> None:
+    options = ("--entrypoint-num-cpus", "0.1", "--working-dir", str(E2E_JOBS), "--")
+    site.ok("job", "submit", NAME, *options, "python", *words)
+
+
+def test_the_rack_is_off_and_on_again(site: Project) -> None:
+    for _ in range(ROUNDS):
+        submit(site, "rack.py", "make")
+        before = {job["id"] for job in site.json("job", "list", NAME)}
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda host: site.ok("lab", "kill", host), HOSTS))
+        began = time.monotonic()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda host: site.ok("lab", "start", host), HOSTS))
+        on_s = time.monotonic() - began
+        await_it("all is well", lambda: healthy(site), 300)
+        well_s = time.monotonic() - began
+        submit(site, "rack.py", "look")
+        looked_s = time.monotonic() - began
+        after = {job["id"] for job in site.json("job", "list", NAME)}
+        assert before < after, "the job table was kept"
+        sys.stderr.write(
+            f"rack off and on: hosts up after {on_s:.0f} s, all well after {well_s:.0f} s,"
+            f" a job that found its actor had ended after {looked_s:.0f} s\n"
+        )
