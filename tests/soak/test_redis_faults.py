@@ -24,10 +24,12 @@ def counting(site: Project, what: str) -> Iterator[None]:
     last = counted(submit(site, 1))[1]
     job = Submitted(site, 45)
     job.start()
-    await_it("the job counts", job.counts)
-    with one_gcs_at_most(site):
-        yield
-        back_s = await_it("all is well", lambda: healthy(site))
+    try:
+        await_it("the job counts", job.counts)
+        with one_gcs_at_most(site):
+            yield
+            back_s = await_it("all is well", lambda: healthy(site))
+    finally:
         job.join()
     first, end = counted(job.out)
     assert first == last + 1
@@ -99,22 +101,25 @@ def no_way_to_redis(site: Project, host: str) -> Iterator[None]:
     }
     listed = ", ".join(sorted(ports))
     net = ["nsenter", f"--target={inits(site)[host]}", "--net", "nft"]
-    rules = (
-        f"table inet dropped {{ chain out {{ type filter hook output priority 0;"
-        f" tcp dport {{ {listed} }} drop; }} chain in {{ type filter hook input priority 0;"
-        f" tcp sport {{ {listed} }} drop; }} }}"
-    )
-    assert run([*net, rules], timeout_s=10).code == 0
+    for rule in (
+        "add table inet dropped",
+        "add chain inet dropped out { type filter hook output priority 0 ; }",
+        "add chain inet dropped in { type filter hook input priority 0 ; }",
+        f"add rule inet dropped out tcp dport {{ {listed} }} drop",
+        f"add rule inet dropped in tcp sport {{ {listed} }} drop",
+    ):
+        done = run([*net, rule], timeout_s=10)
+        assert done.code == 0, done.err
     try:
         yield
     finally:
-        assert run([*net, "delete", "table", "inet", "dropped"], timeout_s=10).code == 0
+        assert run([*net, "delete table inet dropped"], timeout_s=10).code == 0
 
 
 def test_the_way_to_redis_is_dropped_for_30_s(site: Project) -> None:
-    with counting(site, "the head's way to Redis dropped for 30 s"):
-        with no_way_to_redis(site, leader(site)):
-            time.sleep(30)
+    what = "the head's way to Redis dropped for 30 s"
+    with counting(site, what), no_way_to_redis(site, leader(site)):
+        time.sleep(30)
 
 
 def test_every_redis_is_killed_at_once(site: Project) -> None:
