@@ -30,13 +30,8 @@ redis = Redis(server, 60.0)
 prefix = store["key"].rpartition("@")[0] + "@"
 
 def keys():
-    found, cursor = set(), "0"
-    while True:
-        cursor, some = redis.ask("SCAN", cursor, "MATCH", prefix + "*", "COUNT", 1000)
-        found.update(some)
-        if cursor == "0":
-            # Who leads is no part of the state.
-            return sorted(found - {store["key"]})
+    # Who leads is no part of the state.
+    return [key for key in redis.keys(prefix) if key != store["key"]]
 
 def packed(text):
     return base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()

@@ -57,7 +57,7 @@ def _findings(host: str, url: str, reading: RedisReading) -> Iterator[Finding]:
         yield _finding(host, State.FAIL, f"{url} is a {reading.role}", remedy)
     if not reading.leads:
         told = f"the user may not keep the leadership there: {reading.refused}"
-        remedy = "allow it eval, get, set, pttl and del on the keys RAY*"
+        remedy = "allow it scan, eval, get, set, pttl and del on the keys RAY*"
         yield _finding(host, State.FAIL, told, remedy)
     if reading.policy.startswith("allkeys"):
         told = f"{url} evicts what it needs room for ({reading.policy})"

@@ -1,10 +1,12 @@
 """As much of a Redis client as a keeper needs (RESP2, https://redis.io/docs/latest/develop/reference/protocol-spec).
 
-Of its own, because what guards the head must not break with a package that a group installs.
+Of its own, because what guards the head must not break with a package that a group installs. Also
+used, by its source, wherever else a host has to ask Redis something.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -62,6 +64,27 @@ class Redis:
                 pass
         self._open()
         return self._exchange(words)
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys that begin with ``prefix``, by SCAN: it holds up nobody else."""
+        pattern = re.sub(r"([*?\[\]\\])", r"\\\1", prefix) + "*"
+        found: set[str] = set()
+        cursor = "0"
+        while True:
+            reply = self.ask("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+            if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[1], list):
+                raise RedisError(f"ERR unexpected answer {reply!r}")
+            found.update(key for key in map(str, reply[1]) if key.startswith(prefix))
+            cursor = str(reply[0])
+            if cursor == "0":
+                return sorted(found)
+
+    def forget(self, prefix: str) -> int:
+        """Delete all keys that begin with ``prefix``, and tell how many there were."""
+        names = self.keys(prefix)
+        for start in range(0, len(names), 500):
+            self.ask("DEL", *names[start : start + 500])
+        return len(names)
 
     def close(self) -> None:
         """Leave; the next command connects again."""
