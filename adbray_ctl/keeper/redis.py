@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import time
 from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 Reply: TypeAlias = "str | int | list[Reply] | None"
 
@@ -154,3 +155,27 @@ def encoded(words: tuple[str | int, ...]) -> bytes:
 def decoded(value: bytes) -> str:
     """A value as text; bytes that are none come back as they were (PEP 383)."""
     return value.decode("utf-8", "surrogateescape")
+
+
+def clear_namespace(redis: Redis, namespace: str, leader_s: float) -> dict[str, Any]:
+    """Remove a cluster's keys, all that Ray and the keeper have under its prefix, and look again.
+
+    Gives ``removed``, a number, and ``left``, names; or why nothing was done: ``leader`` if a head
+    leads for longer than ``leader_s``, which one that was killed does for its term, ``refused`` by
+    Redis, or ``silent``.
+    """
+    prefix = f"RAY{namespace}@"
+    deadline = time.monotonic() + leader_s
+    try:
+        while leader := redis.ask("GET", f"{prefix}ADBRAY_LEADER"):
+            if time.monotonic() > deadline:
+                return {"leader": leader}
+            time.sleep(0.5)
+        removed = redis.forget(prefix)
+        # Whoever still writes has done so by then.
+        time.sleep(1 if removed else 0)
+        return {"removed": removed, "left": redis.keys(prefix)}
+    except RedisError as error:
+        return {"refused": str(error)}
+    except OSError as error:
+        return {"silent": str(error) or type(error).__name__}

@@ -57,29 +57,9 @@ ARGUMENTS = {
 }
 # Follows the client's source, by standard input: an argument list is readable for others.
 CODE = """
-import json, time
-told = {}
-try:
-    place = server_at(WANTED["url"], WANTED["username"], WANTED["password"], WANTED["ca_file"])
-    redis = Redis(place, 10.0)
-    prefix = "RAY" + WANTED["namespace"] + "@"
-    deadline = time.monotonic() + WANTED["leader_s"]
-    leader = redis.ask("GET", prefix + "ADBRAY_LEADER")
-    while leader and time.monotonic() < deadline:
-        time.sleep(0.5)
-        leader = redis.ask("GET", prefix + "ADBRAY_LEADER")
-    if leader:
-        told["leader"] = leader
-    else:
-        told["removed"] = redis.forget(prefix)
-        # Whoever still writes has done so by then.
-        time.sleep(1 if told["removed"] else 0)
-        told["left"] = redis.keys(prefix)
-except RedisError as error:
-    told["refused"] = str(error)
-except (OSError, ValueError) as error:
-    told["silent"] = str(error) or type(error).__name__
-print(json.dumps(told))
+import json
+place = server_at(WANTED["url"], WANTED["username"], WANTED["password"], WANTED["ca_file"])
+print(json.dumps(clear_namespace(Redis(place, 10.0), WANTED["namespace"], WANTED["leader_s"])))
 """
 AGAIN = "then run destroy again"
 
