@@ -3,7 +3,7 @@
 # One step after the other, also under -j: bootstrap comes before what it installs.
 .NOTPARALLEL:
 .PHONY: help quickstart down test test-fast lint unit contract molecule e2e soak \
-	bootstrap venv wheel constraints docs clean
+	bootstrap test-tools venv wheel constraints docs clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/sh
 
@@ -22,7 +22,7 @@ quickstart: bootstrap ## A lab of three hosts, a Ray cluster on them, a job on i
 down: venv ## Remove the lab of this checkout
 	@$(BIN)/adbray lab down
 
-test: bootstrap lint unit contract molecule e2e ## Everything; needs root, takes up to 30 minutes
+test: test-tools lint unit contract molecule e2e ## Everything; needs root, takes up to 30 minutes
 	@echo "test: everything passed"
 
 test-fast: unit contract ## Unit and contract tests; needs no root, takes seconds
@@ -51,8 +51,11 @@ soak: bootstrap ## Rounds of faults on a lab; takes half an hour, not part of te
 	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py
 	pytest -q -s tests/soak
 
-bootstrap: ## Install what quickstart and test need; quick when nothing is missing
+bootstrap: ## Install what quickstart needs; quick when nothing is missing
 	@scripts/bootstrap.sh
+
+test-tools: ## The same, and what test needs
+	@scripts/bootstrap.sh test
 
 venv: ## Make .venv alone
 	@scripts/bootstrap.sh venv

@@ -30,6 +30,7 @@ def tools(directory: Path) -> Tools:
     from adbray_ctl.adapters.head_state import SshHeadState
     from adbray_ctl.adapters.known_hosts import KnownHosts
     from adbray_ctl.adapters.lease import HostLease
+    from adbray_ctl.adapters.leftovers import SshLeftovers
     from adbray_ctl.adapters.nodes import SshNodes
     from adbray_ctl.adapters.redis_check import SshRedis
     from adbray_ctl.adapters.ssh import SshHosts
@@ -39,6 +40,7 @@ def tools(directory: Path) -> Tools:
     return Tools(
         specs=project_files(directory),
         hosts=hosts,
+        leftovers=SshLeftovers(hosts),
         nodes=SshNodes(hosts),
         secrets=SecretFiles(state, cache_dir(), package_dir()),
         inventories=InventoryFiles(state),

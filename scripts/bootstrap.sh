@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes this checkout ready: apt packages for the lab, and everything Python in .venv.
 #
-#   scripts/bootstrap.sh        what `make quickstart` and `make test` need; wants root
+#   scripts/bootstrap.sh        what `make quickstart` needs; wants root
+#   scripts/bootstrap.sh test   what `make test` needs: a Redis for the contract tests as well
 #   scripts/bootstrap.sh venv   only .venv: enough for `make lint` and `make test-fast`
 #
 # Does nothing when nothing is missing, and takes less than a second to find out.
@@ -66,12 +67,16 @@ install_packages() {
     missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
     say "installing apt packages: $missing"
     log=$(mktemp)
+    # Debian would start the Redis that it installs, at once and at every boot.
+    quiet=/usr/sbin/policy-rc.d
+    if [ -e "$quiet" ]; then quiet=""; else printf '#!/bin/sh\nexit 101\n' >$quiet && chmod +x $quiet; fi
     if ! { apt-get -q update && DEBIAN_FRONTEND=noninteractive \
         apt-get -q -y install --no-install-recommends $missing; } >"$log" 2>&1; then
         tail -n 15 "$log" >&2
+        [ -z "$quiet" ] || rm -f "$quiet"
         stop "apt-get failed; its last lines are above." "mend apt (network, sources), run again."
     fi
-    rm -f "$log"
+    rm -f "$log" ${quiet:+"$quiet"}
 }
 
 # Whether .venv holds what these files ask for; sets $stamp.
@@ -109,10 +114,11 @@ trust_system_authorities() {
 # second run beside a lab that has filled it is fine.
 case "${1-}" in
 "") check_machine ;;
+test) check_machine && TOOLS="$TOOLS redis-server:redis-server" ;;
 venv) ;;
-*) stop "\`$1\` is unknown." "scripts/bootstrap.sh [venv]" ;;
+*) stop "\`$1\` is unknown." "scripts/bootstrap.sh [test|venv]" ;;
 esac
 ready=no
 if venv_is_ready; then ready=yes; else check_python && check_disk; fi
-[ -n "${1-}" ] || install_packages
+[ "${1-}" = venv ] || install_packages
 [ "$ready" = yes ] || install_venv

@@ -156,8 +156,8 @@ def _failure(playbook: str, failures: list[HostResult], log: Path) -> RunError:
     also = f" (also failed: {', '.join(others)})" if others else ""
     if first.outcome is Outcome.UNREACHABLE:
         what = f"unreachable during {first.step}: {first.message}{also}"
-        hint = f"bring the host back and run apply again; whole log: {log}"
+        hint = f"bring the host back and run this again; whole log: {log}"
     else:
         what = f"{first.step}: task '{first.task}' failed: {first.message}{also}"
-        hint = f"mend it and run apply again, what is done stays done; whole log: {log}"
+        hint = f"mend it and run this again, what is done stays done; whole log: {log}"
     return RunError(what, where=first.host, hint=hint)

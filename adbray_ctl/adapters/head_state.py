@@ -28,14 +28,9 @@ if store["password_file"]:
 redis = opened(store["address"], store["username"], password, store["ca_file"] or None, 60.0)
 prefix = store["key"].rpartition("@")[0] + "@"
 
-def keys():
-    found, cursor = set(), "0"
-    while True:
-        cursor, some = redis.ask("SCAN", cursor, "MATCH", prefix + "*", "COUNT", 1000)
-        found.update(some)
-        if cursor == "0":
-            # Who leads is no part of the state.
-            return sorted(found - {store["key"]})
+def state_keys():
+    # Who leads is no part of the state.
+    return [key for key in keys(redis, prefix) if key != store["key"]]
 
 def packed(text):
     return base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
@@ -57,7 +52,7 @@ for index, key in ipairs(KEYS) do
 end
 return found
 '''
-names = keys()
+names = state_keys()
 told = redis.ask("EVAL", SNAPSHOT, len(names), *names) if names else []
 print(json.dumps([
     {"key": key[len(prefix):], "kind": kind, "values": [packed(value) for value in values]}
@@ -65,7 +60,7 @@ print(json.dumps([
 ]))
 """
 _PUT = """
-for name in keys():
+for name in state_keys():
     redis.ask("DEL", name)
 for entry in ENTRIES:
     values = [unpacked(value) for value in entry["values"]]
@@ -74,7 +69,7 @@ for entry in ENTRIES:
         continue
     for start in range(0, len(values), 200):
         redis.ask("HSET", prefix + entry["key"], *values[start:start + 200])
-print(json.dumps(len(keys())))
+print(json.dumps(len(state_keys())))
 """
 
 

@@ -48,8 +48,11 @@ if verb == "take" and (held is None or mine):
     since = held["since"] if held else now
     write(json.dumps({"owner": json.loads(owner), "since": since, "until": now + int(term)}))
     answer = None
-if verb == "break" or (verb == "give" and mine):
-    write("")  # and not unlink: another may have it open and wait for the lock
+# Emptied and not unlinked: another may have it open and wait for the lock.
+if verb == "break":
+    write("")
+if verb == "give" and mine:
+    write(json.dumps(dict(held, until=0)))  # run out, it still tells who changed the group last
 print(json.dumps({"held": answer, "now": now}))
 """
 

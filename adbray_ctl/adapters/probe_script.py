@@ -9,6 +9,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -19,6 +20,8 @@ from typing import Any
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
 RUN = "/run/adbray"
+UNITS = "/etc/systemd/system"
+KEYS = ETC + "/.slot/.ssh/authorized_keys"
 
 
 def read(path: str) -> str:
@@ -138,7 +141,7 @@ def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
 def units() -> list[dict[str, Any]]:
     keys = "Id,ActiveState,SubState,NRestarts,UnitFileState,ExecMainStartTimestampMonotonic"
     # By their files: a prepared unit is not loaded, so that a glob would not show it.
-    names = [os.path.basename(p) for p in glob.glob("/etc/systemd/system/adbray-*.service")]
+    names = [os.path.basename(p) for p in glob.glob(UNITS + "/adbray-*.service")]
     if not names:
         return []
     command = ["systemctl", "show", "--property=" + keys, *names]
@@ -170,17 +173,63 @@ def started_at(fields: dict[str, str]) -> float:
     return since_boot + time.time() - time.monotonic() if since_boot else 0.0
 
 
-def groups(seen_units: list[dict[str, Any]]) -> list[str]:
-    """Every group that left anything here: records, disks, images or units."""
-    names: set[str] = set()
-    for base in (ETC, DATA):
-        names.update(n for n in _listdir(base) if os.path.isdir(os.path.join(base, n)))
-    names.update(n.split(".", 1)[0] for n in _listdir(DATA + "/.images"))
-    for unit in seen_units:
-        instance = unit["unit"].rsplit(".", 1)[0].partition("@")[2]
-        if instance:
-            names.add(instance.split(".", 1)[0])
-    return sorted(n for n in names if n and not n.startswith("."))
+def traces() -> list[dict[str, Any]]:
+    """By group, all that it left here: records, secrets, disks, images, units, its head's key."""
+    found: dict[str, list[tuple[str, str]]] = {}
+
+    def add(group: str, what: str, path: str) -> None:
+        if group and not group.startswith("."):
+            found.setdefault(group, []).append((what, path))
+
+    for name in filter(lambda n: os.path.isdir(os.path.join(ETC, n)), _listdir(ETC)):
+        add(name, os.path.join(ETC, name), os.path.join(ETC, name))
+    for name in filter(lambda n: os.path.isdir(os.path.join(DATA, n)), _listdir(DATA)):
+        path = os.path.join(DATA, name)
+        for disk in sorted(_listdir(path)) or [""]:
+            add(name, os.path.join(path, disk).rstrip("/"), path)
+    for name in _listdir(DATA + "/.images"):
+        path = os.path.join(DATA, ".images", name)
+        add(name.split(".", 1)[0], path, path)
+    for name in _listdir(UNITS):
+        add(group_of_unit(name), name, os.path.join(UNITS, name))
+    for line in read(KEYS).splitlines():
+        match = re.search(' --group ([a-z0-9-]+)"', line)
+        if match:
+            add(match.group(1), "its head's key in " + KEYS, KEYS)
+    return [
+        {
+            "group": group,
+            "what": sorted(what for what, _ in left),
+            "changed_at": max(_mtime(path) for _, path in left),
+            "changed_by": changed_by(group),
+        }
+        for group, left in sorted(found.items())
+    ]
+
+
+def group_of_unit(name: str) -> str:
+    """The group of one of adbray's units; nothing for those of others, and what groups share."""
+    if name.startswith("adbray-") and "@" in name:
+        return name.partition("@")[2].split(".", 1)[0]
+    if name.startswith("var-lib-adbray-") and name.endswith(".mount"):
+        # systemd escapes what stands between two slashes, and '-' in it.
+        return name[len("var-lib-adbray-") :].split("-", 1)[0].replace("\\x2d", "-")
+    return ""
+
+
+def changed_by(group: str) -> str:
+    """Who held the lease on the group last, if its head is here and the host did not boot since."""
+    try:
+        return str(json.loads(read("%s/%s.lease" % (RUN, group)))["owner"]["text"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _mtime(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
 
 
 def _listdir(path: str) -> list[str]:
@@ -280,7 +329,7 @@ def ray_work(dashboard: Dashboard) -> tuple[list[dict[str, Any]], dict[str, dict
 
 
 def main() -> None:
-    found, running = slots(), units()
+    found, running, left = slots(), units(), traces()
     started = {unit["unit"]: unit["started_at"] for unit in running if unit["active"] == "active"}
     for slot in found:
         slot["drift"] = drift(slot["record"], started)
@@ -310,7 +359,8 @@ def main() -> None:
                 },
                 "slots": found,
                 "units": running,
-                "groups": groups(running),
+                "groups": [trace["group"] for trace in left],
+                "traces": left,
                 "ray": answers,
             }
         )

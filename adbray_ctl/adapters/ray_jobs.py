@@ -28,6 +28,8 @@ _CHATTY = (
 
 # How long a head may be away while a job is followed, and how often it is asked again meanwhile.
 _AWAY_S, _AGAIN_S = 180.0, 1.0
+# How long any one answer may keep silent.
+_WITHIN_S = 30.0
 # After so long without output it is asked whether the job, and the head, are still there.
 _SILENCE_S = 5.0
 
@@ -135,11 +137,16 @@ class RayJobs:
         if self._connected is None:
             from ray.job_submission import JobSubmissionClient
 
+            class Client(JobSubmissionClient):
+                # Ray's waits for ever on a head that went away between a question and its answer.
+                def _do_request(self, *words: Any, **options: Any) -> Any:
+                    return super()._do_request(*words, timeout=_WITHIN_S, **options)
+
             # What the client tells (package uploads, closed sockets) is not the job's output.
             for name in _CHATTY:
                 logging.getLogger(name).setLevel(logging.WARNING)
             with self._told():
-                self._connected = JobSubmissionClient(self._address, headers=self._headers)
+                self._connected = Client(self._address, headers=self._headers)
         return self._connected
 
     @property

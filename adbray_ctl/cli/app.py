@@ -22,6 +22,7 @@ from adbray_ctl.cli.commands.init import init
 from adbray_ctl.cli.commands.job import job
 from adbray_ctl.cli.commands.lab import lab
 from adbray_ctl.cli.commands.nodes import drain, restart
+from adbray_ctl.cli.commands.orphans import orphans
 from adbray_ctl.cli.commands.plan import plan
 from adbray_ctl.cli.commands.replace import replace
 from adbray_ctl.cli.commands.revisions import rollback, upgrade
@@ -98,6 +99,7 @@ for command in (
     backup,
     restore,
     destroy,
+    orphans,
     drill,
     wake,
     unlock,

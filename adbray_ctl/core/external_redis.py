@@ -34,6 +34,46 @@ class RedisReading(BaseModel):
     refused: str = ""
 
 
+class Namespace(BaseModel):
+    """What one Ray cluster keeps in a Redis.
+
+    ``leader`` is the host whose head leads it now, ``idle_s`` how long nobody has read or written
+    any of it, where Redis tells.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    keys: int
+    leader: str = ""
+    idle_s: float | None = None
+
+
+class Namespaces(BaseModel):
+    """All of adbray's form in one Redis; ``error`` says why they are not known.
+
+    ``sealed`` is how many more there are whose keys the user may not read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    error: str = ""
+    found: tuple[Namespace, ...] = ()
+    sealed: int = 0
+
+
+class Cleared(BaseModel):
+    """What became of a namespace (keeper.redis.clear_namespace)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    leader: str = ""
+    refused: str = ""
+    silent: str = ""
+    removed: int = 0
+    left: tuple[str, ...] = ()
+
+
 def judge(host: str, url: str, reading: RedisReading) -> tuple[Finding, ...]:
     """The findings about the Redis at ``url``, asked from ``host``; one that is fine if all is."""
     found = tuple(_findings(host, url, reading))
@@ -57,7 +97,7 @@ def _findings(host: str, url: str, reading: RedisReading) -> Iterator[Finding]:
         yield _finding(host, State.FAIL, f"{url} is a {reading.role}", remedy)
     if not reading.leads:
         told = f"the user may not keep the leadership there: {reading.refused}"
-        remedy = "allow it eval, get, set, pttl and del on the keys RAY*"
+        remedy = "allow it scan, eval, get, set, pttl and del on the keys RAY*"
         yield _finding(host, State.FAIL, told, remedy)
     if reading.policy.startswith("allkeys"):
         told = f"{url} evicts what it needs room for ({reading.policy})"

@@ -83,6 +83,7 @@ def build_removal_inventory(
             "worker_disk_group": group,
             "ray_head_group": group,
             "ray_head_forget_state": not stays,
+            "ray_head_keeper_dir": site.keeper_dir,
             "ray_worker_group": group,
         },
         host_vars={host: _connection(fleet, host, site) for host in hosts},

@@ -54,6 +54,12 @@ class UnitState(_Observed):
         """Whether there is a process to lose."""
         return self.active in ("active", "activating", "reloading", "deactivating")
 
+    @property
+    def group(self) -> str:
+        """The group it belongs to; empty for what the groups of a host share."""
+        instance = self.unit.removesuffix(".service").partition("@")[2]
+        return instance.split(".", 1)[0]
+
 
 class KeeperState(StrEnum):
     """What the keeper of a head or standby does (adbray_ctl/keeper)."""
@@ -136,6 +142,18 @@ class RayView(_Observed):
     error: str | None = None
 
 
+class Trace(_Observed):
+    """What is there of one group: paths and units. ``changed_at`` is when any was written last.
+
+    ``changed_by`` is who changed the group last, where that is still known.
+    """
+
+    group: str
+    what: tuple[str, ...]
+    changed_at: float = 0
+    changed_by: str = ""
+
+
 class HostObservation(_Observed):
     """One host's answer; ``error`` is set, and all else empty, when it gave none."""
 
@@ -144,6 +162,7 @@ class HostObservation(_Observed):
     slots: tuple[ObservedSlot, ...] = ()
     units: tuple[UnitState, ...] = ()
     groups: tuple[str, ...] = ()
+    traces: tuple[Trace, ...] = ()
     ray: tuple[RayView, ...] = ()
     error: str | None = None
 

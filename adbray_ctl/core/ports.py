@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.backup import Entry, Secrets
 from adbray_ctl.core.drill import Call
 from adbray_ctl.core.events import RunEvent
-from adbray_ctl.core.external_redis import RedisReading
+from adbray_ctl.core.external_redis import Cleared, Namespaces, RedisReading
 from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
 from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisSpec
@@ -113,6 +114,13 @@ class HostAccess(Protocol):
         """A file of ``host``, read as root. Raises HostError when it cannot be read."""
 
 
+class LeftoverProbe(Protocol):
+    """What stands on hosts beside the groups' own things."""
+
+    def read(self, fleet: Fleet, hosts: Sequence[str]) -> tuple[Leftovers, ...]:
+        """Ask ``hosts`` at once. Raises HostError if one gives no answer."""
+
+
 class Nodes(Protocol):
     """What is done to running nodes without Ansible."""
 
@@ -151,6 +159,12 @@ class RedisProbe(Protocol):
 
         Raises HostError if ``host`` cannot ask, SpecError if there is no password.
         """
+
+    def namespaces(self, fleet: Fleet, host: str, redis: RedisSpec) -> Namespaces:
+        """What clusters of adbray's keep there. Raises as ``read`` does."""
+
+    def clear(self, fleet: Fleet, host: str, redis: RedisSpec, namespace: str) -> Cleared:
+        """Remove a namespace that no head leads. Raises as ``read`` does."""
 
 
 class HeadState(Protocol):

@@ -76,7 +76,12 @@ def _require_gone(group: str, observed: Observed) -> None:
     left = observed.hosts_with(group)
     if left:
         raise RunError(
-            f"something of group {group} is left on {', '.join(left)}",
+            f"something of group {group} is left on {', '.join(left)}: {_traces(group, observed)}",
             where=left[0],
-            hint="run destroy again; if it stays, look at /etc/adbray and /var/lib/adbray there",
+            hint="run destroy again; if it stays, see there what holds it",
         )
+
+
+def _traces(group: str, observed: Observed) -> str:
+    found = [t for host in observed.hosts for t in host.traces if t.group == group]
+    return ", ".join(dict.fromkeys(what for trace in found for what in trace.what))

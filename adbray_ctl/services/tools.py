@@ -16,6 +16,7 @@ from adbray_ctl.core.ports import (
     InventoryStore,
     JobApi,
     Lease,
+    LeftoverProbe,
     Lock,
     Nodes,
     PlaybookRunner,
@@ -36,6 +37,7 @@ class Tools:
 
     specs: Specs
     hosts: HostAccess
+    leftovers: LeftoverProbe
     nodes: Nodes
     secrets: SecretStore
     inventories: InventoryStore

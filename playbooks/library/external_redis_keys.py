@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
+import sys
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -14,33 +14,54 @@ DOCUMENTATION = r"""
 module: external_redis_keys
 short_description: Remove the keys of a removed Ray head from an external Redis
 description:
-  - The head's record says which Redis, namespace and environment; without one, or without an
-    external Redis in it, nothing is done. The head must be stopped, or it writes again.
+  - The head's record says which Redis and namespace; without one, or without an external Redis in
+    it, nothing is done. The head must be stopped, or it writes again.
+  - All keys under the namespace's prefix are removed, and the prefix is read again. It fails, with
+    nothing removed, while a head leads the namespace from anywhere, and if a key is left.
 options:
   record:
     description: The head's record on the host.
     type: path
+  keeper:
+    description: The keeper's configuration on the host, for its CA certificate; need not exist.
+    type: path
   password_file:
     description: The Redis password on the host; need not exist.
     type: path
+  client:
+    description: Source text of a Redis client (adbray_ctl/keeper/redis.py).
+    type: str
+  leader_s:
+    description: How long a head that was killed may still count as the one that leads.
+    type: float
   within_s:
-    description: How long it may take; Ray tries to connect again and again.
+    description: How long all of it may take.
     type: int
 author: [adbray maintainers]
 """
 
+RETURN = r"""
+removed:
+  description: How many keys there were.
+  type: int
+  returned: success
+"""
+
 ARGUMENTS = {
     "record": {"type": "path", "required": True},
+    "keeper": {"type": "path", "required": True},
     "password_file": {"type": "path", "required": True, "no_log": False},
+    "client": {"type": "str", "required": True},
+    "leader_s": {"type": "float", "default": 12.0},
     "within_s": {"type": "int", "default": 60},
 }
-# Ray's own function, run by the environment that wrote the keys; arguments come by standard input,
-# because an argument list is readable for others.
+# Follows the client's source, by standard input: an argument list is readable for others.
 CODE = """
-import json, sys
-from ray._private.gcs_utils import cleanup_redis_storage
-sys.exit(0 if cleanup_redis_storage(**json.load(sys.stdin)) else "Redis did not remove the keys")
+import json
+place = server_at(WANTED["url"], WANTED["username"], WANTED["password"], WANTED["ca_file"])
+print(json.dumps(clear_namespace(Redis(place, 10.0), WANTED["namespace"], WANTED["leader_s"])))
 """
+AGAIN = "then run destroy again"
 
 
 def read(path: str) -> str:
@@ -51,48 +72,81 @@ def read(path: str) -> str:
         return ""
 
 
-def cleanup_arguments(record: dict[str, Any], password: str) -> dict[str, Any]:
-    """What cleanup_redis_storage takes; an address without a scheme is redis://."""
+def question(record: dict[str, Any], keeper: dict[str, Any], password: str) -> dict[str, Any]:
+    """Which Redis to ask, as whom, and about which namespace."""
     redis = record["external_redis"]
-    scheme, _, address = redis["url"].rpartition("://")
-    host, _, port = address.rpartition(":")
     return {
-        "host": host,
-        "port": int(port),
+        "url": redis["url"],
+        "username": redis["username"],
         "password": password,
-        # A user without a password would be sent to Redis as a login, and refused.
-        "username": redis["username"] if password else "",
-        "use_ssl": scheme == "rediss",
-        "storage_namespace": record["namespace"],
+        "ca_file": (keeper.get("store") or {}).get("ca_file") or None,
+        "namespace": record["namespace"],
     }
+
+
+def ask(client: str, wanted: dict[str, Any], within_s: float) -> dict[str, Any]:
+    """What became of the keys: ``removed`` and ``left``, or why nothing did."""
+    try:
+        result = subprocess.run(
+            [sys.executable, "-"],
+            input=f"{client}\nWANTED = {wanted!r}\n{CODE}",
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"silent": f"not done after {within_s:g} s"}
+    if result.returncode != 0:
+        return {"silent": (result.stderr.strip().splitlines() or ["no answer"])[-1]}
+    told: dict[str, Any] = json.loads(result.stdout)
+    return told
+
+
+def fault(record: dict[str, Any], told: dict[str, Any], record_path: str) -> str:
+    """What is wrong with ``told``, and what to do next; nothing if all keys are gone."""
+    url, user = record["external_redis"]["url"], record["external_redis"]["username"]
+    prefix = f"RAY{record['namespace']}@"
+    if "silent" in told:
+        return (
+            f"the group's keys cannot be removed from Redis at {url}: {told['silent']}\n"
+            f"bring it back, {AGAIN}; if it is gone for good, remove {record_path} first"
+        )
+    if "refused" in told:
+        return (
+            f"Redis at {url} refuses to remove the group's keys, {prefix}*: {told['refused']}\n"
+            f"allow user {user} scan, get and del on them, {AGAIN}"
+        )
+    if "leader" in told:
+        return (
+            f"a head still leads the group in Redis at {url}: host {told['leader']};"
+            f" its keys, {prefix}*, are left\nstop adbray-head@{record['group']} there, {AGAIN}"
+        )
+    if told["left"]:
+        names = ", ".join(told["left"][:5])
+        return (
+            f"{len(told['left'])} keys of the group are in Redis at {url} again after all were"
+            f" removed: {names}\na head still writes there: find and stop it, {AGAIN}"
+        )
+    return ""
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    text = read(module.params["record"])
+    given = module.params
+    text = read(given["record"])
     record = json.loads(text) if text else {}
     if not record.get("external_redis"):
-        module.exit_json(changed=False)
+        module.exit_json(changed=False, removed=0)
     if module.check_mode:
-        module.exit_json(changed=True)
-    arguments = cleanup_arguments(record, read(module.params["password_file"]).strip())
-    where = record["external_redis"]["url"]
-    try:
-        result = subprocess.run(
-            [os.path.join(record["venv"], "bin", "python"), "-c", CODE],
-            input=json.dumps(arguments),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=module.params["within_s"],
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        module.fail_json(msg=f"Redis at {where} does not answer: bring it back and try again")
-    if result.returncode != 0:
-        told = result.stdout.strip()[-1500:]
-        module.fail_json(msg=f"the group's keys cannot be removed from Redis at {where}: {told}")
-    module.exit_json(changed=True)
+        module.exit_json(changed=True, removed=0)
+    keeper = json.loads(read(given["keeper"]) or "{}")
+    wanted = question(record, keeper, read(given["password_file"]).strip())
+    told = ask(given["client"], wanted | {"leader_s": given["leader_s"]}, given["within_s"])
+    wrong = fault(record, told, given["record"])
+    if wrong:
+        module.fail_json(msg=wrong)
+    module.exit_json(changed=told["removed"] > 0, removed=told["removed"])
 
 
 if __name__ == "__main__":

@@ -140,9 +140,12 @@ class LoopDisks:
         return f"{escaped(self.mount(slot))}.mount"
 
     def present(self) -> set[str]:
-        """Slots that have an image or a unit here."""
-        images = glob.glob(os.path.join(glob.escape(self.images), f"{self.group}.*.img"))
-        found = {os.path.basename(path)[len(self.group) + 1 : -4] for path in images}
+        """Slots that have an image, or one that was never finished, or a unit here."""
+        found = set()
+        for end in (".img", ".img.new"):
+            pattern = os.path.join(glob.escape(self.images), f"{self.group}.*{end}")
+            names = (os.path.basename(path) for path in glob.glob(pattern))
+            found |= {name[len(self.group) + 1 : -len(end)] for name in names}
         prefix = escaped(os.path.join(self.root, self.group)) + "-"
         for path in glob.glob(os.path.join(UNIT_DIR, glob.escape(prefix) + "*.mount")):
             slot = os.path.basename(path)[len(prefix) : -len(".mount")]
@@ -178,7 +181,7 @@ class LoopDisks:
         for slot, file in zip(sorted(slots), files):
             if os.path.ismount(self.mount(slot)):
                 raise DiskError(f"{self.mount(slot)} is still in use and cannot be unmounted")
-            for path in (file, self.image(slot)):
+            for path in (file, self.image(slot), f"{self.image(slot)}.new"):
                 if os.path.exists(path):
                     os.unlink(path)
             if os.path.isdir(self.mount(slot)):

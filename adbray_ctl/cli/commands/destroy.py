@@ -39,13 +39,19 @@ def destroy(state: State, group: str, yes: bool, force: bool) -> None:
             return
         click.echo(f"group {group}: {len(removal.nodes)} slots on {', '.join(removal.hosts)}")
         _ask(removal, yes=yes, force=force)
-        deed = unplanned(group, "destroy", removal.nodes, Impact.DELETE)
-        with (
-            _lease(state, removal),
-            ProgressView(f"destroy {group}") as view,
-            recorded(state.tools, deed, view) as report,
-        ):
-            service.destroy(state.tools, removal, report)
+        carry_out(state, removal)
+
+
+def carry_out(state: State, removal: service.Removal) -> None:
+    """Remove the group, under its lease and on record; the caller has consent and the lock."""
+    group = removal.group
+    deed = unplanned(group, "destroy", removal.nodes, Impact.DELETE)
+    with (
+        _lease(state, removal),
+        ProgressView(f"destroy {group}") as view,
+        recorded(state.tools, deed, view) as report,
+    ):
+        service.destroy(state.tools, removal, report)
     click.echo(f"destroyed {group} in {view.elapsed_s:.1f} s")
 
 

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 import adbray_ctl.adapters
+from adbray_ctl.adapters.lease import _SCRIPT as LEASE
+from adbray_ctl.core.observed import Trace
+from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.readings import FixOutcome, HostFixResults, HostReadings
 
 FOLDER = Path(adbray_ctl.adapters.__file__).parent
@@ -25,9 +28,80 @@ def run(script: str, argument: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("script", ["check_script.py", "fix_script.py", "probe_script.py"])
+@pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("*_script.py")))
 def test_the_oldest_python_of_hosts_can_read_it(script: str) -> None:
     ast.parse((FOLDER / script).read_text(), feature_version=(3, 7))
+
+
+def elsewhere(text: str, folders: dict[str, Path], *arguments: str) -> Any:
+    """What the script ``text`` prints with these folders instead of the system's."""
+    for path, folder in folders.items():
+        text = text.replace(path, str(folder))
+    command = [sys.executable, "-", *arguments]
+    return json.loads(
+        subprocess.run(command, input=text, capture_output=True, check=True, text=True).stdout
+    )
+
+
+def test_probe_tells_every_trace_of_a_group(tmp_path: Path) -> None:
+    folders = {
+        "/etc/adbray": tmp_path / "etc",
+        "/var/lib/adbray": tmp_path / "data",
+        "/run/adbray": tmp_path / "run",
+        "/etc/systemd/system": tmp_path / "units",
+    }
+    for name in (
+        "etc/a",
+        "etc/.slot/.ssh",
+        "data/a/head",
+        "data/e-f",
+        "data/.images",
+        "run",
+        "units",
+    ):
+        (tmp_path / name).mkdir(parents=True)
+    units = ["adbray-worker@c.w-0.service", "adbray-proc.service", "other@g.service"]
+    units.append(r"var-lib-adbray-d\x2dx-w\x2d0.mount")
+    for name in ("data/.images/b-1.w-0.img.new", *(f"units/{unit}" for unit in units)):
+        (tmp_path / name).write_text("")
+    (tmp_path / "etc/.slot/.ssh/authorized_keys").write_text(
+        'restrict,command="sudo -n /slot --group gate" ssh-ed25519 AAAA\n'
+    )
+    lease = {"owner": {"id": "1", "text": "ops@ctl, pid 7: apply a"}, "since": 1, "until": 0}
+    (tmp_path / "run/a.lease").write_text(json.dumps(lease))
+    answer = elsewhere((FOLDER / "probe_script.py").read_text(), folders)
+    assert answer["groups"] == ["a", "b-1", "c", "d-x", "e-f", "gate"]
+    found = {one["group"]: Trace.model_validate(one) for one in answer["traces"]}
+    assert found["a"].what == (str(tmp_path / "data/a/head"), str(tmp_path / "etc/a"))
+    assert found["a"].changed_by == "ops@ctl, pid 7: apply a"
+    assert found["a"].changed_at == max(
+        (tmp_path / name).stat().st_mtime for name in ("data/a", "etc/a")
+    )
+    assert found["c"].what == ("adbray-worker@c.w-0.service",)
+    assert found["d-x"].what == (units[-1],)
+    assert found["e-f"].changed_by == ""
+
+
+def test_a_lease_that_was_given_back_tells_who_had_it(tmp_path: Path) -> None:
+    def ask(verb: str, who: str) -> Any:
+        owner = json.dumps({"id": who, "text": f"{who}: apply"}) if who else ""
+        return elsewhere(LEASE, {"/run/adbray": tmp_path}, verb, "g", owner, "60")["held"]
+
+    assert ask("take", "one") is None
+    assert ask("take", "two")["owner"]["id"] == "one"
+    ask("give", "two")
+    assert ask("show", "") is not None, "it was not two's to give"
+    ask("give", "one")
+    assert ask("show", "") is None
+    assert json.loads((tmp_path / "g.lease").read_text())["owner"]["text"] == "one: apply"
+    assert ask("take", "two") is None
+    ask("break", "")
+    assert (ask("show", ""), (tmp_path / "g.lease").read_text()) == (None, "")
+
+
+def test_leftovers_of_this_machine_can_be_read() -> None:
+    answer = run("leftovers_script.py", {})
+    Leftovers.model_validate({**answer, "host": "here"})
 
 
 def test_check_reads_this_machine() -> None:

@@ -135,5 +135,14 @@ def test_a_sentinel_that_was_away_learns_from_the_others(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     told(script, monkeypatch, None, (2, TWO), (2, TWO))
-    before = "sentinel monitor gcs 10.0.0.1 6 2\nsentinel config-epoch gcs 1\n"
-    assert "sentinel monitor gcs 10.0.0.2 6 2" in sentinel_file(script, tmp_path, before)
+    before = """\
+sentinel monitor gcs 10.0.0.1 6 2
+sentinel config-epoch gcs 1
+sentinel known-replica gcs 10.0.0.2 6
+sentinel known-replica gcs 10.0.0.3 6
+"""
+    lines = sentinel_file(script, tmp_path, before)
+    assert "sentinel monitor gcs 10.0.0.2 6 2" in lines
+    # It would be told to follow itself.
+    assert "sentinel known-replica gcs 10.0.0.2 6" not in lines
+    assert "sentinel known-replica gcs 10.0.0.3 6" in lines

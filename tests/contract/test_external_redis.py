@@ -1,0 +1,98 @@
+"""What adbray asks of an external Redis, by the very scripts that a head's host runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from adbray_ctl.adapters.redis_check import SshRedis
+from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.core.spec import Fleet, RedisSpec
+from adbray_ctl.keeper.redis import Redis, Server
+from tests.contract.redis_server import fill, keys_of, running
+
+FLEET = Fleet.model_validate({"kind": "Fleet", "hosts": [{"name": "a", "address": "10.0.0.1"}]})
+LEADER = "RAYled-00000001@ADBRAY_LEADER"
+KEYS = [
+    *("RAYold-00000001@KV", "RAYold-00000001@NODE", "RAYold-000000012@KV", LEADER),
+    *("RAYled-00000001@KV", "RAYtheirs@KV", "RAY", "RAYold-00000001", "queue"),
+]
+
+
+class Here(SshHosts):
+    """This machine instead of a host."""
+
+    def __init__(self) -> None:
+        pass
+
+    def run_python(
+        self, fleet: Fleet, host: str, script: str, *arguments: str, within_s: float = 30
+    ) -> str:
+        command = [sys.executable, "-", *arguments]
+        done = subprocess.run(command, input=script, capture_output=True, text=True, check=True)
+        return done.stdout
+
+
+class Asked:
+    """A Redis, and how it is asked about."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.redis = server, SshRedis(Here())
+        self.spec = RedisSpec.model_validate({"mode": "external", "url": f"redis://{server.text}"})
+        fill(server, *(key for key in KEYS if key != LEADER))
+        self.ask("SET", LEADER, "lab9")
+
+    def ask(self, *words: str | int) -> None:
+        with closing(Redis(self.server, 5)) as redis:
+            redis.ask(*words)
+
+
+@pytest.fixture(params=["real", "fake"])
+def asked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Asked]:
+    with running(request.param, tmp_path) as server:
+        yield Asked(server)
+
+
+def test_namespaces_of_adbray_s_form_are_listed(asked: Asked) -> None:
+    told = asked.redis.namespaces(FLEET, "a", asked.spec)
+    assert (told.error, told.sealed) == ("", 0)
+    assert [(one.name, one.keys, one.leader) for one in told.found] == [
+        ("led-00000001", 2, "lab9"),
+        ("old-00000001", 2, ""),
+    ]
+
+
+def test_a_namespace_goes_alone(asked: Asked) -> None:
+    told = asked.redis.clear(FLEET, "a", asked.spec, "old-00000001")
+    assert (told.removed, told.left, told.refused) == (2, (), "")
+    assert keys_of(asked.server) == sorted(set(KEYS) - set(KEYS[:2]))
+    assert asked.redis.clear(FLEET, "a", asked.spec, "old-00000001").removed == 0
+
+
+def test_a_namespace_that_is_led_stays(asked: Asked) -> None:
+    assert asked.redis.clear(FLEET, "a", asked.spec, "led-00000001").leader == "lab9"
+    assert keys_of(asked.server) == sorted(KEYS)
+
+
+def test_idle_times_users_and_silence(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    with running("real", tmp_path) as server:
+        asked = Asked(server)
+        (_, old) = asked.redis.namespaces(FLEET, "a", asked.spec).found
+        assert old.idle_s is not None
+        assert 0 <= old.idle_s < 30
+        asked.ask("ACL", "SETUSER", "me", "on", ">secret", "~RAYold-*", "-@all", "+scan", "+get")
+        mine = asked.spec.model_copy(update={"username": "me", "password_file": str(password)})
+        told = asked.redis.namespaces(FLEET, "a", mine)
+        assert [(one.name, one.idle_s) for one in told.found] == [("old-00000001", None)]
+        assert told.sealed == 1, "the other's keys are not this user's to judge"
+        assert "NOPERM" in asked.redis.clear(FLEET, "a", mine, "old-00000001").refused
+        assert keys_of(server) == sorted(KEYS)
+    assert "refused" in asked.redis.namespaces(FLEET, "a", asked.spec).error
+    assert "refused" in asked.redis.clear(FLEET, "a", asked.spec, "old-00000001").silent
