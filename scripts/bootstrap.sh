@@ -67,16 +67,23 @@ install_packages() {
     missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
     say "installing apt packages: $missing"
     log=$(mktemp)
-    # Debian would start the Redis that it installs, at once and at every boot.
-    quiet=/usr/sbin/policy-rc.d
-    if [ -e "$quiet" ]; then quiet=""; else printf '#!/bin/sh\nexit 101\n' >$quiet && chmod +x $quiet; fi
+    # Debian would start the Redis that it installs, now and at every boot (policy-rc.d(8)).
+    policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then policy=""; else install -m 755 /dev/stdin "$policy" <<-'END'
+		#!/bin/sh
+		exit 101
+		END
+    fi
     if ! { apt-get -q update && DEBIAN_FRONTEND=noninteractive \
         apt-get -q -y install --no-install-recommends $missing; } >"$log" 2>&1; then
         tail -n 15 "$log" >&2
-        [ -z "$quiet" ] || rm -f "$quiet"
+        rm -f "$log" ${policy:+"$policy"}
         stop "apt-get failed; its last lines are above." "mend apt (network, sources), run again."
     fi
-    rm -f "$log" ${quiet:+"$quiet"}
+    rm -f "$log" ${policy:+"$policy"}
+    case "$missing" in
+    *redis-server*) [ ! -d /run/systemd/system ] || systemctl -q disable redis-server.service ;;
+    esac
 }
 
 # Whether .venv holds what these files ask for; sets $stamp.
