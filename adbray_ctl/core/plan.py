@@ -169,7 +169,7 @@ def node_changes(
     }
     units = {(h.host, unit.unit): unit for h in observed.hosts for unit in h.units}
     alive, ended = living_nodes(view.nodes), ended_nodes(view.nodes)
-    origins = _Origins(topology.group, observed, retired)
+    origins = _Origins(topology, observed, retired)
     changes: list[NodeChange] = []
     for placement in topology.placements:
         slot = standing.get((placement.host, placement.slot))
@@ -199,13 +199,15 @@ def node_changes(
 class _Origins:
     """Where nodes stand now, in words for a reason."""
 
-    def __init__(self, group: str, observed: Observed, retired: Collection[str]) -> None:
+    def __init__(self, topology: Topology, observed: Observed, retired: Collection[str]) -> None:
         self._retired = retired
         self._silent = any(host.error for host in observed.hosts)
         self._hosts: dict[str, list[str]] = {}
         for host, record in observed.records():
-            if record.group == group:
+            if record.group == topology.group:
                 self._hosts.setdefault(record.slot, []).append(host)
+        # Of several Redis, one that stays has everything the others need.
+        self._redis_stays = any(p.host in self._hosts.get(p.slot, ()) for p in topology.redis)
 
     def of_new(self, placement: Placement) -> str:
         """Why a node is made on a host that has nothing of it."""
@@ -216,8 +218,8 @@ class _Origins:
             told = "made anew, for it is on no host that answers"
         else:
             return "new"
-        lost = f"; {REDIS_LOST}" if placement.kind is SlotKind.REDIS else ""
-        return told + lost
+        lost = placement.kind is SlotKind.REDIS and not self._redis_stays
+        return told + (f"; {REDIS_LOST}" if lost else "")
 
     def of_gone(self, node: str, host: str, goal: str | None) -> str:
         """Why a node leaves ``host``; ``goal`` is where it should stand."""

@@ -126,3 +126,19 @@ def test_every_redis_is_killed_at_once(site: Project) -> None:
     with counting(site, "all three killed at once"):
         for host in REDIS_HOSTS:
             site.on(host, f"systemctl kill --signal=KILL {UNIT}")
+
+
+def test_the_primary_moves_to_a_host_without_data(site: Project) -> None:
+    old = primary(site)
+    last = counted(submit(site, 1))[1]
+    group = site.directory / "groups" / f"{NAME}.yml"
+    stay = [host for host in REDIS_HOSTS if host != old]
+    before = f"hosts: {{names: [{', '.join(REDIS_HOSTS)}]}}}}"
+    text = group.read_text()
+    assert before in text
+    group.write_text(text.replace(before, f"hosts: {{names: [lab2, {', '.join(stay)}]}}}}"))
+    site.ok("apply", NAME, "--yes", "--force")
+    took_s = await_it("all is well", lambda: healthy(site) and primary(site) != old)
+    assert counted(submit(site, 1))[0] == last + 1
+    assert site.adbray("plan", NAME, "--exit-code").code == 0
+    sys.stderr.write(f"primary moved away from {old}: all well {took_s:.1f} s after the apply\n")

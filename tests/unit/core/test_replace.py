@@ -14,7 +14,7 @@ from adbray_ctl.core.plan import ChangePlan
 from adbray_ctl.core.preflight import preflight
 from adbray_ctl.core.readings import Check, HostAnswer, Silence
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec import Fleet, RedisMode, RedisSpec
 from adbray_ctl.core.status import State, group_status
 from adbray_ctl.core.topology import Replacement
 from adbray_ctl.services.observe import require_hosts, require_seen, unseen_nodes
@@ -194,6 +194,26 @@ def test_status_names_a_retired_silent_host() -> None:
     status = group_status("demo", silenced(three(), "d"), {"d"})
     assert status.problems == ("d: retired, and silent: no answer",)
     assert status.ready
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_of_several_redis_one_may_go(*, dead: bool) -> None:
+    several = MOVABLE.model_copy(update={"redis": RedisSpec(mode=RedisMode.SENTINEL)})
+    topology = placed(fleet("d"), several)
+    before = applied(fleet("d"), several, topology)
+    host = topology.redis[0].host
+    rooms = {seen.host: ROOM for seen in before.hosts} | {host: "retired"}
+    plan = planned(
+        fleet(host),
+        several,
+        silenced(before, host) if dead else before,
+        rooms,
+        Replacement(old=host, new="d"),
+    )
+    redis = [c for c in plan.changes if c.kind is SlotKind.REDIS and c.action is not Impact.DELETE]
+    started = {c.node for c in redis if c.action is Impact.START}
+    assert (started, len(redis)) == ({"redis"}, 3)
+    assert not any("is lost" in c.reason for c in redis)
 
 
 @pytest.mark.parametrize(

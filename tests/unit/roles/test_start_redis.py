@@ -71,8 +71,8 @@ def told(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *answers: Any) -> 
         (((0, ONE), (0, ONE), (1, TWO)), TWO),
         (((0, ONE), (0, TWO), (0, TWO)), TWO),
         ((None, None, (3, TWO)), TWO),
-        # Of a host that is no member any more nothing is taken.
-        (((5, GONE), (4, TWO), None), TWO),
+        # One that leaves has what a new member lacks, as long as it is the primary.
+        (((0, ONE), (4, GONE), (4, GONE)), GONE),
     ],
 )
 def test_a_server_starts_as_what_the_sentinels_know(
