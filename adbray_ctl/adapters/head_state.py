@@ -25,7 +25,9 @@ password = ""
 if store["password_file"]:
     with open(store["password_file"]) as file:
         password = file.read().strip()
-redis = opened(store["address"], store["username"], password, store["ca_file"] or None, 60.0)
+redis = opened(
+    store["address"], store["username"], password, 60.0, store["ca_file"], store["own"]
+)
 prefix = store["key"].rpartition("@")[0] + "@"
 
 def state_keys():

@@ -16,11 +16,25 @@ from adbray_ctl.core.orphans import NAMESPACE
 from adbray_ctl.core.spec import Fleet, RedisSpec
 
 # Follows the client's source, by standard input: no argument list ever shows the password.
+_OPEN = """
+import json, tempfile
+
+def wanted(timeout_s):
+    ca = tempfile.NamedTemporaryFile("w", suffix=".crt")
+    ca.write(WANTED["ca"])
+    ca.flush()
+    server = server_at(
+        WANTED["url"], WANTED["username"], WANTED["password"], ca.name if WANTED["ca"] else None
+    )
+    redis = Redis(server, timeout_s)
+    # Lives as long as what may connect again.
+    redis.ca = ca
+    return redis
+"""
 _ASK = """
-import json
 told = {}
 try:
-    redis = Redis(server_at(WANTED["url"], WANTED["username"], WANTED["password"], None), 5.0)
+    redis = wanted(5.0)
     lines = str(redis.ask("INFO")).splitlines()
     info = dict(line.split(":", 1) for line in lines if ":" in line)
     told = {
@@ -53,10 +67,10 @@ print(json.dumps(told))
 _WITHIN_S = 120.0
 # Names of others' namespaces stay on the host.
 _LIST = """
-import json, re
+import re
 told = {}
 try:
-    redis = Redis(server_at(WANTED["url"], WANTED["username"], WANTED["password"], None), 10.0)
+    redis = wanted(10.0)
     found = {}
     for key in keys(redis, "RAY"):
         name, at, _ = key[3:].partition("@")
@@ -81,9 +95,7 @@ except (OSError, RedisError, ValueError) as error:
 print(json.dumps(told))
 """
 _CLEAR = """
-import json
-server = server_at(WANTED["url"], WANTED["username"], WANTED["password"], None)
-print(json.dumps(clear_namespace(Redis(server, 10.0), WANTED["namespace"], 0.0)))
+print(json.dumps(clear_namespace(wanted(10.0), WANTED["namespace"], 0.0)))
 """
 M = TypeVar("M", bound=BaseModel)
 
@@ -108,7 +120,7 @@ class SshRedis:
         self, fleet: Fleet, host: str, what: str, wanted: dict[str, str], answer: type[M]
     ) -> M:
         client = resources.files("adbray_ctl.keeper").joinpath("redis.py").read_text()
-        script = f"{client}\nWANTED = {wanted!r}\n{what}"
+        script = f"{client}\nWANTED = {wanted!r}\n{_OPEN}\n{what}"
         output = self._hosts.run_python(fleet, host, script, within_s=_WITHIN_S)
         try:
             return answer.model_validate(json.loads(output))
@@ -120,18 +132,19 @@ def _server(redis: RedisSpec) -> dict[str, str]:
     return {
         "url": redis.url or "",
         "username": redis.username or "",
-        "password": _password(redis),
+        "password": _content("password_file", redis.password_file).strip(),
+        "ca": _content("ca_file", redis.ca_file),
     }
 
 
-def _password(redis: RedisSpec) -> str:
-    if redis.password_file is None:
+def _content(key: str, file: str | None) -> str:
+    if file is None:
         return ""
     try:
-        return Path(redis.password_file).read_text().strip()
+        return Path(file).read_text()
     except OSError as error:
         raise SpecError(
-            f"the password of Redis cannot be read: {error.strerror}",
-            where=redis.password_file,
-            hint="redis.password_file names a file on this machine",
+            f"redis.{key} cannot be read: {error.strerror}",
+            where=file,
+            hint="it names a file on this machine",
         ) from error

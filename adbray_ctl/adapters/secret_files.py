@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from adbray_ctl.adapters.certificate import own_certificate
 from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory import Site
@@ -27,6 +28,8 @@ class SecretFiles:
             token_file=str(self._directory(group) / "token"),
             redis_password_file=str(self._directory(group) / "redis_password"),
             redis_admin_password_file=str(self._directory(group) / "redis_admin_password"),
+            redis_cert_file=str(self._directory(group) / "redis.crt"),
+            redis_key_file=str(self._directory(group) / "redis.key"),
             slot_key_file=str(self._directory(group) / "slot_key"),
             provider_dir=str(self._package / "provider"),
             keeper_dir=str(self._package / "keeper"),
@@ -34,60 +37,50 @@ class SecretFiles:
         )
 
     def has(self, group: str) -> bool:
-        site = self.site(group)
-        files = (*_random(site), Path(f"{site.slot_key_file}.pub"))
-        return all(file.exists() for file in files)
+        files = self._files(group)
+        return all(file.exists() for file in (*files.values(), _public(files["slot_key"])))
 
     def create(self, group: str) -> None:
-        site = self.site(group)
-        for path in _random(site):
-            if not path.exists():
-                self._write(path, secrets.token_hex(32).encode())
-        key = Path(site.slot_key_file)
+        files = self._files(group)
+        for name in ("token", "redis_password", "redis_admin_password"):
+            if not files[name].exists():
+                self._write(files[name], secrets.token_hex(32).encode())
+        pair = (files["redis_cert"], files["redis_key"])
+        if not all(file.exists() for file in pair):
+            for file, pem in zip(pair, own_certificate(f"Redis of group {group}"), strict=True):
+                self._write(file, pem)
+        key = files["slot_key"]
         if not key.exists():
             _ssh_keygen("-t", "ed25519", "-N", "", "-C", f"adbray-{group}", "-f", str(key))
-        if not key.with_suffix(".pub").exists():
-            self._write(key.with_suffix(".pub"), _ssh_keygen("-y", "-f", str(key)))
+        if not _public(key).exists():
+            self._write(_public(key), _ssh_keygen("-y", "-f", str(key)))
 
-    def store(
-        self,
-        group: str,
-        *,
-        token: bytes,
-        redis_password: bytes | None,
-        redis_admin_password: bytes | None,
-        slot_key: bytes | None,
-    ) -> None:
-        site = self.site(group)
-        values = (token, redis_password, redis_admin_password, slot_key)
-        for path, value in zip((*_random(site), Path(site.slot_key_file)), values, strict=True):
-            if value is not None:
-                self._write(path, value)
+    def store(self, group: str, secrets: Secrets) -> None:
+        for name, file in self._files(group).items():
+            if value := getattr(secrets, name):
+                self._write(file, value.encode())
 
     def load(self, group: str) -> Secrets:
-        site = self.site(group)
-        return Secrets(
-            token=Path(site.token_file).read_text(),
-            redis_password=Path(site.redis_password_file).read_text(),
-            redis_admin_password=Path(site.redis_admin_password_file).read_text(),
-            slot_key=Path(site.slot_key_file).read_text(),
-        )
-
-    def keep(self, group: str, secrets: Secrets) -> None:
-        self.store(
-            group,
-            token=secrets.token.encode(),
-            redis_password=secrets.redis_password.encode(),
-            # A backup from before Sentinel has none: the next apply makes one.
-            redis_admin_password=secrets.redis_admin_password.encode() or None,
-            slot_key=secrets.slot_key.encode(),
-        )
+        files = self._files(group)
+        return Secrets(**{name: file.read_text() for name, file in files.items()})
 
     def forget(self, group: str) -> None:
         shutil.rmtree(self._directory(group), ignore_errors=True)
 
     def new_id(self) -> str:
         return secrets.token_hex(4)
+
+    def _files(self, group: str) -> dict[str, Path]:
+        """By the names of ``Secrets``."""
+        site = self.site(group)
+        return {
+            "token": Path(site.token_file),
+            "redis_password": Path(site.redis_password_file),
+            "redis_admin_password": Path(site.redis_admin_password_file),
+            "redis_cert": Path(site.redis_cert_file),
+            "redis_key": Path(site.redis_key_file),
+            "slot_key": Path(site.slot_key_file),
+        }
 
     def _directory(self, group: str) -> Path:
         return self._state / "secrets" / group
@@ -102,10 +95,8 @@ class SecretFiles:
         temporary.replace(path)
 
 
-def _random(site: Site) -> tuple[Path, ...]:
-    """The secrets that are nothing but random."""
-    files = (site.token_file, site.redis_password_file, site.redis_admin_password_file)
-    return tuple(Path(file) for file in files)
+def _public(key: Path) -> Path:
+    return key.with_suffix(".pub")
 
 
 def _ssh_keygen(*arguments: str) -> bytes:

@@ -88,9 +88,10 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
     if not os.path.exists(path):  # noqa: PTH110  # unlike Path.exists, false for a name that is too long
         raise _no_group(path.parent.parent, path.stem)
     group = _load(path, RayClusterSpec, rules, _encoded(text))
-    password = _resolve(group.redis.password_file, path.parent.parent)
-    redis = group.redis.model_copy(update={"password_file": password})
-    return group.model_copy(update={"redis": redis}) if password else group
+    files = {name: getattr(group.redis, name) for name in ("password_file", "ca_file")}
+    found = {name: _resolve(file, path.parent.parent) for name, file in files.items() if file}
+    redis = group.redis.model_copy(update=found)
+    return group.model_copy(update={"redis": redis}) if found else group
 
 
 def list_groups(directory: Path) -> tuple[str, ...]:

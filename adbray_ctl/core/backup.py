@@ -21,13 +21,18 @@ class Entry(BaseModel):
 
 
 class Secrets(BaseModel):
-    """A group's secrets as they are in their files."""
+    """A group's secrets as they are in their files; one that is empty is not known.
+
+    ``redis_cert`` and ``redis_key`` are PEM.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     token: str
-    redis_password: str
+    redis_password: str = ""
     redis_admin_password: str = ""
+    redis_cert: str = ""
+    redis_key: str = ""
     slot_key: str
 
 

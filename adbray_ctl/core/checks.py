@@ -30,7 +30,7 @@ MIN_ROCKSDB = (2, 60, 0)
 _REDIS_KEYS = {
     RedisMode.MANAGED: ("hosts", "maxmemory_mb"),
     RedisMode.SENTINEL: ("hosts", "maxmemory_mb"),
-    RedisMode.EXTERNAL: ("url", "username", "password_file"),
+    RedisMode.EXTERNAL: ("url", "username", "password_file", "ca_file"),
     RedisMode.NONE: (),
 }
 
@@ -152,6 +152,9 @@ def _redis(fleet: Fleet, redis: RedisSpec) -> Iterator[Fault]:
             of_key=True,
             relative=True,
         )
+    if redis.ca_file is not None and not (redis.url or "").startswith("rediss:"):
+        what = "a certificate, and a way in the clear"
+        yield Fault(("redis", "ca_file"), what, "ca_file with a rediss:// URL", relative=True)
     if redis.username is not None and redis.password_file is None:
         what = "a username without a password"
         yield Fault(

@@ -32,6 +32,8 @@ class Site(BaseModel):
     token_file: str
     redis_password_file: str
     redis_admin_password_file: str
+    redis_cert_file: str
+    redis_key_file: str
     slot_key_file: str
     provider_dir: str
     keeper_dir: str
@@ -124,6 +126,7 @@ def _all_vars(
         "ray_head_redis_address": redis_address(spec, topology),
         "ray_head_redis_username": spec.redis.username or REDIS_USER,
         "ray_head_redis_password_file": _redis_password_file(spec, site),
+        "ray_head_redis_ca_file": _redis_ca_file(spec, site),
         "ray_worker_group": spec.name,
         "ray_worker_venv": venv,
         "ray_worker_token_file": site.token_file,
@@ -168,6 +171,8 @@ def _redis_vars(
         "redis_username": REDIS_USER,
         "redis_password_file": site.redis_password_file,
         "redis_admin_password_file": site.redis_admin_password_file,
+        "redis_cert_file": site.redis_cert_file,
+        "redis_key_file": site.redis_key_file,
         "redis_maxmemory_mb": spec.redis.maxmemory_mb,
         "redis_members": [
             {
@@ -184,6 +189,12 @@ def _redis_password_file(spec: RayClusterSpec, site: Site) -> str:
     if spec.redis_mode is RedisMode.EXTERNAL:
         return spec.redis.password_file or ""
     return site.redis_password_file if spec.redis_is_own else ""
+
+
+def _redis_ca_file(spec: RayClusterSpec, site: Site) -> str:
+    if spec.redis_mode is RedisMode.EXTERNAL:
+        return spec.redis.ca_file or ""
+    return site.redis_cert_file if spec.redis_is_own else ""
 
 
 def _host_vars(

@@ -230,22 +230,11 @@ class SecretStore(Protocol):
     def create(self, group: str) -> None:
         """Make the group's secrets that are not there yet."""
 
-    def store(
-        self,
-        group: str,
-        *,
-        token: bytes,
-        redis_password: bytes | None,
-        redis_admin_password: bytes | None,
-        slot_key: bytes | None,
-    ) -> None:
-        """Keep secrets that were read back from the hosts."""
+    def store(self, group: str, secrets: Secrets) -> None:
+        """Make those of ``secrets`` that are known the group's."""
 
     def load(self, group: str) -> Secrets:
         """The group's secrets, which are all there."""
-
-    def keep(self, group: str, secrets: Secrets) -> None:
-        """Make ``secrets`` the group's."""
 
     def forget(self, group: str) -> None:
         """Remove the group's secrets."""

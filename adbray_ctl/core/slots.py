@@ -51,9 +51,9 @@ def runtime_venv(spec: RayClusterSpec) -> str:
 
 
 def redis_address(spec: RayClusterSpec, topology: Topology) -> str:
-    """Where the head finds its Redis: host:port, a URL, or nothing.
+    """Where the head finds its Redis: a redis(s):// URL, or nothing.
 
-    ``sentinel://host:port,host:port`` are the Sentinels that know.
+    ``sentinel://host:port,host:port`` are the Sentinels that know. The group's own speak TLS.
     """
     if spec.redis_mode is RedisMode.EXTERNAL and spec.redis.url:
         return spec.redis.url
@@ -61,7 +61,7 @@ def redis_address(spec: RayClusterSpec, topology: Topology) -> str:
         return "sentinel://" + ",".join(
             f"{p.address}:{p.ports['sentinel']}" for p in topology.redis
         )
-    return ",".join(f"{p.address}:{p.ports['redis']}" for p in topology.redis)
+    return ",".join(f"rediss://{p.address}:{p.ports['redis']}" for p in topology.redis)
 
 
 def slot_vars(placement: Placement, group: WorkerGroup | None) -> dict[str, Any]:

@@ -10,11 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    Field,
-)
+from pydantic import AfterValidator, BaseModel, Field
 
 from adbray_ctl.core.catalog import Size
 from adbray_ctl.core.impact import (
@@ -302,6 +298,9 @@ class RedisSpec(_Spec):
     """External only: login name."""
     password_file: Annotated[FilePath | None, RESTARTS_HEAD] = None
     """External only: file on this machine that holds the password; relative to fleet.yml."""
+    ca_file: Annotated[FilePath | None, RESTARTS_HEAD] = None
+    """External only: file on this machine with the certificates (PEM) that the server of a rediss://
+    URL is held against; relative to fleet.yml. Default: those that each host trusts."""
 
 
 class WorkerType(StrEnum):

@@ -236,7 +236,9 @@ def redis_of(config: Config) -> Redis | Primary | None:
     if store is None:
         return None
     password = Path(store.password_file).read_text().strip() if store.password_file else ""
-    return opened(store.address, store.username, password, store.ca_file or None, REDIS_TIMEOUT_S)
+    return opened(
+        store.address, store.username, password, REDIS_TIMEOUT_S, store.ca_file, store.own
+    )
 
 
 def leadership_of(config: Config, redis: Redis | Primary | None) -> Leadership | None:
@@ -275,7 +277,7 @@ def lines_of(config: Config) -> list[Line]:
 def start(command: list[str], user: str, redis: str) -> subprocess.Popen[bytes]:
     """Ray, as its user, with none of the keeper's powers and no word to systemd.
 
-    ``redis`` is host:port of the primary, where Sentinels choose it: Ray is told no other.
+    ``redis`` is the primary's rediss://host:port, where Sentinels choose it: Ray knows no other.
     """
     environment = dict(os.environ)
     for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):

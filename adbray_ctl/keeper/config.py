@@ -13,6 +13,7 @@ class Store:
     """The Redis that knows who leads. ``own`` says that its user is this group's alone.
 
     ``address`` is host:port, a redis(s):// URL, or sentinel://host:port,... of those that know.
+    ``ca_file`` is what a server's certificate is held against; if ``own``, it is that certificate.
     """
 
     address: str

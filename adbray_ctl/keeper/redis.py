@@ -26,7 +26,10 @@ class RedisError(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """Where Redis is; without a password nobody logs in. ``ca_file`` only with ``tls``."""
+    """Where Redis is; without a password nobody logs in. ``ca_file`` only with ``tls``.
+
+    ``pinned`` says that ``ca_file`` is the server's own certificate, so that no name in it counts.
+    """
 
     host: str
     port: int
@@ -34,19 +37,23 @@ class Server:
     password: str = ""
     tls: bool = False
     ca_file: str | None = None
+    pinned: bool = False
 
     @property
     def text(self) -> str:
-        """host:port."""
-        return f"{self.host}:{self.port}"
+        """host:port, or rediss://host:port."""
+        return f"{'rediss://' if self.tls else ''}{self.host}:{self.port}"
 
 
-def server_at(address: str, username: str, password: str, ca_file: str | None) -> Server:
+def server_at(
+    address: str, username: str, password: str, ca_file: str | None, pinned: bool = False
+) -> Server:
     """The server at ``host:port``, ``redis://host:port`` or ``rediss://host:port``."""
     scheme, _, place = address.rpartition("://")
     host, _, port = place.rpartition(":")
-    tls = scheme == "rediss"
-    return Server(host.strip("[]"), int(port), username, password, tls, ca_file if tls else None)
+    if scheme != "rediss":
+        return Server(host.strip("[]"), int(port), username, password)
+    return Server(host.strip("[]"), int(port), username, password, True, ca_file, pinned)
 
 
 class Redis:
@@ -86,6 +93,7 @@ class Redis:
         link = socket.create_connection((server.host, server.port), self._timeout_s)
         if server.tls:
             context = ssl.create_default_context(cafile=server.ca_file)
+            context.check_hostname = not server.pinned
             link = context.wrap_socket(link, server_hostname=server.host)
         self._socket, self._file = link, link.makefile("rb")
         if server.password:
@@ -136,7 +144,7 @@ class Primary:
 
     A Sentinel that is cut off may name one that is no primary any more. That one takes no write
     (min-replicas-to-write), so that a claim there fails, and the next Sentinel is asked.
-    ``address`` is the host:port last named.
+    ``address`` is the one last named, as ``Server.text``.
     """
 
     def __init__(self, sentinels: list[Server], timeout_s: float) -> None:
@@ -186,14 +194,21 @@ class Primary:
 
 
 def opened(
-    address: str, username: str, password: str, ca_file: str | None, timeout_s: float
+    address: str, username: str, password: str, timeout_s: float, ca_file: str, own: bool
 ) -> Redis | Primary:
-    """The Redis at ``address``, or the one named by the Sentinels at sentinel://host:port,..."""
+    """The Redis at ``address``, or the one named by the Sentinels at sentinel://host:port,...
+
+    Those are ``own``, the group's, as is one at an address: then ``ca_file`` is what they all show.
+    """
     scheme, _, places = address.rpartition("://")
-    if scheme != "sentinel":
-        return Redis(server_at(address, username, password, ca_file), timeout_s)
-    servers = [server_at(place, username, password, None) for place in places.split(",")]
-    return Primary(servers, timeout_s)
+    sentinels = scheme == "sentinel"
+    servers = [
+        server_at(
+            f"rediss://{place}" if sentinels else address, username, password, ca_file or None, own
+        )
+        for place in places.split(",")
+    ]
+    return Primary(servers, timeout_s) if sentinels else Redis(servers[0], timeout_s)
 
 
 def encoded(words: tuple[str | int, ...]) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.errors import AdbrayError, ClusterError, RefusedError
 from adbray_ctl.core.events import Note, StepEnded, StepStarted
 from adbray_ctl.core.inventory import build_removal_inventory
@@ -110,17 +111,20 @@ def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
             if (record.group, record.kind) == (group, SlotKind.REDIS)
         ]
 
-        def kept(host: str, name: str) -> bytes:
-            return tools.hosts.read_file(prepared.fleet, host, f"/etc/adbray/{group}/{name}")
+        def kept(host: str, name: str) -> str:
+            path = f"/etc/adbray/{group}/{name}"
+            return tools.hosts.read_file(prepared.fleet, host, path).decode()
 
         several = len(redis) > 1
-        tools.secrets.store(
-            group,
+        secrets = Secrets(
             token=kept(found[0], "token"),
-            redis_password=kept(found[0], "redis_password") if redis else None,
-            redis_admin_password=kept(redis[0][0], "redis_admin_password") if several else None,
+            redis_password=kept(found[0], "redis_password") if redis else "",
+            redis_admin_password=kept(redis[0][0], "redis_admin_password") if several else "",
+            redis_cert=kept(redis[0][0], "redis.crt") if redis else "",
+            redis_key=kept(redis[0][0], "redis.key") if redis else "",
             slot_key=kept(found[0], "slot_key"),
         )
+        tools.secrets.store(group, secrets)
     tools.secrets.create(group)
 
 

@@ -56,7 +56,7 @@ def unpack(tools: Tools, project: ProjectFiles, backup: Backup) -> None:
             )
     else:
         project.write_group(group, backup.spec)
-    tools.secrets.keep(group, backup.secrets)
+    tools.secrets.store(group, backup.secrets)
 
 
 def fill(tools: Tools, backup: Backup) -> None:

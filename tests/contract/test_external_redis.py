@@ -14,7 +14,7 @@ from adbray_ctl.adapters.redis_check import SshRedis
 from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.spec import Fleet, RedisSpec
 from adbray_ctl.keeper.redis import Redis, Server
-from tests.contract.redis_server import fill, keys_of, running
+from tests.contract.redis_server import certificate_for, fill, keys_of, running, running_tls
 
 FLEET = Fleet.model_validate({"kind": "Fleet", "hosts": [{"name": "a", "address": "10.0.0.1"}]})
 LEADER = "RAYled-00000001@ADBRAY_LEADER"
@@ -96,3 +96,34 @@ def test_idle_times_users_and_silence(tmp_path: Path) -> None:
         assert keys_of(server) == sorted(KEYS)
     assert "refused" in asked.redis.namespaces(FLEET, "a", asked.spec).error
     assert "refused" in asked.redis.clear(FLEET, "a", asked.spec, "old-00000001").silent
+
+
+def test_what_one_tells_of_itself(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("secret\n")
+    with running("real", tmp_path) as server:
+        asked = Asked(server)
+        asked.ask("CONFIG", "SET", "appendonly", "yes")
+        allowed = ("~RAYold-*", "-@all", "+info", "+eval", "+set", "+pttl", "+del")
+        asked.ask("ACL", "SETUSER", "me", "on", ">secret", *allowed)
+        mine = asked.spec.model_copy(update={"username": "me", "password_file": str(password)})
+        found = asked.redis.read(FLEET, "a", mine, "old-00000001")
+        assert (found.role, found.aof, found.policy) == ("master", True, "noeviction")
+        assert (found.leads, found.error, found.refused) == (True, "", "")
+        assert found.idle_timeout_s is None, "the user may not read settings"
+        assert asked.redis.read(FLEET, "a", asked.spec, "old-00000001").idle_timeout_s == 0
+        assert "NOPERM" in asked.redis.read(FLEET, "a", mine, "led-00000001").refused
+        password.write_text("another\n")
+        assert "WRONGPASS" in asked.redis.read(FLEET, "a", mine, "old-00000001").error
+    assert "refused" in asked.redis.read(FLEET, "a", mine, "old-00000001").error
+
+
+def test_one_that_speaks_tls_is_held_against_its_authority(tmp_path: Path) -> None:
+    with running_tls(tmp_path, certificate_for("localhost")) as server:
+        url = f"rediss://localhost:{server.port}"
+        spec = RedisSpec.model_validate({"mode": "external", "url": url, "ca_file": server.ca_file})
+        found = SshRedis(Here()).read(FLEET, "a", spec, "old-00000001")
+        assert (found.error, found.role) == ("", "master")
+        stranger = spec.model_copy(update={"ca_file": None})
+        told = SshRedis(Here()).read(FLEET, "a", stranger, "old-00000001").error
+        assert "certificate verify failed" in told

@@ -141,3 +141,8 @@ def test_what_is_no_redis_is_told() -> None:
 )
 def test_addresses(address: str, server: Server) -> None:
     assert server_at(address, "u", "p", "/ca") == server
+
+
+def test_an_address_is_written_as_it_is_read() -> None:
+    for address in ("h:1", "rediss://h:1"):
+        assert server_at(address, "", "", None).text == address

@@ -69,5 +69,5 @@ def test_when_none_answers_the_last_is_named() -> None:
 
 
 def test_an_address_tells_whether_there_are_sentinels() -> None:
-    assert isinstance(opened("h:1", "u", "p", None, 1), Redis)
-    assert isinstance(opened("sentinel://h:1,i:2", "u", "p", None, 1), Primary)
+    assert isinstance(opened("h:1", "u", "p", 1, "", False), Redis)
+    assert isinstance(opened("sentinel://h:1,i:2", "u", "p", 1, "/ca", True), Primary)

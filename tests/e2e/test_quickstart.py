@@ -9,9 +9,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from adbray_ctl import wiring
-from adbray_ctl.core.external_redis import RedisReading
-from adbray_ctl.core.spec import RedisMode, RedisSpec
 from tests.e2e.conftest import GROUP, REPOSITORY, Project, Result, run
 
 JOBS = REPOSITORY / "examples" / "jobs"
@@ -119,37 +116,16 @@ def test_redis_user_can_touch_the_groups_keys_only(cluster: Project) -> None:
     # The password goes by the environment, as redis-cli wants it, not by the arguments.
     client = (
         f"REDISCLI_AUTH={cluster.secret('redis_password')} redis-cli --no-auth-warning"
-        f" --user ray -h {redis['address']} -p {redis['ports']['redis']}"
+        f" --tls --cacert /etc/adbray/{GROUP}/redis.crt --user ray"
+        f" -h {redis['address']} -p {redis['ports']['redis']}"
     )
     assert "NOPERM" in cluster.on(redis["host"], f"{client} set other 1")
     assert "NOPERM" in cluster.on(redis["host"], f"{client} flushall")
     assert "NOPERM" in cluster.on(redis["host"], f"{client} config get maxmemory")
     anonymous = client.split(" ", 1)[1].replace("--user ray", "")
     assert "NOAUTH" in cluster.on(redis["host"], f"{anonymous} ping")
-
-
-def test_a_redis_can_be_asked_whether_it_will_do(cluster: Project) -> None:
-    tools = wiring.tools(cluster.directory)
-    redis = cluster.slot("redis")
-    wanted = RedisSpec(
-        mode=RedisMode.EXTERNAL,
-        url=f"redis://{redis['address']}:{redis['ports']['redis']}",
-        username="ray",
-        password_file=str(cluster.directory / ".adbray/secrets" / GROUP / "redis_password"),
-    )
-    fleet = tools.specs.fleet()
-    namespace = tools.hosts.observe(fleet).namespace(GROUP) or ""
-
-    def read(namespace: str, **changes: str) -> RedisReading:
-        return tools.redis.read(fleet, "lab1", wanted.model_copy(update=changes), namespace)
-
-    found = read(namespace)
-    assert (found.role, found.aof, found.policy) == ("master", True, "noeviction")
-    assert (found.leads, found.error, found.refused) == (True, "", "")
-    assert found.idle_timeout_s is None, "the user may not read settings"
-    assert "NOPERM" in read("other-1").refused
-    assert "WRONGPASS" in read(namespace, password_file=str(REPOSITORY / "LICENSE")).error
-    assert "refused" in read(namespace, url=f"redis://{redis['address']}:1").error
+    clear = anonymous.replace("--tls", "")
+    assert "PONG" not in cluster.on(redis["host"], f"! {clear} ping 2>&1")
 
 
 def test_detached_actor_survives_the_heads_restart(cluster: Project) -> None:

@@ -17,6 +17,8 @@ SITE = Site(
     token_file="/p/secrets/demo/token",
     redis_password_file="/p/secrets/demo/redis_password",
     redis_admin_password_file="/p/secrets/demo/redis_admin_password",
+    redis_cert_file="/p/secrets/demo/redis.crt",
+    redis_key_file="/p/secrets/demo/redis.key",
     slot_key_file="/p/slot_key",
     provider_dir="/a/provider",
     keeper_dir="/a/keeper",
@@ -54,7 +56,7 @@ def test_no_secret_and_no_missing_role_variable() -> None:
     assert inventory.groups["adbray_head"] == ("a",)
     assert inventory.groups["adbray_redis"] == ("b",)
     assert inventory.all_vars["ray_head_token_file"] == SITE.token_file
-    assert inventory.all_vars["ray_head_redis_address"].startswith("10.0.0.2:")
+    assert inventory.all_vars["ray_head_redis_address"].startswith("rediss://10.0.0.2:")
     slots = [s for v in inventory.host_vars.values() for s in v["ray_worker_slots"]]
     assert {s["name"]: s["state"] for s in slots} == {"w-0": "running", "w-1": "prepared"}
 

@@ -138,6 +138,10 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
         {"redis": {"mode": "external", "url": "redis://r:1", "password_file": "q"}},
         {"head": RESTART, "redis": DELETE},
     ),
+    "redis.ca_file": (
+        {"redis": {"mode": "external", "url": "rediss://r:1", "ca_file": "c"}},
+        {"head": RESTART, "redis": DELETE},
+    ),
     "worker_groups[].name": (
         workers("x", name="y"),
         {"x-0": DELETE, "y-0": START, **TOLD},

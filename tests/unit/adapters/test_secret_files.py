@@ -1,0 +1,53 @@
+"""A group's secrets: made once, kept as they are, back from what was read elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adbray_ctl.adapters.secret_files import SecretFiles
+from adbray_ctl.core.backup import Secrets
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SecretFiles:
+    return SecretFiles(tmp_path / "state", tmp_path / "cache", tmp_path / "package")
+
+
+def test_they_are_made_once(store: SecretFiles) -> None:
+    assert not store.has("demo")
+    store.create("demo")
+    assert store.has("demo")
+    first = store.load("demo")
+    assert all(first.model_dump().values())
+    store.create("demo")
+    assert store.load("demo") == first
+
+
+def test_only_their_owner_reads_them(store: SecretFiles) -> None:
+    store.create("demo")
+    folder = Path(store.site("demo").token_file).parent
+    opened = {path.name for path in folder.iterdir() if path.stat().st_mode & 0o077}
+    assert opened <= {"slot_key.pub"}
+
+
+def test_what_is_known_of_them_is_kept_and_the_rest_made(store: SecretFiles) -> None:
+    store.create("demo")
+    known = store.load("demo")
+    store.store("other", Secrets(token=known.token, slot_key=known.slot_key))
+    assert not store.has("other")
+    store.create("other")
+    made = store.load("other")
+    assert (made.token, made.slot_key) == (known.token, known.slot_key)
+    assert made.redis_cert != known.redis_cert
+
+
+def test_half_a_certificate_is_made_anew(store: SecretFiles) -> None:
+    store.create("demo")
+    before = store.load("demo")
+    Path(store.site("demo").redis_key_file).unlink()
+    assert not store.has("demo")
+    store.create("demo")
+    after = store.load("demo")
+    assert after.redis_cert != before.redis_cert
