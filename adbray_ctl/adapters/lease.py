@@ -26,7 +26,8 @@ _SCRIPT = """
 import fcntl, json, os, sys, time
 verb, group, owner, term = sys.argv[1:5]
 path = "/run/adbray/%s.lease" % group
-if verb == "take":
+# Renewed also where the host has booted meanwhile, but not where the last group was just removed.
+if verb == "take" or (verb == "renew" and os.path.isdir("/etc/adbray")):
     os.makedirs("/run/adbray", exist_ok=True)
 elif not os.path.exists(path):
     print(json.dumps({"held": None, "now": time.time()}))
@@ -44,7 +45,7 @@ def write(value):
     os.lseek(handle, 0, 0)
     os.ftruncate(handle, 0)
     os.write(handle, value.encode())
-if verb == "take" and (held is None or mine):
+if verb in ("take", "renew") and (held is None or mine):
     since = held["since"] if held else now
     write(json.dumps({"owner": json.loads(owner), "since": since, "until": now + int(term)}))
     answer = None
@@ -107,7 +108,7 @@ class HostLease:
     ) -> None:
         while not ended.wait(_RENEW_S):
             try:
-                self._ask(fleet, host, "take", group, owner)
+                self._ask(fleet, host, "renew", group, owner)
             except HostError:
                 # The host may be away for a moment, or be the very one that is changed.
                 continue

@@ -99,6 +99,19 @@ def test_a_lease_that_was_given_back_tells_who_had_it(tmp_path: Path) -> None:
     assert (ask("show", ""), (tmp_path / "g.lease").read_text()) == (None, "")
 
 
+def test_a_lease_is_renewed_after_a_boot_and_not_after_the_last_group_s_end(tmp_path: Path) -> None:
+    folders = {"/run/adbray": tmp_path / "run", "/etc/adbray": tmp_path / "etc"}
+
+    def ask(verb: str) -> None:
+        elsewhere(LEASE, folders, verb, "g", json.dumps({"id": "one", "text": "x"}), "60")
+
+    ask("renew")
+    assert not folders["/run/adbray"].exists()
+    folders["/etc/adbray"].mkdir()
+    ask("renew")
+    assert (folders["/run/adbray"] / "g.lease").exists()
+
+
 def test_leftovers_of_this_machine_can_be_read() -> None:
     answer = run("leftovers_script.py", {})
     Leftovers.model_validate({**answer, "host": "here"})
