@@ -33,6 +33,7 @@ drain_timeout_s: 5
 idle_timeout_s: {IDLE_S}
 """
 BOUNDS = {"one": (1, 3), "two": (0, 4), "four": (0, 2)}
+CPUS = {"one": 1, "two": 2, "four": 4}
 LEAST = {group: least for group, (least, _) in BOUNDS.items()}
 E2E_JOBS = Path(__file__).parent / "jobs"
 _RUNNING = (
@@ -129,6 +130,19 @@ def sampled(site: Project) -> Iterator[Samples]:
     for sample in samples.seen:
         for group, (least, most) in BOUNDS.items():
             assert least <= sample[group] <= most, sample
+
+
+def goes_to_its_maximum_and_back(site: Project, group: str) -> None:
+    """Demand that only ``group`` fits starts all of its workers and no other's."""
+    most = BOUNDS[group][1]
+    at_rest(site)
+    with sampled(site) as samples:
+        ran = demand(site, most, 1, num_cpus=CPUS[group], label_selector={"tier": group})
+        at_rest(site)
+    assert {slot for slot, _ in ran} == {f"{group}-{n}" for n in range(most)}
+    others = {name: samples.most(name) for name in BOUNDS if name != group}
+    assert samples.most(group) == most
+    assert others == {name: BOUNDS[name][0] for name in others}
 
 
 def head_process(site: Project) -> str:

@@ -14,12 +14,12 @@ import pytest
 
 from tests.e2e.conftest import REPOSITORY, Project
 from tests.e2e.elastic import (
-    BOUNDS,
     E2E_JOBS,
     NAME,
     at_rest,
     counted,
     demand,
+    goes_to_its_maximum_and_back,
     head_process,
     running,
     sampled,
@@ -95,19 +95,8 @@ def test_what_a_stopped_worker_left_is_gone(site: Project) -> None:
     until(lambda: site.on(host, f"cd {disk}; find tmp spill -mindepth 1 | wc -l") == "0", 20)
 
 
-@pytest.mark.parametrize(("group", "cpus", "most"), [("one", 1, 3), ("two", 2, 4), ("four", 4, 2)])
-def test_a_group_goes_to_its_maximum_and_back(
-    site: Project, group: str, cpus: int, most: int
-) -> None:
-    at_rest(site)
-    with sampled(site) as samples:
-        # Held until the last of them has come, also on a machine with two cores.
-        ran = demand(site, most, 25, num_cpus=cpus, label_selector={"tier": group})
-        at_rest(site)
-    assert {slot for slot, _ in ran} == {f"{group}-{n}" for n in range(most)}
-    others = {name: samples.most(name) for name in BOUNDS if name != group}
-    assert samples.most(group) == most
-    assert others == {name: BOUNDS[name][0] for name in others}
+def test_a_group_goes_to_its_maximum_and_back(site: Project) -> None:
+    goes_to_its_maximum_and_back(site, "two")
 
 
 def test_a_placement_group_starts_exactly_what_it_needs(site: Project) -> None:

@@ -1,4 +1,4 @@
-"""Scale-down under load: what a worker still does, holds or is owed is never taken away."""
+"""To the maximum and back, and scale-down under load: nothing that is in use is taken away."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ import re
 import sys
 from collections import Counter
 
+import pytest
+
 from tests.e2e.conftest import Project
-from tests.e2e.elastic import E2E_JOBS, NAME, at_rest, sampled, site
+from tests.e2e.elastic import (
+    E2E_JOBS,
+    NAME,
+    at_rest,
+    goes_to_its_maximum_and_back,
+    sampled,
+    site,
+)
 
 __all__ = ["site"]
 
 ROUNDS, SEED, IDLE_S = 100, 4, 3
+
+
+# The end-to-end tests do the same with group two.
+@pytest.mark.parametrize("group", ["one", "four"])
+def test_a_group_goes_to_its_maximum_and_back(site: Project, group: str) -> None:
+    goes_to_its_maximum_and_back(site, group)
 
 
 def test_nothing_is_lost_in_100_rounds(site: Project) -> None:

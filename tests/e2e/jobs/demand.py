@@ -1,8 +1,10 @@
 """Ask for resources and tell where each task ran: demand.py COUNT HOLD_S OPTIONS [STRATEGY].
 
-With a STRATEGY the tasks are the bundles of a placement group.
+All tasks run at once, for HOLD_S after the last has begun. With a STRATEGY the tasks are the
+bundles of a placement group.
 """
 
+import asyncio
 import json
 import os
 import sys
@@ -17,9 +19,24 @@ strategy = sys.argv[4] if len(sys.argv) > 4 else None
 ray.init(log_to_driver=False)
 
 
+@ray.remote(num_cpus=0)
+class Gate:
+    """Opens when all have come."""
+
+    def __init__(self) -> None:
+        self.come, self.open = 0, asyncio.Event()
+
+    async def arrive(self) -> None:
+        self.come += 1
+        if self.come == count:
+            self.open.set()
+        await self.open.wait()
+
+
 @ray.remote(max_retries=0)
-def hold(asked_at: float) -> tuple[str, float]:
+def hold(asked_at: float, gate: ray.actor.ActorHandle) -> tuple[str, float]:
     waited = time.time() - asked_at
+    ray.get(gate.arrive.remote())
     time.sleep(hold_s)
     return os.environ["RAY_CLOUD_INSTANCE_ID"].split(".")[0], waited
 
@@ -33,6 +50,6 @@ if strategy:
     found = [(slots[node], time.time() - began) for node in placed.values()]
     time.sleep(hold_s)
 else:
-    task = hold.options(**options)
-    found = ray.get([task.remote(began) for _ in range(count)])
+    task, gate = hold.options(**options), Gate.remote()
+    found = ray.get([task.remote(began, gate) for _ in range(count)])
 print("ran " + json.dumps(found), flush=True)
