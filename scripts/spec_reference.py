@@ -17,7 +17,7 @@ TARGET = Path(__file__).resolve().parents[1] / "docs" / "spec.md"
 HEAD = """\
 # Spec files
 
-Written by `make docs` from the models in `adbray_ctl/core/spec.py`.
+Written by `make docs` from the models in `adbray_ctl/core/spec_fleet.py` and `spec.py`.
 
 A project is a directory with `fleet.yml`, which names the machines, and `groups/NAME.yml`, one for
 each Ray cluster. `adbray init` writes first ones, `adbray validate` checks them without touching a

@@ -13,7 +13,7 @@ from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.drill import Call, Kind
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.record import SlotRecord
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 
 # How often the driver calls, and after how long it gives a call up and makes another one.
 _EVERY_S, _WITHIN_S = 0.1, 30.0

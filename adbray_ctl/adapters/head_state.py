@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.backup import Entry
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 
 _WITHIN_S = 300.0
 # Follows the client's source, by standard input. The host knows Redis' address and password.

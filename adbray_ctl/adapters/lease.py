@@ -15,7 +15,7 @@ from pathlib import Path
 
 from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.errors import HostError, RefusedError
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 
 # A holder that was killed blocks others no longer than this; a living one renews in time.
 _TERM_S = 60

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.orphans import Leftovers
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 
 _PARALLEL = 32
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError
 from adbray_ctl.core.record import SlotRecord
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 
 # Runs on the head host as root; Ray's client has to be the head's own, with its user and token.
 # The reason is "preemption" because Ray refuses to drain a busy node for any other.

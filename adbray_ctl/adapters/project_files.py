@@ -19,7 +19,8 @@ from adbray_ctl.adapters.spec_file import (
 from adbray_ctl.adapters.yaml_source import parse
 from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.schema import json_schema
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 
 
 class ProjectFiles:

@@ -13,7 +13,8 @@ from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.errors import HostError, SpecError
 from adbray_ctl.core.external_redis import Cleared, Namespaces, RedisReading
 from adbray_ctl.core.orphans import NAMESPACE
-from adbray_ctl.core.spec import Fleet, RedisSpec
+from adbray_ctl.core.spec import RedisSpec
+from adbray_ctl.core.spec_fleet import Fleet
 
 # Follows the client's source, by standard input: no argument list ever shows the password.
 _OPEN = """

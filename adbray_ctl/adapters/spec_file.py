@@ -16,7 +16,8 @@ from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.faults import Fault, did_you_mean, faults_of, show
 from adbray_ctl.core.salvage import salvage
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_ssh import Jump, Ssh, SshOverride
 
 FLEET_FILE = "fleet.yml"

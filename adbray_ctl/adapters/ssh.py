@@ -30,7 +30,7 @@ from adbray_ctl.core.readings import (
     HostReadings,
     Silence,
 )
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_ssh import Jump, Ssh
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 
 
 def require_within_budget(

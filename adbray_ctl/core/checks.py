@@ -9,10 +9,8 @@ from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.faults import Fault, Path, did_you_mean
 from adbray_ctl.core.names import RESERVED_SLOTS, requirement_name
 from adbray_ctl.core.spec import (
-    Fleet,
     GcsStorage,
     HeadSpec,
-    Range,
     RayClusterSpec,
     RaySpec,
     RedisMode,
@@ -21,6 +19,7 @@ from adbray_ctl.core.spec import (
     WorkerGroup,
     WorkerType,
 )
+from adbray_ctl.core.spec_fleet import Fleet, Range
 
 # Linux takes the ports of outgoing connections from here (net.ipv4.ip_local_port_range).
 EPHEMERAL_PORTS = range(32768, 61000)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from adbray_ctl.core.needs import HostNeeds
 from adbray_ctl.core.readings import Check, Fix, HostAnswer, HostFixes, HostFixResults, HostReadings
-from adbray_ctl.core.spec import Fleet, Host
+from adbray_ctl.core.spec_fleet import Fleet, Host
 
 # What is not about one host stands under this name; no host can have it.
 GROUP_WIDE = "-"

@@ -14,7 +14,8 @@ from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling import autoscaling_config
 from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.slots import REDIS_USER, disk_name, redis_address, runtime_venv, slot_vars
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_ssh import Ssh
 from adbray_ctl.core.topology import Placement, Topology
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
-from adbray_ctl.core.spec import PortPolicy
+from adbray_ctl.core.spec_fleet import PortPolicy
 
 # Each slot owns one block of ports; a port's place in the block never changes, so that a firewall
 # can be written down once. Offsets up to 9 are single services, the rest serves Ray's workers.

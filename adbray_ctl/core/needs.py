@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet, Host
 from adbray_ctl.core.topology import Placement, Topology
 
 

@@ -15,7 +15,8 @@ from adbray_ctl.core.plan import (
 )
 from adbray_ctl.core.schedule import steps_of
 from adbray_ctl.core.slot_records import slot_records
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Topology
 
 

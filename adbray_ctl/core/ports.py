@@ -20,7 +20,8 @@ from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.record import NodeAt, SlotRecord
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisSpec
+from adbray_ctl.core.spec import RayClusterSpec, RedisSpec
+from adbray_ctl.core.spec_fleet import Fleet
 
 Report: TypeAlias = Callable[[RunEvent], None]
 

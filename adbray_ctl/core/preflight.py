@@ -9,7 +9,8 @@ from adbray_ctl.core.findings import GROUP_WIDE, Finding, State, Subject, worse_
 from adbray_ctl.core.needs import HostNeeds
 from adbray_ctl.core.preflight_room import disk, gpu, loop, memory, packages, ports
 from adbray_ctl.core.readings import Check, Fix, HostAnswer, Silence, SysctlReading, TimeSyncReading
-from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet, Host
 
 # Seconds a host's clock may differ: a log's order suffers from the first, tokens and TLS from
 # the second.
@@ -30,7 +31,7 @@ INOTIFY_LIMITS: Mapping[str, int] = {
 # LimitNOFILE of the units, and twice their TasksMax.
 _NR_OPEN = 1_048_576
 _PID_MAX = 65536
-# Where the slots' port range ends (core/spec.py: PortPolicy).
+# Where the slots' port range ends (core/spec_fleet.py: PortPolicy).
 _PORT_RANGE = "net.ipv4.ip_local_port_range"
 _FIRST_EPHEMERAL = 32768
 

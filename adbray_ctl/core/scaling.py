@@ -13,7 +13,8 @@ from pydantic import JsonValue
 
 from adbray_ctl.core.power import command_words
 from adbray_ctl.core.slots import slot_vars
-from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec import RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec_fleet import Fleet, Host
 from adbray_ctl.core.topology import Topology
 
 # Ray's word for kinds of nodes; a worker group's name cannot be this, for the dot.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 
 
 def json_schema(kind: Literal["fleet", "group"]) -> dict[str, Any]:

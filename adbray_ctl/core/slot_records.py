@@ -18,7 +18,8 @@ from adbray_ctl.core.impact import settings_of
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.scaling import scaling_settings
 from adbray_ctl.core.slots import HEAD_ADDRESS, REDIS_USER, redis_address, runtime_venv, unit_name
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Placement, Topology
 
 

@@ -1,4 +1,4 @@
-"""What the user writes: the fleet and its resource groups, as frozen models.
+"""What the user writes of a resource group, as frozen models.
 
 The models check each value by itself; rules across values and files are in ``core/checks.py``.
 Memory and disk are in GiB where a name ends in ``_gb``, in MiB where it ends in ``_mb``.
@@ -7,29 +7,24 @@ Memory and disk are in GiB where a name ends in ``_gb``, in MiB where it ends in
 from __future__ import annotations
 
 from enum import StrEnum
-from functools import cached_property
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from adbray_ctl.core.catalog import Size
 from adbray_ctl.core.impact import (
     DELETES_WORKERS,
     KEEPS,
     MOVES,
-    RESTARTS_ALL,
     RESTARTS_HEAD,
     RESTARTS_RAY,
     RESTARTS_REDIS,
     RESTARTS_WORKERS,
-    RETIRES,
     SCALES_DOWN,
     SCALES_UP,
     TELLS_HEAD,
 )
 from adbray_ctl.core.names import (
     VERSION,
-    Address,
     AllocationUnit,
     EnvKey,
     EnvValue,
@@ -46,11 +41,10 @@ from adbray_ctl.core.names import (
     Unfit,
     User,
 )
-from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride, UserPort
+from adbray_ctl.core.spec_fleet import Host
+from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, UserPort
 
 T = TypeVar("T")
-
-PowerWord = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
 
 MIN_RAY = (2, 54, 0)
 
@@ -70,135 +64,6 @@ PythonVersion = Literal["3.10", "3.11", "3.12", "3.13"]
 
 class _Spec(BaseModel):
     model_config = SPEC_CONFIG
-
-
-class DeclaredCapacity(_Spec):
-    """What a host may be used for; what is left out is detected on the host."""
-
-    cpus: Annotated[Annotated[int, Field(strict=True, ge=1, le=4096)] | None, MOVES] = None
-    """CPU cores."""
-    memory_gb: Annotated[
-        Annotated[float, Field(strict=True, ge=0.5, le=262144, allow_inf_nan=False)] | None, MOVES
-    ] = None
-    """Memory in GiB."""
-    disk_gb: Annotated[Annotated[int, Field(strict=True, ge=1, le=10_000_000)] | None, MOVES] = None
-    """Disk for slots in GiB."""
-    gpus: Annotated[Annotated[int, Field(strict=True, ge=0, le=64)] | None, MOVES] = None
-    """Whole GPUs."""
-
-
-class Power(_Spec):
-    """Commands that wake a host and put it to sleep, as lists of words; no shell reads them.
-
-    They run on the head, as its user, which jobs run as too: a password belongs in a file there, or
-    in a controller that gives that user no more than power. ``{host}`` and ``{address}`` stand for
-    the host's.
-    """
-
-    wake: Annotated[tuple[PowerWord, ...], Field(min_length=1), TELLS_HEAD]
-    """Wakes it. The host is up when its sshd answers."""
-    sleep: Annotated[tuple[PowerWord, ...], TELLS_HEAD] = ()
-    """Puts it to sleep. Default: it is never put to sleep."""
-    timeout_s: Annotated[int, Field(strict=True, ge=10, le=900), TELLS_HEAD] = 300
-    """Seconds it may take to wake; after that another host is used."""
-    idle_s: Annotated[int, Field(strict=True, ge=10, le=604_800), TELLS_HEAD] = 900
-    """Seconds without any slot running, of any group, after which it is put to sleep."""
-
-
-class Host(_Spec):
-    """One machine of the fleet."""
-
-    name: Annotated[Name, MOVES]
-    """The host's name in adbray; it need not be its hostname."""
-    address: Annotated[Address, RESTARTS_ALL]
-    """IPv4 address or DNS name, for SSH and for the other hosts of a cluster."""
-    ssh: SshOverride | None = None
-    """What differs from the fleet's SSH settings."""
-    labels: Annotated[dict[LabelKey, LabelValue], MOVES] = {}
-    """Labels that host selectors match, for example zone: a."""
-    capacity: DeclaredCapacity | None = None
-    """What may be used of it. Default: what the host detects."""
-    power: Power | None = None
-    """How it is woken when workers are wanted there, and put to sleep when none are."""
-    retired: Annotated[Bool, RETIRES] = False
-    """Given up: it gets no slots, it may be silent, and it is cleaned as soon as it answers."""
-
-
-class Range(_Spec):
-    """Smallest and largest value allowed, both included."""
-
-    min: Annotated[int, Field(strict=True, ge=1), KEEPS] = 30
-    """Smallest value."""
-    max: Annotated[int, Field(strict=True, ge=1), KEEPS] = 2000
-    """Largest value."""
-
-
-class Limits(_Spec):
-    """The operator's policy for groups; the defaults are AnalyticDB Ray's."""
-
-    disk_gb: Range = Range()
-    """Disk of a head or worker in GiB."""
-    min_workers: Annotated[int, Field(strict=True, ge=0, le=1000), KEEPS] = 1
-    """Fewest workers a worker group may ask for as its min_workers."""
-    max_workers: Annotated[int, Field(strict=True, ge=1, le=1000), KEEPS] = 8
-    """Most workers a worker group may ask for as its max_workers."""
-    total_cpus: Annotated[Annotated[int, Field(strict=True, ge=1)] | None, KEEPS] = None
-    """CPU cores that the workers of all groups may come to, each group at its max_workers."""
-    total_gpus: Annotated[Annotated[int, Field(strict=True, ge=0)] | None, KEEPS] = None
-    """GPU cards that the workers of all groups may come to, each group at its max_workers."""
-
-
-class PortPolicy(_Spec):
-    """Where the slots' fixed ports lie: block n begins at ``base + n * block``.
-
-    The whole range stays below 32768, where Linux's ephemeral ports begin
-    (net.ipv4.ip_local_port_range), so that no outgoing connection can sit on a slot's port.
-    """
-
-    base: Annotated[int, Field(strict=True, ge=1024, le=32568), RESTARTS_ALL] = 20000
-    """First port of the first block."""
-    block: Annotated[int, Field(strict=True, ge=50, le=2000), RESTARTS_ALL] = 200
-    """Ports of one slot; all but ten serve Ray's worker processes."""
-
-
-class Fleet(_Spec):
-    """All hosts, how they are reached, and what groups may ask of them."""
-
-    kind: Annotated[Literal["Fleet"], KEEPS]
-    """Always Fleet."""
-    ssh: Ssh = Ssh()
-    """SSH settings of every host."""
-    hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
-    """The machines."""
-    sizes: dict[SizeName, Size] = {}
-    """Sizes added to the built-in catalogue, by name."""
-    limits: Limits = Limits()
-    """What groups may ask for."""
-    ports: PortPolicy = PortPolicy()
-    """Where the slots' ports lie."""
-
-    def host(self, name: str) -> Host:
-        """The host called ``name``; KeyError if there is none."""
-        return self._by_name[name]
-
-    @cached_property
-    def retired(self) -> frozenset[str]:
-        """The names of the hosts that are given up."""
-        return frozenset(host.name for host in self.hosts if host.retired)
-
-    @cached_property
-    def _by_name(self) -> dict[str, Host]:
-        return {host.name: host for host in self.hosts}
-
-    def ssh_for(self, host: Host) -> Ssh:
-        """The fleet's SSH settings with those of ``host`` laid over them."""
-        if host.ssh is None:
-            return self.ssh
-        own = {field: getattr(host.ssh, field) for field in host.ssh.model_fields_set}
-        kept = {field: value for field, value in own.items() if value is not None}
-        if "jump" in own:
-            kept["jump"] = own["jump"]
-        return self.ssh.model_copy(update=kept)
 
 
 class Selector(_Spec):

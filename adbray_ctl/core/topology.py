@@ -11,7 +11,8 @@ from adbray_ctl.core.budget import require_within_budget
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.ledger import Capacity, HostLedger
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, Selector
+from adbray_ctl.core.spec import RayClusterSpec, Selector
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.wanted import Wanted, wanted
 
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.ledger import Demand
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, Selector, WorkerGroup
+from adbray_ctl.core.spec import RayClusterSpec, RedisMode, Selector, WorkerGroup
+from adbray_ctl.core.spec_fleet import Fleet
 
 # Redis keeps Ray's metadata only, tens of MiB for thousands of actors; its process needs some
 # room above maxmemory for copy-on-write while the append-only file is rewritten.

@@ -10,7 +10,8 @@ from adbray_ctl.core.findings import CheckReport, Finding, fixes_of
 from adbray_ctl.core.needs import HostNeeds, group_needs, possible_needs
 from adbray_ctl.core.preflight import does_not_fit, placed, preflight, ray_version, unplaced
 from adbray_ctl.core.readings import HostAnswer
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import place
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.observe import addresses, capacities, unseen_nodes

@@ -9,7 +9,7 @@ from adbray_ctl.core.inventory import build_removal_inventory
 from adbray_ctl.core.observed import Observed, RayJob
 from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import NodeAt
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.history import only_step
 from adbray_ctl.services.observe import require_hosts
 from adbray_ctl.services.tools import Tools

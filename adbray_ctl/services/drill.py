@@ -21,7 +21,7 @@ from adbray_ctl.core.events import Note
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import GroupStatus, State, group_status
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools

@@ -9,7 +9,8 @@ from adbray_ctl.core.findings import Finding, State
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode
+from adbray_ctl.core.spec import RayClusterSpec, RedisMode
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Topology
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools

@@ -11,7 +11,7 @@ from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed, RayLoad
 from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import NodeAt, SlotKind
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import SlotAt, living_nodes
 from adbray_ctl.services.history import only_step
 from adbray_ctl.services.plan import Prepared

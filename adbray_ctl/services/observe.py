@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from adbray_ctl.core.errors import HostError, SpecError
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.spec import Fleet, Host, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet, Host
 from adbray_ctl.core.topology import Topology
 from adbray_ctl.core.wanted import slot_names
 

@@ -19,7 +19,8 @@ from adbray_ctl.core.orphans import (
     on_hosts,
 )
 from adbray_ctl.core.ports import Report
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, RedisMode, RedisSpec
+from adbray_ctl.core.spec import RayClusterSpec, RedisMode, RedisSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services import destroy
 from adbray_ctl.services.tools import Tools
 

@@ -10,7 +10,8 @@ from adbray_ctl.core.inventory import Inventory, build_inventory
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import ChangePlan, moved_since
 from adbray_ctl.core.planning import make_plan
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.starts import settled
 from adbray_ctl.core.topology import Replacement, Topology, place
 from adbray_ctl.services.observe import addresses, capacities, require_network, require_seen

@@ -8,7 +8,7 @@ from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.events import Note
 from adbray_ctl.core.ports import Report
 from adbray_ctl.core.power import command_words
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.tools import Tools
 
 _POLL_S = 2.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.faults import did_you_mean
 from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Replacement
 from adbray_ctl.services.observe import unseen_nodes
 from adbray_ctl.services.plan import Prepared, prepare

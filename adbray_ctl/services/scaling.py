@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adbray_ctl.core.errors import ClusterError, HostError
 from adbray_ctl.core.scaling_view import EVENTS_FILE, OLD_EVENTS_FILE, ScalingEvent, parse_events
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools
 

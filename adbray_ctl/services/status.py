@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adbray_ctl.core.errors import ClusterError
-from adbray_ctl.core.spec import Fleet
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import Addresses, GroupStatus, group_status
 from adbray_ctl.services.tools import Tools
 

@@ -15,7 +15,8 @@ from adbray_ctl.core.inventory import (
     build_removal_inventory,
 )
 from adbray_ctl.core.ledger import Capacity
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import place
 
 ROOT = Path(__file__).resolve().parents[2]

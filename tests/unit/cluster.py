@@ -17,7 +17,8 @@ from adbray_ctl.core.plan import ChangePlan
 from adbray_ctl.core.planning import make_plan
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.slot_records import slot_records
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.starts import settled
 from adbray_ctl.core.status import SLOT_LABEL
 from adbray_ctl.core.topology import Placement, Replacement, Topology, place

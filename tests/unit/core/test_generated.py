@@ -19,7 +19,8 @@ from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.plan import ChangePlan
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Topology
 from tests.unit.cluster import applied, placed, planned
 

@@ -10,7 +10,8 @@ from adbray_ctl.core.impact import Impact, effect_of, fields
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayJob, RayLoad, RayView, UnitState
 from adbray_ctl.core.plan import ChangePlan, base_of, moved_since
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from tests.unit.cluster import applied, placed, planned
 
 FLEET: dict[str, Any] = {

@@ -13,7 +13,8 @@ from adbray_ctl.core.observed import HostObservation, Observed, ObservedSlot
 from adbray_ctl.core.preflight import clock_offset, preflight, ray_version, unplaced
 from adbray_ctl.core.readings import Check, Fix, HostAnswer, HostFixes, HostReadings, Silence
 from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Placement, Topology
 
 FLEET = Fleet.model_validate({"kind": "Fleet", "hosts": [{"name": "a", "address": "10.0.0.1"}]})

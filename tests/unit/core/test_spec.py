@@ -8,12 +8,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from adbray_ctl.core.schema import json_schema
-from adbray_ctl.core.spec import (
-    Fleet,
-    RayClusterSpec,
-    RedisMode,
-    WorkerGroup,
-)
+from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_ssh import Ssh
 
 

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.faults import Fault, faults_of, show, show_path
 from adbray_ctl.core.salvage import salvage
-from adbray_ctl.core.spec import Fleet, RayClusterSpec, Selector
+from adbray_ctl.core.spec import RayClusterSpec, Selector
+from adbray_ctl.core.spec_fleet import Fleet
 
 FLEET = Fleet.model_validate(
     {

@@ -11,7 +11,8 @@ import yaml
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.record import SlotRecord
-from adbray_ctl.core.spec import Fleet, RayClusterSpec
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Replacement, Topology, place
 
 CASES = sorted((Path(__file__).parent.parent / "cases" / "place").glob("*.yml"))

@@ -16,7 +16,8 @@ from adbray_ctl.core.history import RunOutcome, RunStart
 from adbray_ctl.core.observed import HostObservation, Observed, Trace
 from adbray_ctl.core.orphans import Leftovers, OrphanKind
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
-from adbray_ctl.core.spec import Fleet, RedisSpec
+from adbray_ctl.core.spec import RedisSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.orphans import find, remove_keys
 from adbray_ctl.services.tools import Tools
 
