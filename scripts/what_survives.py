@@ -67,8 +67,9 @@ FAILURES = (
     ),
     Failure(
         "redis",
-        "Redis killed",
-        "As above. Redis starts again from its append-only file.",
+        "Redis killed, the primary of three",
+        "As above. The Sentinels promote another; a Redis that is alone starts again from its"
+        " append-only file.",
         "What was written in the last second (appendfsync everysec) if its host dies too. Ray 2.60"
         " ends its GCS when the connection breaks, so the head starts anew.",
     ),
