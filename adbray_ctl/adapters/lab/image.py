@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from adbray_ctl.adapters.lab import machine
 from adbray_ctl.adapters.lab.apt import apt_settings, debian_sources, extra_authorities
-from adbray_ctl.adapters.lab.shell import read_text, run
+from adbray_ctl.adapters.lab.shell import mounts_below, read_text, run, succeeds
 from adbray_ctl.core.errors import LabError, RefusedError
 
 SUITE = "bookworm"
@@ -110,7 +110,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _build(target: Path, recipe: Recipe, origin: Origin) -> None:
     """Under a name of its own first, so that an image with its right name is whole."""
     for leftover in target.parent.glob(f"{recipe.kind}-*.tmp"):
-        shutil.rmtree(leftover, ignore_errors=True)  # of a build that was ended
+        _discard(leftover)  # of a build that was ended
     free = shutil.disk_usage(target.parent).free / 2**30
     if free < recipe.needed_gib:
         raise LabError(
@@ -123,7 +123,14 @@ def _build(target: Path, recipe: Recipe, origin: Origin) -> None:
         recipe.build(temporary, origin)
         temporary.rename(target)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _discard(temporary)
+
+
+def _discard(unfinished: Path) -> None:
+    """An mmdebstrap that was ended leaves /proc and /sys mounted in what it made."""
+    for mount in mounts_below(unfinished):
+        succeeds("umount", "-l", str(mount.point))
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _drop_outdated(current: Path, kind: str) -> None:

@@ -152,9 +152,10 @@ def test_no_subnet_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_interface_names_fit_the_kernel() -> None:
-    plan = LabPlan(id="0a1b2", subnet="198.18.7", count=60)
+    plan = LabPlan(id="0a1b2", subnet="198.18.7", count=60, vms=8)
     names = [network.bridge(plan), *(network.link(plan, host) for host in plan.hosts)]
     assert max(map(len, names)) <= 15
+    assert len(set(names)) == 69
 
 
 def test_hardware_addresses_last_and_differ() -> None:
