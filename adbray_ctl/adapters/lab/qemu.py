@@ -30,9 +30,13 @@ _FSTAB = """\
 /dev/disk/by-id/virtio-data /var/lib/adbray {type} \
 defaults,prjquota,x-systemd.makefs,x-systemd.device-timeout=10min 0 2
 """
-# no_timer_check: an emulated machine beside much other work misses the ticks that the kernel counts
-# to see whether its timer is wired right, and it panics.
-_KERNEL = "root=/dev/vda rw console=ttyS0 net.ifnames=0 no_timer_check quiet"
+# An emulated machine beside much other work misses the ticks by which the kernel sees whether its
+# timer is wired right, and it panics; or it finds its clock unsteady, and reads a slow one. Guards
+# against speculation cost a flush of the emulator's page cache at every system call.
+_KERNEL = (
+    "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet "
+    "no_timer_check tsc=reliable mitigations=off no5lvl"
+)
 _NETWORK = """\
 [Match]
 Name=eth0
