@@ -24,7 +24,7 @@ class Backend(Protocol):
         """Raise LabError when this machine, tools aside, cannot carry such hosts."""
 
     def prepare(self, cache: Path, report: Callable[[str], None]) -> None:
-        """Make what all hosts share; may take minutes. The lab's folder stands."""
+        """Make what all hosts share, once; may take minutes. The lab's folder stands."""
 
     def make(self, plan: LabPlan, host: LabHost, order: LabOrder, public_key: str) -> None:
         """The files of a host's own, before its first boot."""
@@ -32,8 +32,8 @@ class Backend(Protocol):
     def boot(self, plan: LabPlan, host: LabHost) -> None:
         """Start the host and wire it to the bridge; it runs on when this process ends."""
 
-    def pid(self, plan: LabPlan, host: LabHost) -> int | None:
-        """What ``LabHostStatus.pid`` says; None when the host does not run."""
+    def pids(self, plan: LabPlan) -> Mapping[str, int]:
+        """What ``LabHostStatus.pid`` says, of its hosts that run, by name."""
 
     def system_state(self, plan: LabPlan, host: LabHost) -> str:
         """What systemd of a host that answers says of itself: starting, running, degraded..."""

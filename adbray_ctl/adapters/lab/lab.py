@@ -59,8 +59,11 @@ class MachineLab:
 
     def status(self) -> LabStatus:
         plan = self.plan()
-        found = tuple(self._status(plan, host) for host in plan.hosts) if plan else ()
-        return LabStatus(directory=str(self._directory), hosts=found)
+        if plan is None:
+            return LabStatus(directory=str(self._directory))
+        pids = {kind: backend.pids(plan) for kind, backend in self._backends.items()}
+        found = (_status(plan, host, pids[host.kind].get(host.name)) for host in plan.hosts)
+        return LabStatus(directory=str(self._directory), hosts=tuple(found))
 
     def up(self, order: LabOrder, report: Callable[[str], None]) -> LabPlan:
         self._require_machine(order)
@@ -106,7 +109,7 @@ class MachineLab:
         plan, found = self._find(host)
         backend = self._backends[found.kind]
         with self._alone():
-            if backend.pid(plan, found) is not None:
+            if found.name in backend.pids(plan):
                 return
             backend.clear(plan, found)
             self._remove_cgroups(network.namespace(plan, found))
@@ -143,17 +146,6 @@ class MachineLab:
     def _wanted(self, order: LabOrder) -> list[Backend]:
         counts = {HostKind.CONTAINER: order.hosts, HostKind.VM: order.vms}
         return [self._backends[kind] for kind, count in counts.items() if count]
-
-    def _status(self, plan: LabPlan, host: LabHost) -> LabHostStatus:
-        pid = self._backends[host.kind].pid(plan, host)
-        state = HostState.CUT if network.is_cut(plan, host) else HostState.RUNNING
-        return LabHostStatus(
-            name=host.name,
-            address=host.address,
-            kind=host.kind,
-            state=state if pid is not None else HostState.STOPPED,
-            pid=pid,
-        )
 
     def _require_machine(self, order: LabOrder) -> None:
         backends = self._wanted(order)
@@ -286,6 +278,17 @@ class MachineLab:
             where=str(self._directory),
             hint="`adbray lab status` names its hosts",
         )
+
+
+def _status(plan: LabPlan, host: LabHost, pid: int | None) -> LabHostStatus:
+    state = HostState.CUT if network.is_cut(plan, host) else HostState.RUNNING
+    return LabHostStatus(
+        name=host.name,
+        address=host.address,
+        kind=host.kind,
+        state=HostState.STOPPED if pid is None else state,
+        pid=pid,
+    )
 
 
 def _lock(folder: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from adbray_ctl.adapters.lab import hosts, image, loops, machine, network
@@ -43,9 +43,8 @@ class Nspawn:
             raise LabError(f"there is no {loops.CONTROL}", hint="modprobe loop")
 
     def prepare(self, cache: Path, report: Callable[[str], None]) -> None:
-        root = image.base_image(cache, report)
         if not self._image.is_symlink():
-            self._image.symlink_to(root)
+            self._image.symlink_to(image.base_image(cache, report))
 
     def make(self, plan: LabPlan, host: LabHost, order: LabOrder, public_key: str) -> None:
         upper = self._folder(host) / "upper"
@@ -76,12 +75,11 @@ class Nspawn:
                 check=True,
             )
 
-    def pid(self, plan: LabPlan, host: LabHost) -> int | None:
-        folder = self._folder(host)
-        return container_inits(folder).get(folder / "upper")
+    def pids(self, plan: LabPlan) -> Mapping[str, int]:
+        return {upper.parent.name: pid for upper, pid in container_inits(self._base).items()}
 
     def system_state(self, plan: LabPlan, host: LabHost) -> str:
-        init = self.pid(plan, host)
+        init = self._init(host)
         if init is None:
             return "offline"
         try:
@@ -99,7 +97,7 @@ class Nspawn:
 
     def kill(self, plan: LabPlan, host: LabHost) -> None:
         # Only the container's own PID 1 ends everything inside; nspawn then leaves by itself.
-        init = self.pid(plan, host)
+        init = self._init(host)
         end([] if init is None else [init], within_s=0)
         end(members(hosts.cgroup(plan, host)), within_s=5)
         clear_mounts(self._folder(host))
@@ -108,6 +106,9 @@ class Nspawn:
         end(members(hosts.cgroup(plan, host)), within_s=0)
         clear_mounts(self._folder(host))
         network.detach(plan, host)
+
+    def _init(self, host: LabHost) -> int | None:
+        return next(iter(container_inits(self._folder(host)).values()), None)
 
     def _folder(self, host: LabHost) -> Path:
         return self._base / "hosts" / host.name

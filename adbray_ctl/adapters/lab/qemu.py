@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from adbray_ctl.adapters.lab import hosts, network, vm_image
 from adbray_ctl.adapters.lab.processes import end, members
 from adbray_ctl.adapters.lab.shell import read_text, run
 from adbray_ctl.core.errors import LabError
-from adbray_ctl.core.lab import LabHost, LabOrder, LabPlan, VmDisk
+from adbray_ctl.core.lab import HostKind, LabHost, LabOrder, LabPlan, VmDisk
 
 CPUS, MEMORY_MIB, DATA_GIB = 2, 4096, 30
 """Of every VM. Memory and disk are taken from the machine as they are touched."""
@@ -64,9 +64,8 @@ class Qemu:
             raise LabError(f"there is no {_TUN}", hint="modprobe tun")
 
     def prepare(self, cache: Path, report: Callable[[str], None]) -> None:
-        found = vm_image.vm_image(cache, report)
         if not self._image.is_symlink():
-            self._image.symlink_to(found)
+            self._image.symlink_to(vm_image.vm_image(cache, report))
         if not self._accelerator.exists():
             kvm = _kvm_boots(self._image)
             self._accelerator.write_text("kvm" if kvm else "tcg")
@@ -101,8 +100,10 @@ class Qemu:
         if result.returncode != 0:
             raise LabError(f"qemu did not start: {result.stderr.strip()}", where=host.name)
 
-    def pid(self, plan: LabPlan, host: LabHost) -> int | None:
-        return next(iter(members(hosts.cgroup(plan, host))), None)
+    def pids(self, plan: LabPlan) -> Mapping[str, int]:
+        vms = [host for host in plan.hosts if host.kind is HostKind.VM]
+        found = {host.name: members(hosts.cgroup(plan, host)) for host in vms}
+        return {name: pids[0] for name, pids in found.items() if pids}
 
     def system_state(self, plan: LabPlan, host: LabHost) -> str:
         return self._on(host, "systemctl is-system-running")
