@@ -83,7 +83,7 @@ def test_hosts_are_real_and_the_machine_is_left_as_it_was(project: Project) -> N
     assert (project.directory / ".adbray/lab/id_ed25519").stat().st_mode & 0o777 == 0o600
     fleet = (project.directory / "fleet.yml").read_text()
     project.ok("lab", "down")
-    assert _difference(before, machine_now(project)) == {}
+    assert difference(before, machine_now(project)) == {}
     assert not (project.directory / ".adbray/lab").exists()
     assert (project.directory / "fleet.yml").read_text() == fleet
     assert "there was no lab here" in project.adbray("lab", "down").err
@@ -175,7 +175,7 @@ def test_down_after_a_crash(project: Project, lost: str) -> None:
     if lost == "the directory":
         shutil.rmtree(project.directory / ".adbray", ignore_errors=True)
     project.ok("lab", "down")
-    assert _difference(before, machine_now(project)) == {}
+    assert difference(before, machine_now(project)) == {}
     assert _loops_with(name) == []
     up(project, 1)
     assert project.on("lab1", "hostname") == "lab1", "the key that was pinned must be forgotten"
@@ -195,7 +195,7 @@ def test_two_labs_do_not_meet(project: Project, tmp_path_factory: pytest.TempPat
         other.adbray("lab", "down")
 
 
-def _difference(
+def difference(
     before: dict[str, set[str]], after: dict[str, set[str]]
 ) -> dict[str, dict[str, set[str]]]:
     """What came and what went, by kind."""
