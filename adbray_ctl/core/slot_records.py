@@ -17,7 +17,7 @@ from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.impact import settings_of
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.scaling import scaling_settings
-from adbray_ctl.core.slots import HEAD_ADDRESS, REDIS_USER, redis_address, runtime_venv, unit_name
+from adbray_ctl.core.slots import HEAD_ADDRESS, HOST_RESERVE, REDIS_USER, redis_address, runtime_venv, unit_name
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Placement, Topology
@@ -46,9 +46,15 @@ def slot_records(
             shared[p.kind, p.worker_group] | _own_settings(catalog, p),
             scaling,
             topology.virtual_ip if p.kind is SlotKind.HEAD else None,
+            host_settings(fleet, p.host),
         )
         for p in topology.placements
     }
+
+
+def host_settings(fleet: Fleet, host: str) -> dict[str, JsonValue]:
+    """What a host is told for all its slots, of whichever groups."""
+    return {HOST_RESERVE: fleet.reserved_on(fleet.host(host)).memory_gb}
 
 
 def _shared_settings(
@@ -97,6 +103,7 @@ def _record(
     settings: dict[str, JsonValue],
     scaling: dict[str, JsonValue],
     virtual_ip: str | None,
+    told: dict[str, JsonValue],
 ) -> SlotRecord:
     return SlotRecord(
         group=spec.name,
@@ -117,6 +124,7 @@ def _record(
         external_redis=_external_redis(spec) if placement.kind is SlotKind.HEAD else None,
         settings=settings,
         scaling=scaling if placement.kind is SlotKind.HEAD else {},
+        host_settings=told,
         unit=unit_name(placement.kind, spec.name, placement.slot),
         revision=revision_of(settings),
     )
