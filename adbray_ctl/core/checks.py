@@ -182,7 +182,9 @@ def _workers(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:
         room = size.memory_gb - held_back_mb(int(size.memory_gb * 1024)) / 1024
         if store >= room:
             what = f"{store:g} leaves no memory for tasks"
-            allowed = f"less than {max(room, 0):.2f} (memory of size {workers.size} without Ray's own)"
+            allowed = (
+                f"less than {max(room, 0):.2f} (memory of size {workers.size} without Ray's own)"
+            )
             yield Fault((*path, "object_store_gb"), what, allowed)
 
 

@@ -71,7 +71,7 @@ def _share(cpus: int, memory_mb: int, store: int, own_mb: int) -> Share:
         object_store_mb=store,
         shm_mb=max(memory_mb // 2, store + _SHM_ROOM_MB),
         ray_memory_mb=max(memory_mb - store - own_mb - _gap_mb(memory_mb), _LEAST_FOR_TASKS_MB),
-        memory_threshold=round(1 - _gap_mb(memory_mb) / memory_mb, 4),
+        memory_threshold=round(1 - _gap_mb(memory_mb) / memory_mb, 6),
     )
 
 

@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import time
+from pathlib import Path
 
 
 def cpu(seconds: float) -> None:
@@ -51,7 +52,7 @@ def processes(seconds: float) -> None:
 def disk(seconds: float, folder: str) -> None:
     """One file that grows until there is no room."""
     written = 0
-    with open(os.path.join(folder, "tmp", "eaten"), "wb", buffering=0) as file:
+    with Path(folder, "spill", "eaten").open("wb", buffering=0) as file:
         try:
             while True:
                 written += file.write(bytes(1 << 20))

@@ -1,4 +1,4 @@
-"""On a kernel of its own: a worker that eats ends at its own share, and its neighbour keeps its own.
+"""On a kernel of its own: a worker that eats ends at its share, and its neighbour keeps its own.
 
 The units, slices and disks are those that apply prepares. In the units runs a program that eats, in
 place of Ray: on an emulated machine Ray takes minutes to start, and what holds it is the same.
@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -76,7 +77,9 @@ class Machine:
 
     def value(self, slot: str, file: str) -> str:
         """A file of the slot's cgroup."""
-        return self.on(f"cat /sys/fs/cgroup/adbray.slice/adbray-{GROUP}.slice/{unit_of(slot)}/{file}")
+        return self.on(
+            f"cat /sys/fs/cgroup/adbray.slice/adbray-{GROUP}.slice/{unit_of(slot)}/{file}"
+        )
 
     def await_told(self, slot: str, pattern: str, within_s: float = 300) -> str:
         end = time.monotonic() + within_s
@@ -86,6 +89,11 @@ class Machine:
                     return line
             time.sleep(2)
         raise AssertionError(f"{slot} did not tell {pattern}: {self.told(slot)[-5:]}")
+
+
+def tell(text: str) -> None:
+    """A figure for docs/soak.md; shown by `pytest -s`."""
+    sys.stdout.write(f"{text}\n")
 
 
 def unit_of(slot: str) -> str:
@@ -142,7 +150,7 @@ class Reach:
             assert project.try_on(HOST, "true", within_s=60).code == 0
             self.took.append(time.monotonic() - began)
 
-    def __enter__(self) -> Reach:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -177,13 +185,13 @@ def alone(machine: Machine) -> tuple[float, float, str]:
     machine.start(NEIGHBOUR, "bench", ROUND_S)
     machine.await_told(NEIGHBOUR, "^bench ")
     found = spell(machine)
-    print(f"alone: neighbour {found[0]:.3f} of a core, {found[1]:.0f} loops/s; {found[2]}")
+    tell(f"alone: neighbour {found[0]:.3f} of a core, {found[1]:.0f} loops/s; {found[2]}")
     return found
 
 
 def compare(name: str, machine: Machine, alone: tuple[float, float, str]) -> None:
     share, rate, reach = spell(machine)
-    print(f"{name}: neighbour {share:.3f} of a core, {rate:.0f} loops/s; {reach}")
+    tell(f"{name}: neighbour {share:.3f} of a core, {rate:.0f} loops/s; {reach}")
     # The part of a core, in the VM's own time: loops depend on what else the real machine does.
     assert share > alone[0] * (1 - LOSS)
 
@@ -191,7 +199,7 @@ def compare(name: str, machine: Machine, alone: tuple[float, float, str]) -> Non
 def test_the_host_keeps_its_reserve(machine: Machine) -> None:
     total = int(machine.on("awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo"))
     bound = int(machine.on("cat /sys/fs/cgroup/adbray.slice/memory.max"))
-    print(f"host {total} MiB, all slots together {bound >> 20} MiB")
+    tell(f"host {total} MiB, all slots together {bound >> 20} MiB")
     assert bound >> 20 == total - 1024
     assert machine.on("cat /sys/fs/cgroup/adbray.slice/cpu.weight") == "50"
 
@@ -201,7 +209,7 @@ def test_cpu(machine: Machine, alone: tuple[float, float, str]) -> None:
     used, began = int(stat(machine, "usage_usec")), time.monotonic()
     compare("cpu", machine, alone)
     share = (int(stat(machine, "usage_usec")) - used) / 1e6 / (time.monotonic() - began)
-    print(f"cpu: eight spinning processes got {share:.3f} of a core")
+    tell(f"cpu: eight spinning processes got {share:.3f} of a core")
     assert share < 1.05
     machine.stop(EATER)
 
@@ -216,7 +224,7 @@ def test_memory(machine: Machine, alone: tuple[float, float, str]) -> None:
     line = machine.await_told(EATER, "child ended by signal 9")
     held = [int(told.split()[1]) for told in machine.told(EATER) if told.startswith("holds ")]
     events = machine.value(EATER, "memory.events").split()
-    print(f"memory: of {MEMORY_MIB} MiB it held {max(held)}; {line}; {' '.join(events)}")
+    tell(f"memory: of {MEMORY_MIB} MiB it held {max(held)}; {line}; {' '.join(events)}")
     assert max(held) < MEMORY_MIB
     assert dict(zip(events[::2], events[1::2], strict=True))["oom_kill"] == "1"
     assert machine.on(f"systemctl is-active {unit_of(EATER)}") == "active"
@@ -228,7 +236,7 @@ def test_processes(machine: Machine, alone: tuple[float, float, str]) -> None:
     machine.start(EATER, "processes", 600)
     line = machine.await_told(EATER, "refused")
     here = machine.value(EATER, "pids.current"), machine.value(EATER, "pids.max")
-    print(f"processes: {line}; {here[0]} of {here[1]}")
+    tell(f"processes: {line}; {here[0]} of {here[1]}")
     assert int(here[0]) <= int(here[1]) == 2048 + 1024
     compare("processes", machine, alone)
     machine.stop(EATER)
@@ -237,10 +245,10 @@ def test_processes(machine: Machine, alone: tuple[float, float, str]) -> None:
 def test_disk(machine: Machine, alone: tuple[float, float, str]) -> None:
     machine.start(EATER, "disk", 600)
     line = machine.await_told(EATER, "^wrote ")
-    print(f"disk: of 1 GiB it {line}")
+    tell(f"disk: of 1 GiB it {line}")
     assert re.search("No space left|quota exceeded", line)
     assert int(line.split()[1]) <= 1024
-    machine.on(f"touch /var/lib/adbray/{GROUP}/{NEIGHBOUR}/tmp/fits")
+    machine.on(f"touch /var/lib/adbray/{GROUP}/{NEIGHBOUR}/spill/fits")
     compare("disk", machine, alone)
     machine.stop(EATER)
 

@@ -1,11 +1,11 @@
-"""A size in words of its unit: nothing is given away twice, and nothing ends what keeps to its share."""
+"""A size in words of its unit: nothing is given away twice, nor ends what keeps to its share."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adbray_ctl.core.catalog import BUILTIN
@@ -28,7 +28,7 @@ def test_small_in_figures() -> None:
         "object_store_mb": 1228,
         "shm_mb": 2048,
         "ray_memory_mb": 4096 - 1228 - 300 - 204,
-        "memory_threshold": 0.9502,
+        "memory_threshold": 0.950195,
     }
     assert worker_share(1, 4096, 3000).shm_mb == 3064
 
@@ -41,6 +41,7 @@ def test_tasks_that_keep_to_it_are_not_ended(cpus: int, memory_mb: int) -> None:
     assert head_share(cpus, memory_mb).ray_memory_mb < share.ray_memory_mb
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1024), st.integers(512, 65536 * 1024), st.floats(0, 1))
 def test_every_size_is_sound(cpus: int, memory_mb: int, part: float) -> None:
     room = memory_mb - held_back_mb(memory_mb)
@@ -50,7 +51,7 @@ def test_every_size_is_sound(cpus: int, memory_mb: int, part: float) -> None:
     assert share.object_store_mb < share.shm_mb
     assert 1 <= share.cpu_weight <= 10_000
     # Ray's own threads and those of 80 processes fit; ten thousand forks of a small one do not.
-    assert 97 + 80 * 23 < share.tasks_max
+    assert share.tasks_max > 97 + 80 * 23
     assert cpus > 7 or share.tasks_max < 10_000
 
 
