@@ -56,8 +56,8 @@ class SlotRecord(BaseModel):
     ``address`` is the one that Ray has for the node: of a head and its standbys the virtual one, if
     there is one. ``settings`` are the spec's fields, and what placement decided, that the slot was
     made of.
-    ``scaling`` is what the head's autoscaler was told, ``host_settings`` what the slot's host was: a
-    change of them restarts nothing.
+    ``scaling`` is what the head's autoscaler was told, ``host_settings`` what the host was, for all
+    its slots: a change of them restarts nothing.
     ``files`` are filled in by the roles: SHA-256 by path, of what ``unit`` runs from.
     """
 
