@@ -55,10 +55,11 @@ def test_every_size_is_sound(cpus: int, memory_mb: int, part: float) -> None:
     assert cpus > 7 or share.tasks_max < 10_000
 
 
-def capacity(facts: dict[str, int], **changes: object) -> Capacity | str:
+def capacity(cpus: int, memory_mb: int, **changes: object) -> Capacity | str:
     host = {"name": "a", "address": "10.0.0.1", **changes}
     fleet = {"kind": "Fleet", "hosts": [host], "system_reserved": {"cpus": 1, "memory_gb": 2}}
-    seen = HostFacts(**facts, disk_gb=100, gpus=0, arch="x86_64", os="Debian", pythons=())
+    known = {"disk_gb": 100, "gpus": 0, "arch": "x86_64", "os": "Debian", "pythons": ()}
+    seen = HostFacts.model_validate(known | {"cpus": cpus, "memory_mb": memory_mb})
     observed = Observed(hosts=(HostObservation(host="a", facts=seen),))
     return capacities(Fleet.model_validate(fleet), observed)["a"]
 
@@ -78,7 +79,7 @@ def capacity(facts: dict[str, int], **changes: object) -> Capacity | str:
 def test_detected_capacity_is_less_by_the_reserve(
     changes: dict[str, object], expected: tuple[int, float]
 ) -> None:
-    found = capacity({"cpus": 8, "memory_mb": 16384}, **changes)
+    found = capacity(8, 16384, **changes)
     assert isinstance(found, Capacity)
     assert (found.cpus, found.memory_mb) == (expected[0], expected[1] * 1024)
 
