@@ -34,6 +34,7 @@ class Site(BaseModel):
     token_file: str
     redis_password_file: str
     redis_admin_password_file: str
+    redis_exporter_password_file: str
     redis_cert_file: str
     redis_key_file: str
     slot_key_file: str
@@ -86,6 +87,7 @@ def build_removal_inventory(
         all_vars={
             "host_base_group": group,
             "redis_group": group,
+            "redis_exporter_group": group,
             "worker_disk_group": group,
             "ray_head_group": group,
             "ray_head_forget_state": not stays,
@@ -175,6 +177,7 @@ def _redis_vars(
         "redis_username": REDIS_USER,
         "redis_password_file": site.redis_password_file,
         "redis_admin_password_file": site.redis_admin_password_file,
+        "redis_metrics_password_file": site.redis_exporter_password_file,
         "redis_cert_file": site.redis_cert_file,
         "redis_key_file": site.redis_key_file,
         "redis_maxmemory_mb": spec.redis.maxmemory_mb,
@@ -186,6 +189,8 @@ def _redis_vars(
             }
             for p in members
         ],
+        "redis_exporter_group": spec.name,
+        "redis_exporter_password_file": site.redis_exporter_password_file,
     }
 
 
@@ -255,6 +260,8 @@ def _own_redis_vars(records: Mapping[str, SlotRecord], here: list[Placement]) ->
         "redis_memory_mb": records[redis.slot].memory_mb - (SENTINEL_MB if sentinel else 0),
         "redis_sentinel_memory_mb": SENTINEL_MB,
         "redis_record": records[redis.slot].model_dump(mode="json"),
+        "redis_exporter_bind": redis.address,
+        "redis_exporter_port": redis.ports["exporter"],
     }
 
 

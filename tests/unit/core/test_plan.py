@@ -232,7 +232,15 @@ def test_a_new_group_starts_and_an_applied_one_is_kept() -> None:
     new = plan(spec(), Observed())
     assert {c.node for c in new.changes if c.action is START} == RUNNING
     assert [step.roles for step in new.steps] == [
-        ("host_base", "ray_runtime", "worker_disk", "redis", "ray_head", "ray_worker")
+        (
+            "host_base",
+            "ray_runtime",
+            "worker_disk",
+            "redis",
+            "redis_exporter",
+            "ray_head",
+            "ray_worker",
+        )
     ]
     kept = plan(spec())
     assert kept.is_empty
