@@ -46,7 +46,7 @@ worker_groups:
 EATER, NEIGHBOUR = "w-0", "w-1"
 MEMORY_MIB = 1152
 # Seconds of one bench round, and of what is compared.
-ROUND_S, SPELL_S = 2, 40
+ROUND_S, SPELL_S = 2, 30
 # A worker loses less than this to a neighbour, whatever that does.
 LOSS = 0.10
 
