@@ -22,12 +22,12 @@ import pytest
 from tests.e2e.conftest import REPOSITORY, Project, run
 
 HOST, GROUP = "vm1", "shares"
+# One core more than the VM has: the head's, which is never started.
 FLEET = f"""\
 kind: Fleet
-ssh: {{identity_file: {{key}}}}
+ssh: {{identity_file: .adbray/lab/id_ed25519, connect_timeout_s: 60}}
 hosts:
-  # One core for the head, which is never started.
-  - {{name: {HOST}, address: {{address}}, capacity: {{cpus: 3}}}}
+  - {{name: {HOST}, address: ADDRESS, capacity: {{cpus: 3}}}}
 sizes:
   idle: {{cpus: 1, memory_gb: 0.5}}
   mini: {{cpus: 1, memory_gb: 1.125}}
@@ -108,8 +108,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         project.ok("lab", "up", "--hosts", "0", "--vm", "1")
         hosts = project.json("lab", "status")["hosts"]
         project.addresses = {host["name"]: host["address"] for host in hosts}
-        key = project.directory / ".adbray" / "lab" / "id_ed25519"
-        fleet = FLEET.format(key=key, address=project.addresses[HOST])
+        fleet = FLEET.replace("ADDRESS", project.addresses[HOST])
         (project.directory / "fleet.yml").write_text(fleet)
         (project.directory / "groups").mkdir()
         (project.directory / "groups" / f"{GROUP}.yml").write_text(SPEC)
