@@ -8,6 +8,7 @@ from itertools import combinations
 from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.faults import Fault, Path, did_you_mean
 from adbray_ctl.core.names import RESERVED_SLOTS, requirement_name
+from adbray_ctl.core.shares import held_back_mb
 from adbray_ctl.core.spec import (
     GcsStorage,
     HeadSpec,
@@ -177,10 +178,14 @@ def _workers(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:
         )
     size = Catalog(fleet.sizes).get(workers.size)
     store = workers.object_store_gb
-    if size and store is not None and store >= size.memory_gb:
-        what = f"{store:g} leaves no memory for tasks"
-        allowed = f"less than {size.memory_gb:g} (memory of size {workers.size})"
-        yield Fault((*path, "object_store_gb"), what, allowed)
+    if size and store is not None:
+        room = size.memory_gb - held_back_mb(int(size.memory_gb * 1024)) / 1024
+        if store >= room:
+            what = f"{store:g} leaves no memory for tasks"
+            allowed = (
+                f"less than {max(room, 0):.2f} (memory of size {workers.size} without Ray's own)"
+            )
+            yield Fault((*path, "object_store_gb"), what, allowed)
 
 
 def _counts(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:

@@ -84,6 +84,11 @@ RESTARTS_ALL = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.REDIS, SlotKind.W
 DELETES_WORKERS = Effect(Impact.DELETE, (SlotKind.WORKER,), "and makes those of the new name")
 MOVES = Effect(Impact.KEEP, note="nothing, but nodes on hosts no longer admitted move")
 TELLS_HEAD = Effect(Impact.UPDATE, (SlotKind.HEAD,), "which reads it without a restart")
+TELLS_HOSTS = Effect(
+    Impact.UPDATE,
+    (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER),
+    "none of which restarts; what no longer fits moves",
+)
 RETIRES = Effect(Impact.KEEP, note="nothing, but all nodes of a retired host move")
 SCALES_UP = Effect(Impact.START, (SlotKind.WORKER,), "a lower value touches nothing")
 SCALES_DOWN = Effect(Impact.UPDATE, (SlotKind.WORKER,), "a lower value deletes the surplus")

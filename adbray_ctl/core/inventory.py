@@ -18,6 +18,7 @@ from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_ssh import Ssh
 from adbray_ctl.core.topology import Placement, Topology
+from adbray_ctl.core.wanted import SENTINEL_MB
 
 
 class Site(BaseModel):
@@ -66,7 +67,9 @@ def build_inventory(
         all_vars=_all_vars(spec, topology, records, site)
         | _scaling_vars(fleet, spec, topology, site),
         host_vars={
-            host: _connection(fleet, host, site) | _host_vars(groups, records, placements)
+            host: _connection(fleet, host, site)
+            | {"host_base_reserved_memory_mb": _reserved_mb(fleet, host)}
+            | _host_vars(groups, records, placements)
             for host, placements in here.items()
         },
     )
@@ -226,6 +229,10 @@ def _host_vars(
     }
 
 
+def _reserved_mb(fleet: Fleet, host: str) -> int:
+    return int(fleet.reserved_on(fleet.host(host)).memory_gb * 1024)
+
+
 def _head_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict[str, Any]:
     """Of a host that runs the head, or may take it over."""
     head = next((p for p in here if p.kind is SlotKind.HEAD), None)
@@ -246,9 +253,12 @@ def _own_redis_vars(records: Mapping[str, SlotRecord], here: list[Placement]) ->
     redis = next((p for p in here if p.kind is SlotKind.REDIS), None)
     if redis is None:
         return {}
+    sentinel = "sentinel" in redis.ports
     return {
         "redis_bind": redis.address,
         "redis_port": redis.ports["redis"],
+        "redis_memory_mb": records[redis.slot].memory_mb - (SENTINEL_MB if sentinel else 0),
+        "redis_sentinel_memory_mb": SENTINEL_MB,
         "redis_record": records[redis.slot].model_dump(mode="json"),
         "redis_exporter_bind": redis.address,
         "redis_exporter_port": redis.ports["exporter"],

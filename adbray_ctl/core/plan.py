@@ -14,6 +14,7 @@ from adbray_ctl.core.differences import FieldChange, differences, in_words
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, UnitState
 from adbray_ctl.core.record import NodeAt, SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.slots import HOST_RESERVE
 from adbray_ctl.core.status import SlotAt, ended_nodes, living_nodes
 from adbray_ctl.core.topology import Placement, Topology
 
@@ -50,6 +51,11 @@ class NodeChange(_Plan):
     def wants_software(self) -> bool:
         """Whether its host may lack what it needs: user, directories, Ray."""
         return self.new or any(field.field.startswith("ray.") for field in self.fields)
+
+    @property
+    def tells_host(self) -> bool:
+        """Whether something changes that all slots of its host share."""
+        return any(field.field == HOST_RESERVE for field in self.fields)
 
     @property
     def interrupts(self) -> bool:
@@ -293,8 +299,8 @@ def _change(
     fields: tuple[FieldChange, ...] = ()
     runs = unit is not None and unit.runs
     drift = slot.drift if slot is not None else ()
-    # What reaches a running head without a restart.
-    live = tuple(differences(slot.record.scaling, record.scaling)) if slot is not None else ()
+    # What reaches a running head, or a host, without a restart.
+    live = _live(slot.record, record) if slot is not None else ()
     if slot is None:
         drift = ()
         action = Impact.START if placement.started else Impact.UPDATE
@@ -306,7 +312,7 @@ def _change(
         told = [in_words(field) for field in fields]
         told = told or [f"revision {slot.record.revision} -> {record.revision}"]
         reason = "; ".join([*told, *drift])
-    elif live and not drift and runs:
+    elif live and not drift and (runs or not placement.started):
         fields, action = live, Impact.UPDATE
         reason = "; ".join(in_words(field) for field in live)
     elif drift or (placement.started and not runs):
@@ -329,6 +335,13 @@ def _change(
         drift=drift,
         new=slot is None,
         runs=runs,
+    )
+
+
+def _live(old: SlotRecord, new: SlotRecord) -> tuple[FieldChange, ...]:
+    return (
+        *differences(old.scaling, new.scaling),
+        *differences(old.host_settings, new.host_settings),
     )
 
 

@@ -28,7 +28,7 @@ INOTIFY_LIMITS: Mapping[str, int] = {
     "fs.inotify.max_user_instances": 512,
     "fs.inotify.max_user_watches": 65536,
 }
-# LimitNOFILE of the units, and twice their TasksMax.
+# LimitNOFILE of the units, and the TasksMax of a few (core/shares.py).
 _NR_OPEN = 1_048_576
 _PID_MAX = 65536
 # Where the slots' port range ends (core/spec_fleet.py: PortPolicy).

@@ -12,8 +12,8 @@ from adbray_ctl.core.readings import Check, DiskReading, Fix, Listener
 _RUNTIME_GB = 2
 # Files of one runtime, with room.
 _RUNTIME_INODES = 100_000
-# For the system, and one slot of the smallest size.
-_MEMORY_MB = 2048
+# For one slot of the smallest size, beside what is reserved.
+_MEMORY_MB = 1024
 # The oldest NVIDIA driver for CUDA 12.
 _DRIVER = 525
 # Package of each program that makes or grows a slot's disk.
@@ -118,19 +118,24 @@ def memory(of: Subject) -> Iterator[Finding]:
     seen, needs = of.readings.memory, of.needs
     found = f"{_gib(seen.available_mb)} of {_gib(seen.total_mb)} GiB available"
     declared = of.host.capacity.memory_gb if of.host.capacity is not None else None
-    if declared is not None and declared * 1024 > seen.total_mb:
+    reserved = of.fleet.reserved_on(of.host).memory_gb
+    beyond = (declared or 0) + reserved - seen.total_mb / 1024
+    if declared is not None and beyond > 0:
+        # Slots that all use what is theirs would then meet the bound of adbray.slice.
         yield of.finding(
             Check.MEMORY,
-            State.FAIL,
+            State.FAIL if beyond > reserved else State.WARN,
             found,
-            expected=f"{declared:g} GiB, which fleet.yml declares",
+            expected=f"{declared:g} GiB, which fleet.yml declares, and {reserved:g} GiB reserved",
             remedy=f"lower capacity.memory_gb of host {of.host.name} in fleet.yml",
         )
-        return
+        if beyond > reserved:
+            return
     if needs is None or not needs.placed:
-        state = State.OK if seen.total_mb >= _MEMORY_MB else State.WARN
+        least_mb = _MEMORY_MB + int(reserved * 1024)
+        state = State.OK if seen.total_mb >= least_mb else State.WARN
         remedy = "" if state is State.OK else "use a host with more memory"
-        expected = f"{_gib(_MEMORY_MB)} GiB"
+        expected = f"{_gib(least_mb)} GiB, of which {reserved:g} GiB are reserved"
         yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
         return
     state = State.OK if needs.memory_mb <= seen.available_mb else State.WARN

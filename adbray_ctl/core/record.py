@@ -56,7 +56,8 @@ class SlotRecord(BaseModel):
     ``address`` is the one that Ray has for the node: of a head and its standbys the virtual one, if
     there is one. ``settings`` are the spec's fields, and what placement decided, that the slot was
     made of.
-    ``scaling`` is what the head's autoscaler was told: a change of it restarts nothing.
+    ``scaling`` is what the head's autoscaler was told, ``host_settings`` what the host was, for all
+    its slots: a change of them restarts nothing.
     ``files`` are filled in by the roles: SHA-256 by path, of what ``unit`` runs from.
     """
 
@@ -80,6 +81,7 @@ class SlotRecord(BaseModel):
     external_redis: ExternalRedis | None = None
     settings: dict[str, SkipValidation[JsonValue]] = {}
     scaling: dict[str, SkipValidation[JsonValue]] = {}
+    host_settings: dict[str, SkipValidation[JsonValue]] = {}
     unit: str = ""
     files: dict[str, str] = {}
     revision: str

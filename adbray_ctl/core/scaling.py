@@ -133,9 +133,8 @@ def scaling_settings(
 
 
 def _resources(slot: Mapping[str, Any]) -> dict[str, int]:
-    memory = (slot["memory_mb"] - slot["object_store_mb"]) * _MIB
     gpus = {"GPU": slot["gpus"]} if slot["gpus"] else {}
-    return {"CPU": slot["cpus"], "memory": memory, **gpus}
+    return {"CPU": slot["cpus"], "memory": slot["ray_memory_mb"] * _MIB, **gpus}
 
 
 def _labels(group: WorkerGroup, slot: Mapping[str, Any]) -> dict[str, str]:

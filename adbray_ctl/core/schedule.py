@@ -39,10 +39,10 @@ def steps_of(
     base = [change for change in rest if not _rolls(change)]
     # Software is put beside the old for all before the first node is touched.
     bare = {change.host for change in stay if change.wants_software}
-    prepared = tuple(host for host in topology.hosts if host in bare)
-    software: tuple[str, ...] = ("ray_runtime",) if prepared else ()
-    if any(change.new for change in stay):
-        software = ("host_base", "ray_runtime")
+    told = {change.host for change in stay if change.tells_host}
+    prepared = tuple(host for host in topology.hosts if host in bare | told)
+    software: tuple[str, ...] = ("host_base",) if told or any(c.new for c in stay) else ()
+    software += ("ray_runtime",) if bare else ()
     return (
         *_departures(topology, gone),
         *_base(base, prepared, software),

@@ -17,7 +17,14 @@ from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.impact import settings_of
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.scaling import scaling_settings
-from adbray_ctl.core.slots import HEAD_ADDRESS, REDIS_USER, redis_address, runtime_venv, unit_name
+from adbray_ctl.core.slots import (
+    HEAD_ADDRESS,
+    HOST_RESERVE,
+    REDIS_USER,
+    redis_address,
+    runtime_venv,
+    unit_name,
+)
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Placement, Topology
@@ -35,20 +42,24 @@ def slot_records(
     for group in spec.worker_groups:
         common = shared[SlotKind.WORKER, None]
         shared[SlotKind.WORKER, group.name] = common | _group_settings(group)
-    venv = runtime_venv(spec)
     scaling = scaling_settings(fleet, spec, topology)
     return {
         p.slot: _record(
             spec,
             p,
             namespace,
-            venv,
             shared[p.kind, p.worker_group] | _own_settings(catalog, p),
             scaling,
             topology.virtual_ip if p.kind is SlotKind.HEAD else None,
+            host_settings(fleet, p.host),
         )
         for p in topology.placements
     }
+
+
+def host_settings(fleet: Fleet, host: str) -> dict[str, JsonValue]:
+    """What a host is told for all its slots, of whichever groups."""
+    return {HOST_RESERVE: fleet.reserved_on(fleet.host(host)).memory_gb}
 
 
 def _shared_settings(
@@ -93,10 +104,10 @@ def _record(
     spec: RayClusterSpec,
     placement: Placement,
     namespace: str,
-    venv: str,
     settings: dict[str, JsonValue],
     scaling: dict[str, JsonValue],
     virtual_ip: str | None,
+    told: dict[str, JsonValue],
 ) -> SlotRecord:
     return SlotRecord(
         group=spec.name,
@@ -113,10 +124,11 @@ def _record(
         block=placement.block,
         ports=placement.ports,
         namespace=namespace,
-        venv="" if placement.kind is SlotKind.REDIS else venv,
+        venv="" if placement.kind is SlotKind.REDIS else runtime_venv(spec),
         external_redis=_external_redis(spec) if placement.kind is SlotKind.HEAD else None,
         settings=settings,
         scaling=scaling if placement.kind is SlotKind.HEAD else {},
+        host_settings=told,
         unit=unit_name(placement.kind, spec.name, placement.slot),
         revision=revision_of(settings),
     )

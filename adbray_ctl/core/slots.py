@@ -7,17 +7,17 @@ import re
 from typing import Any
 
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.shares import head_share, worker_share
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.topology import Placement, Topology
 from adbray_ctl.core.wanted import STANDBY
 
-# Ray's own default share of a node's memory for the object store
-# (ray._private.ray_constants.DEFAULT_OBJECT_STORE_MEMORY_PROPORTION).
-OBJECT_STORE_SHARE = 0.3
 # The ACL user of a managed Redis.
 REDIS_USER = "ray"
 # The setting of a worker that tells where its head is.
 HEAD_ADDRESS = "head address"
+# The setting of a host that tells how much of its memory slots cannot have.
+HOST_RESERVE = "system_reserved.memory_gb"
 
 
 def unit_name(kind: SlotKind, group: str, slot: str) -> str:
@@ -66,19 +66,23 @@ def redis_address(spec: RayClusterSpec, topology: Topology) -> str:
 
 def slot_vars(placement: Placement, group: WorkerGroup | None) -> dict[str, Any]:
     """A slot as its role takes it, without its record."""
+    cpus, memory_mb = placement.cpus, placement.memory_mb
+    share = head_share(cpus, memory_mb)
+    if group is not None:
+        store_gb = group.object_store_gb
+        store_mb = None if store_gb is None else int(store_gb * 1024)
+        share = worker_share(cpus, memory_mb, store_mb)
     slot: dict[str, Any] = {
         "name": placement.slot,
-        "cpus": placement.cpus,
-        "memory_mb": placement.memory_mb,
-        "object_store_mb": int(placement.memory_mb * OBJECT_STORE_SHARE),
+        "cpus": cpus,
+        "memory_mb": memory_mb,
+        **share.model_dump(),
         "ports": dict(placement.ports),
         "labels": {},
         "env": {},
     }
     if group is None:
         return slot
-    if group.object_store_gb is not None:
-        slot["object_store_mb"] = int(group.object_store_gb * 1024)
     env = dict(group.env)
     labels = dict(group.labels)
     gpus = 0

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from adbray_ctl.core.catalog import Size
-from adbray_ctl.core.impact import KEEPS, MOVES, RESTARTS_ALL, RETIRES, TELLS_HEAD
+from adbray_ctl.core.impact import KEEPS, MOVES, RESTARTS_ALL, RETIRES, TELLS_HEAD, TELLS_HOSTS
 from adbray_ctl.core.names import Address, LabelKey, LabelValue, Name, SizeName
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
 
@@ -36,6 +36,21 @@ class DeclaredCapacity(_Spec):
     """Disk for slots in GiB."""
     gpus: Annotated[Annotated[int, Field(strict=True, ge=0, le=64)] | None, MOVES] = None
     """Whole GPUs."""
+
+
+class SystemReserved(_Spec):
+    """What is kept of a host for its system: sshd, the journal, whatever else it runs.
+
+    Detected capacity is less by it; a declared capacity is what may be used, and stays. The memory
+    is held by systemd too: all slots of a host together get what is left of it.
+    """
+
+    cpus: Annotated[int, Field(strict=True, ge=0, le=1024), MOVES] = 0
+    """CPU cores. The system comes before slots on all cores, whether any is kept or not."""
+    memory_gb: Annotated[
+        float, Field(strict=True, ge=0.25, le=65536, allow_inf_nan=False), TELLS_HOSTS
+    ] = 1
+    """Memory in GiB."""
 
 
 class Power(_Spec):
@@ -69,6 +84,8 @@ class Host(_Spec):
     """Labels that host selectors match, for example zone: a."""
     capacity: DeclaredCapacity | None = None
     """What may be used of it. Default: what the host detects."""
+    system_reserved: SystemReserved | None = None
+    """What differs from the fleet's system_reserved."""
     power: Power | None = None
     """How it is woken when workers are wanted there, and put to sleep when none are."""
     retired: Annotated[Bool, RETIRES] = False
@@ -121,6 +138,8 @@ class Fleet(_Spec):
     """SSH settings of every host."""
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)]
     """The machines."""
+    system_reserved: SystemReserved = SystemReserved()
+    """What is kept of every host for its system."""
     sizes: dict[SizeName, Size] = {}
     """Sizes added to the built-in catalogue, by name."""
     limits: Limits = Limits()
@@ -140,6 +159,15 @@ class Fleet(_Spec):
     @cached_property
     def _by_name(self) -> dict[str, Host]:
         return {host.name: host for host in self.hosts}
+
+    def reserved_on(self, host: Host) -> SystemReserved:
+        """What is kept of ``host``: the fleet's system_reserved with its own laid over it."""
+        own = host.system_reserved
+        if own is None:
+            return self.system_reserved
+        return self.system_reserved.model_copy(
+            update={field: getattr(own, field) for field in own.model_fields_set}
+        )
 
     def ssh_for(self, host: Host) -> Ssh:
         """The fleet's SSH settings with those of ``host`` laid over them."""

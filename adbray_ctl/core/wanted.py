@@ -15,6 +15,8 @@ from adbray_ctl.core.spec_fleet import Fleet
 # Redis keeps Ray's metadata only, tens of MiB for thousands of actors; its process needs some
 # room above maxmemory for copy-on-write while the append-only file is rewritten.
 REDIS_OVERHEAD_MB = 256
+# Of that room, what a Sentinel beside it has; an idle one takes some 10 MiB.
+SENTINEL_MB = 64
 # How many stand together under Redis Sentinel: the fewest of which a majority outlives one's loss.
 REDIS_MEMBERS = 3
 # Slots that may take the head over are called so, with a number.

@@ -13,14 +13,12 @@ from adbray_ctl.core.spec_fleet import Fleet, Host
 from adbray_ctl.core.topology import Topology
 from adbray_ctl.core.wanted import slot_names
 
-# Left to the operating system, sshd and Ray's own processes when memory is detected.
-_SYSTEM_MEMORY_MB = 1024
 _WAY_OUT = "bring the host back, or give it up: `adbray replace {0} NEWHOST`, or `retired: true`"
 
 
 def capacities(fleet: Fleet, observed: Observed) -> Mapping[str, Capacity | str]:
     """By host: its capacity (declared values win over detected ones), or why there is none."""
-    return {host.name: _capacity(host, observed.host(host.name)) for host in fleet.hosts}
+    return {host.name: _capacity(fleet, host, observed.host(host.name)) for host in fleet.hosts}
 
 
 def addresses(fleet: Fleet, observed: Observed) -> Mapping[str, str]:
@@ -101,19 +99,23 @@ def _is_ipv4(address: str) -> bool:
     return True
 
 
-def _capacity(host: Host, seen: HostObservation) -> Capacity | str:
+def _capacity(fleet: Fleet, host: Host, seen: HostObservation) -> Capacity | str:
     if seen.error is not None or seen.facts is None:
         return f"not reachable: {seen.error or 'no answer'}"
     declared, facts = host.capacity, seen.facts
-    detected_memory = max(facts.memory_mb - _SYSTEM_MEMORY_MB, 0)
+    reserved = fleet.reserved_on(host)
+    detected = Capacity(
+        cpus=max(facts.cpus - reserved.cpus, 0),
+        memory_mb=max(facts.memory_mb - int(reserved.memory_gb * 1024), 0),
+        disk_gb=facts.disk_gb,
+        gpus=facts.gpus,
+    )
     if declared is None:
-        return Capacity(
-            cpus=facts.cpus, memory_mb=detected_memory, disk_gb=facts.disk_gb, gpus=facts.gpus
-        )
+        return detected
     memory = declared.memory_gb
     return Capacity(
-        cpus=facts.cpus if declared.cpus is None else declared.cpus,
-        memory_mb=detected_memory if memory is None else int(memory * 1024),
+        cpus=detected.cpus if declared.cpus is None else declared.cpus,
+        memory_mb=detected.memory_mb if memory is None else int(memory * 1024),
         disk_gb=facts.disk_gb if declared.disk_gb is None else declared.disk_gb,
         gpus=facts.gpus if declared.gpus is None else declared.gpus,
     )

@@ -25,6 +25,12 @@ options:
     description: Units whose files are in place.
     type: list
     elements: dict
+  slices:
+    description:
+      - Slices whose files are in place. systemd takes their bounds over while what is in them runs;
+        a restart would end it all.
+    type: list
+    elements: str
   changed_paths:
     description: Files just changed; in check mode the only way to know.
     type: list
@@ -65,13 +71,15 @@ ARGUMENTS = {
             "within_s": {"type": "int", "default": 60},
         },
     },
+    "slices": {"type": "list", "elements": "str", "default": []},
     "changed_paths": {"type": "list", "elements": "str", "default": []},
     "stopped": {"type": "list", "elements": "str", "default": []},
     "absent": {"type": "list", "elements": "str", "default": []},
 }
 SHOWN = (
     "Id",
-    "LoadState",
+    # Empty for a unit without a file, also for a slice that systemd made up.
+    "FragmentPath",
     "ActiveState",
     "UnitFileState",
     "NeedDaemonReload",
@@ -155,13 +163,13 @@ def switch_off(systemd: Systemd, units: list[str]) -> None:
     systemd.act("disable", *(u for u in units if states[u].get("UnitFileState") == "enabled"))
 
 
-def reload_if_needed(systemd: Systemd, units: list[dict[str, Any]], changed: set[str]) -> None:
-    states = systemd.show([unit["name"] for unit in units])
+def reload_if_needed(systemd: Systemd, units: list[str], changed: set[str]) -> None:
+    states = systemd.show(units)
     stale = [
         name
         for name, state in states.items()
         if state.get("NeedDaemonReload") == "yes"
-        or state.get("LoadState") == "not-found"
+        or not state.get("FragmentPath")
         or os.path.join(UNIT_DIR, name) in changed
     ]
     if stale:
@@ -240,7 +248,8 @@ def main() -> None:
     try:
         remove(systemd, module.params["absent"], {unit["name"] for unit in units})
         switch_off(systemd, module.params["stopped"])
-        reload_if_needed(systemd, units, changed)
+        names = [unit["name"] for unit in units]
+        reload_if_needed(systemd, names + module.params["slices"], changed)
         restarted = ensure(systemd, units, changed)
         if not module.check_mode:
             await_answers(units)

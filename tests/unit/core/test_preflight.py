@@ -287,6 +287,16 @@ def test_more_declared_than_there_is() -> None:
     assert "lower capacity.memory_gb" in bad[Check.MEMORY].remedy
 
 
+def test_declared_memory_leaves_the_reserve() -> None:
+    host = {"name": "a", "address": "10.0.0.1", "capacity": {"memory_gb": 31.5}}
+    fleet = {"kind": "Fleet", "hosts": [host]}
+    bad = only_bad(judge(Fleet.model_validate(fleet)))
+    assert (bad.check, bad.state) == (Check.MEMORY, State.WARN)
+    assert "31.5 GiB, which fleet.yml declares, and 1 GiB reserved" in bad.expected
+    small = fleet | {"system_reserved": {"memory_gb": 0.5}}
+    assert {one.state for one in judge(Fleet.model_validate(small))} == {State.OK}
+
+
 def test_a_python_too_old_for_ansible_fails_even_if_the_groups_is_there() -> None:
     bad = only_bad(judge(needs=NEEDS, python="3.7.3"))
     assert (bad.check, bad.state) == (Check.PYTHON, State.FAIL)
