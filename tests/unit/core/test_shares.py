@@ -88,7 +88,10 @@ def test_a_new_reserve_is_told_to_every_host_and_restarts_nothing() -> None:
     found = plan(spec(), system_reserved={"memory_gb": 3})
     assert {change.action for change in found.changes} == {Impact.UPDATE}
     (step,) = found.steps
-    assert step.roles == ("host_base", "worker_disk", "redis", "ray_head", "ray_worker")
+    assert step.roles == (
+        *("host_base", "worker_disk", "redis", "redis_exporter"),
+        *("ray_head", "ray_worker"),
+    )
     assert step.drain == ()
     assert "system_reserved.memory_gb: 1" in found.changes[0].reason
 
