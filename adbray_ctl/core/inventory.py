@@ -204,11 +204,7 @@ def _host_vars(
     workers = [p for p in here if p.kind is SlotKind.WORKER]
     return {
         "ray_worker_address": here[0].address,
-        "worker_disk_slots": [
-            {"name": disk_name(p.kind, p.slot), "size_gb": p.disk_gb}
-            for p in here
-            if p.kind is not SlotKind.REDIS
-        ],
+        "worker_disk_slots": [_disk_vars(p) for p in here if p.kind is not SlotKind.REDIS],
         "ray_worker_slots": [
             {
                 **slot_vars(p, groups[p.worker_group or ""]),
@@ -219,6 +215,19 @@ def _host_vars(
         **_head_vars(records, here),
         **_own_redis_vars(records, here),
     }
+
+
+def _disk_vars(placement: Placement) -> dict[str, Any]:
+    disk = placement.disk
+    found: dict[str, Any] = {
+        "name": disk_name(placement.kind, placement.slot),
+        "size_gb": placement.disk_gb,
+        "path": disk.data.path,
+        "backend": str(disk.data.backend),
+    }
+    if disk.spill is not None:
+        found |= {"spill_path": disk.spill.path, "spill_backend": str(disk.spill.backend)}
+    return found
 
 
 def _head_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
+from adbray_ctl.core.disks import host_disk, room_gb
 from adbray_ctl.core.errors import HostError, SpecError
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
@@ -20,7 +21,7 @@ _WAY_OUT = "bring the host back, or give it up: `adbray replace {0} NEWHOST`, or
 
 def capacities(fleet: Fleet, observed: Observed) -> Mapping[str, Capacity | str]:
     """By host: its capacity (declared values win over detected ones), or why there is none."""
-    return {host.name: _capacity(host, observed.host(host.name)) for host in fleet.hosts}
+    return {h.name: _capacity(fleet, h, observed.host(h.name)) for h in fleet.hosts}
 
 
 def addresses(fleet: Fleet, observed: Observed) -> Mapping[str, str]:
@@ -101,19 +102,30 @@ def _is_ipv4(address: str) -> bool:
     return True
 
 
-def _capacity(host: Host, seen: HostObservation) -> Capacity | str:
+def _capacity(fleet: Fleet, host: Host, seen: HostObservation) -> Capacity | str:
     if seen.error is not None or seen.facts is None:
         return f"not reachable: {seen.error or 'no answer'}"
     declared, facts = host.capacity, seen.facts
     detected_memory = max(facts.memory_mb - _SYSTEM_MEMORY_MB, 0)
+    asked = fleet.disk_of(host.name)
+    disk = host_disk(asked.path, asked.spill_path, asked.asked, facts.file_systems)
+    if isinstance(disk, str):
+        return disk
+    standing = [(s.record.disk, s.record.disk_gb, s.disks) for s in seen.slots if s.record.disk_gb]
+    detected_disk = room_gb(disk, facts.file_systems, standing)
     if declared is None:
         return Capacity(
-            cpus=facts.cpus, memory_mb=detected_memory, disk_gb=facts.disk_gb, gpus=facts.gpus
+            cpus=facts.cpus,
+            memory_mb=detected_memory,
+            disk_gb=detected_disk,
+            gpus=facts.gpus,
+            disk=disk,
         )
     memory = declared.memory_gb
     return Capacity(
         cpus=facts.cpus if declared.cpus is None else declared.cpus,
         memory_mb=detected_memory if memory is None else int(memory * 1024),
-        disk_gb=facts.disk_gb if declared.disk_gb is None else declared.disk_gb,
+        disk_gb=detected_disk if declared.disk_gb is None else declared.disk_gb,
         gpus=facts.gpus if declared.gpus is None else declared.gpus,
+        disk=disk,
     )

@@ -86,7 +86,7 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
     "ray.python": ({"ray": {"python": "3.12"}}, RAY),
     "ray.packages": ({"ray": {"packages": ["numpy"]}}, RAY),
     "head.size": ({"head": SPEC["head"] | {"size": "small"}}, {"head": RESTART}),
-    "head.disk_gb": ({"head": SPEC["head"] | {"disk_gb": 120}}, {"head": RESTART}),
+    "head.disk_gb": ({"head": SPEC["head"] | {"disk_gb": 80}}, {"head": RESTART}),
     "head.hosts.names": (
         {"head": {"size": "tiny", "hosts": {"names": ["b"]}}},
         {**RAY, "head": START},
@@ -149,7 +149,7 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
     ),
     "worker_groups[].type": (workers("x", type="GPU"), {"x-0": RESTART, **TOLD}),
     "worker_groups[].size": (workers("w", size="small"), W | TOLD),
-    "worker_groups[].disk_gb": (workers("w", disk_gb=120), W),
+    "worker_groups[].disk_gb": (workers("w", disk_gb=80), W),
     "worker_groups[].min_workers": (workers("w", min_workers=3), {"w-2": START, **TOLD}),
     "worker_groups[].max_workers": (workers("w", max_workers=2), {"w-2": DELETE, **TOLD}),
     "worker_groups[].allocation_unit": (workers("g", allocation_unit=2), {"g-0": RESTART, **TOLD}),
@@ -178,6 +178,42 @@ def test_what_a_field_of_a_group_does(path: str) -> None:
     assert final == expected
     for node in moved:
         assert {c.action for c in found.changes if c.node == node} == {DELETE, START}
+
+
+@pytest.mark.parametrize(
+    ("changes", "nodes"),
+    [
+        (workers("w", disk_gb=120), {"w-0", "w-1", "w-2"}),
+        ({"head": SPEC["head"] | {"disk_gb": 120}}, {"head"}),
+    ],
+    ids=["worker", "head"],
+)
+def test_a_disk_grows_in_use(changes: dict[str, Any], nodes: set[str]) -> None:
+    found = plan(spec(**changes), busy())
+    assert names(found) == dict.fromkeys(nodes, UPDATE)
+    (step,) = found.steps
+    assert set(step.nodes) == nodes
+    assert set(step.live) == nodes - {"w-2"}, "what runs goes on"
+    assert not step.drain
+    assert not found.jobs
+    assert {c.reason.partition(".disk_gb: ")[2] for c in found.changes if c.fields} <= {
+        "100 -> 120; the disk grows in use",
+        "100 -> 120",
+    }
+
+
+def test_a_disk_that_grows_beside_another_change_takes_a_restart() -> None:
+    assert names(plan(spec(**workers("w", disk_gb=120, env={"A": "1"})))) == W
+    grown = plan(spec(**workers("w", disk_gb=120)), touched("w-0", drift=("/etc/x was edited",)))
+    assert names(grown) == {"w-0": RESTART, "w-1": UPDATE, "w-2": UPDATE}
+
+
+def test_a_disk_elsewhere_is_made_anew() -> None:
+    found = plan(spec(), disk={"path": "/data"})
+    assert {c.kind for c in found.changes if c.action is RESTART} == {
+        SlotKind.HEAD,
+        SlotKind.WORKER,
+    }
 
 
 @pytest.mark.parametrize("path", GROUP_CASES)
