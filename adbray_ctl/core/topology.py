@@ -284,6 +284,8 @@ def _keep(
         return None
     gpu = record.gpu if ledger.gpu_is_free(record.gpu, want.demand) else None
     taken = _take(fleet, want, ledger, block=record.block, gpu=gpu)
+    if not want.demand.disk_gb:
+        return taken
     disk = kept(record.disk, ledger.disk, fleet.disk_of(host).asked)
     return taken.model_copy(update={"disk": disk})
 

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from adbray_ctl.core.disks import Backend, DiskPlace, SlotDisk
 from adbray_ctl.core.impact import Impact, effect_of, fields
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayJob, RayLoad, RayView, UnitState
 from adbray_ctl.core.plan import ChangePlan, base_of, moved_since
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
-from tests.unit.cluster import applied, placed, planned
+from tests.unit.cluster import ROOM, applied, placed, planned
 
 FLEET: dict[str, Any] = {
     "kind": "Fleet",
@@ -208,11 +209,32 @@ def test_a_disk_that_grows_beside_another_change_takes_a_restart() -> None:
     assert names(grown) == {"w-0": RESTART, "w-1": UPDATE, "w-2": UPDATE}
 
 
+def test_a_backend_that_could_be_had_now_changes_nothing_by_itself() -> None:
+    quota = SlotDisk(data=DiskPlace(backend=Backend.XFS_PROJECT, reason="xfs has project quotas"))
+    rooms = {name: ROOM.model_copy(update={"disk": quota}) for name in "abc"}
+    assert planned(fleet(), spec(), standing(), rooms).is_empty
+    new = planned(fleet(), spec(**workers("w", max_workers=4)), standing(), rooms)
+    (change,) = (c for c in new.changes if c.node == "w-3")
+    assert change.reason.startswith("new, disk by xfs_project: xfs has project quotas")
+    asked = planned(fleet(disk={"backend": "xfs_project"}), spec(), standing(), rooms)
+    assert {c.kind for c in asked.changes if c.action is RESTART} == {
+        SlotKind.HEAD,
+        SlotKind.WORKER,
+    }
+
+
 def test_a_disk_elsewhere_is_made_anew() -> None:
-    found = plan(spec(), disk={"path": "/data"})
+    elsewhere = SlotDisk(data=DiskPlace(path="/data", backend=Backend.XFS_PROJECT))
+    rooms = {name: ROOM.model_copy(update={"disk": elsewhere}) for name in "abc"}
+    found = planned(fleet(disk={"path": "/data"}), spec(), standing(), rooms)
     assert {c.kind for c in found.changes if c.action is RESTART} == {
         SlotKind.HEAD,
         SlotKind.WORKER,
+    }
+    (change,) = (c for c in found.changes if c.node == "w-0")
+    assert {(f.field, f.old, f.new) for f in change.fields} == {
+        ("disk.path", "/var/lib/adbray", "/data"),
+        ("disk.backend", "loop", "xfs_project"),
     }
 
 
