@@ -3,7 +3,7 @@
 # One step after the other, also under -j: bootstrap comes before what it installs.
 .NOTPARALLEL:
 .PHONY: help quickstart down test test-fast lint unit contract molecule e2e soak \
-	bootstrap test-tools venv wheel constraints docs clean
+	molecule-vm bootstrap test-tools vm-tools venv wheel constraints docs clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/sh
 
@@ -44,10 +44,13 @@ contract: venv ## Tests of what must agree: roles, specs, docs, package
 molecule: bootstrap ## Every role on lab hosts: check, converge, idempotence, verify
 	tests/molecule/run
 
+molecule-vm: vm-tools ## Roles that need a kernel of their own, on virtual machines; slow, part of soak
+	tests/molecule/run --vm
+
 e2e: bootstrap ## The command line against a lab
 	pytest -q tests/e2e --durations=20 --durations-min=5
 
-soak: bootstrap ## Rounds of faults on a lab; takes half an hour, not part of test
+soak: vm-tools molecule-vm ## Rounds of faults on a lab; takes half an hour, not part of test
 	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py
 	pytest -q -s tests/soak
 
@@ -56,6 +59,9 @@ bootstrap: ## Install what quickstart needs; quick when nothing is missing
 
 test-tools: ## The same, and what test needs
 	@scripts/bootstrap.sh test
+
+vm-tools: ## The first, and what `adbray lab up --vm` needs
+	@scripts/bootstrap.sh vm
 
 venv: ## Make .venv alone
 	@scripts/bootstrap.sh venv

@@ -11,7 +11,7 @@ from adbray_ctl.adapters.clock import SystemClock
 from adbray_ctl.adapters.content import package_dir
 from adbray_ctl.adapters.history_db import HistoryDb
 from adbray_ctl.adapters.inventory_store import InventoryFiles
-from adbray_ctl.adapters.lab import NspawnLab
+from adbray_ctl.adapters.lab import MachineLab
 from adbray_ctl.adapters.lock_file import LockFile
 from adbray_ctl.adapters.power import LocalPower
 from adbray_ctl.adapters.project_files import ProjectFiles
@@ -65,7 +65,7 @@ def project_files(directory: Path) -> ProjectFiles:
 
 def lab(directory: Path) -> Lab:
     """The lab of ``directory``."""
-    return NspawnLab(directory, cache_dir())
+    return MachineLab(directory, cache_dir())
 
 
 def cache_dir() -> Path:

@@ -3,6 +3,7 @@
 #
 #   scripts/bootstrap.sh        what `make quickstart` needs; wants root
 #   scripts/bootstrap.sh test   what `make test` needs: a Redis for the contract tests as well
+#   scripts/bootstrap.sh vm     what `make soak` needs: qemu for VMs in the lab as well
 #   scripts/bootstrap.sh venv   only .venv: enough for `make lint` and `make test-fast`
 #
 # Does nothing when nothing is missing, and takes less than a second to find out.
@@ -122,8 +123,9 @@ trust_system_authorities() {
 case "${1-}" in
 "") check_machine ;;
 test) check_machine && TOOLS="$TOOLS redis-server:redis-server" ;;
+vm) check_machine && TOOLS="$TOOLS qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils" ;;
 venv) ;;
-*) stop "\`$1\` is unknown." "scripts/bootstrap.sh [test|venv]" ;;
+*) stop "\`$1\` is unknown." "scripts/bootstrap.sh [test|vm|venv]" ;;
 esac
 ready=no
 if venv_is_ready; then ready=yes; else check_python && check_disk; fi

@@ -19,21 +19,51 @@ class HostState(StrEnum):
     CUT = "cut"
 
 
+class HostKind(StrEnum):
+    """What a lab host is made of: a container shares the machine's kernel, a VM has its own."""
+
+    CONTAINER = "container"
+    VM = "vm"
+
+
+class VmDisk(StrEnum):
+    """The file system of a VM's data disk; each with project quotas."""
+
+    XFS = "xfs"
+    EXT4 = "ext4"
+
+
+class LabOrder(BaseModel):
+    """What is asked of ``lab up``; ``vm_disk`` is for VMs that are still to be made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hosts: int
+    vms: int = 0
+    vm_disk: VmDisk = VmDisk.XFS
+
+
 class LabHost(BaseModel):
-    """One test host; ``number`` counts from 1 and decides name and address."""
+    """One test host; ``number`` counts from 1 in its kind and decides name and address."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
     subnet: str
+    kind: HostKind = HostKind.CONTAINER
 
     @property
     def name(self) -> str:
-        return f"lab{self.number}"
+        return f"{'vm' if self.kind is HostKind.VM else 'lab'}{self.number}"
+
+    @property
+    def octet(self) -> int:
+        """What tells it from all other hosts of its lab, of either kind."""
+        return (100 if self.kind is HostKind.VM else 10) + self.number
 
     @property
     def address(self) -> str:
-        return f"{self.subnet}.{10 + self.number}"
+        return f"{self.subnet}.{self.octet}"
 
 
 class LabPlan(BaseModel):
@@ -44,10 +74,18 @@ class LabPlan(BaseModel):
     id: str
     subnet: str
     count: int
+    """Containers."""
+    vms: int = 0
 
     @property
     def hosts(self) -> tuple[LabHost, ...]:
-        return tuple(LabHost(number=n, subnet=self.subnet) for n in range(1, self.count + 1))
+        return self._numbered(HostKind.CONTAINER, self.count) + self._numbered(
+            HostKind.VM, self.vms
+        )
+
+    def _numbered(self, kind: HostKind, count: int) -> tuple[LabHost, ...]:
+        numbers = range(1, count + 1)
+        return tuple(LabHost(number=number, subnet=self.subnet, kind=kind) for number in numbers)
 
     @property
     def gateway(self) -> str:
@@ -55,12 +93,16 @@ class LabPlan(BaseModel):
 
 
 class LabHostStatus(BaseModel):
-    """One host of a lab, as it is now; ``pid`` is its PID 1 as the machine sees it."""
+    """One host of a lab, as it is now.
+
+    ``pid`` is what the machine sees of it: a container's PID 1, or the qemu that is the VM.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     address: str
+    kind: HostKind = HostKind.CONTAINER
     state: HostState
     pid: int | None = None
 
@@ -86,7 +128,8 @@ def lab_id(directory: str) -> str:
 def fleet_text(hosts: tuple[LabHost, ...]) -> str:
     """A fleet.yml for a lab.
 
-    Capacity is declared: the hosts share one machine, so what each would detect is not its own.
+    Containers' capacity is declared: they share one machine, so what each would detect is not its
+    own. A VM detects what is.
     """
     lines = [
         "# yaml-language-server: $schema=.adbray/schema/fleet.json",
@@ -102,8 +145,9 @@ def fleet_text(hosts: tuple[LabHost, ...]) -> str:
         lines += [
             f"  - name: {host.name}",
             f"    address: {host.address}",
-            "    capacity: {cpus: 8, memory_gb: 16, disk_gb: 30, gpus: 0}",
         ]
+        if host.kind is HostKind.CONTAINER:
+            lines += ["    capacity: {cpus: 8, memory_gb: 16, disk_gb: 30, gpus: 0}"]
     return "\n".join(lines) + "\n"
 
 
@@ -116,8 +160,8 @@ class Lab(Protocol):
     def status(self) -> LabStatus:
         """What runs now."""
 
-    def up(self, count: int, report: Callable[[str], None]) -> LabPlan:
-        """Make ``count`` hosts and wait until they have booted; ``report`` is told of long steps.
+    def up(self, order: LabOrder, report: Callable[[str], None]) -> LabPlan:
+        """Make the hosts and wait until they have booted; ``report`` is told of long steps.
 
         With as many running already nothing changes; with fewer, hosts are added. Raises
         LabError, and RefusedError for a lab that is larger or has hosts that do not run.

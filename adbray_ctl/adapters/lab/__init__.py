@@ -1,5 +1,5 @@
-"""Lab hosts as systemd-nspawn containers (docs/adr/0008)."""
+"""Lab hosts: systemd-nspawn containers and qemu virtual machines (docs/adr/0008, 0016)."""
 
-from adbray_ctl.adapters.lab.nspawn import NspawnLab
+from adbray_ctl.adapters.lab.lab import MachineLab
 
-__all__ = ["NspawnLab"]
+__all__ = ["MachineLab"]

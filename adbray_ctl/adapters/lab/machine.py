@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -33,24 +33,25 @@ _FOLDERS = (
     _NSPAWN / "unix-export",
 )
 _TOOLS = {
-    "systemd-nspawn": "systemd-container",
     "mmdebstrap": "mmdebstrap",
     "nft": "nftables",
     "ip": "iproute2",
     "ssh-keygen": "openssh-client",
-    "losetup": "mount",
-    "nsenter": "util-linux",
 }
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def require_machine() -> None:
-    """Raise LabError, saying what to do, when this machine cannot carry a lab."""
+def require_machine(tools: Mapping[str, str]) -> None:
+    """Raise LabError, saying what to do, when this machine cannot carry a lab.
+
+    ``tools`` are the programs, with their Debian packages, that its hosts need.
+    """
     if platform.system() != "Linux":
         raise LabError("the lab needs Linux", hint="use real hosts: adbray init ADDRESS...")
     if os.geteuid() != 0:
         raise LabError("the lab needs root", hint="run it as root, for example with sudo")
-    missing = {package for tool, package in _TOOLS.items() if shutil.which(tool) is None}
+    needed = {**_TOOLS, **tools}
+    missing = {package for tool, package in needed.items() if shutil.which(tool) is None}
     if not _KEYRING.exists():
         missing.add("debian-archive-keyring")
     if missing:
@@ -70,8 +71,6 @@ def require_machine() -> None:
             hint="mkdir -p /sys/fs/cgroup/unified && "
             "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
         )
-    if not loops.CONTROL.exists():
-        raise LabError(f"there is no {loops.CONTROL}", hint="modprobe loop")
 
 
 def cgroup_root() -> Path:
@@ -114,6 +113,11 @@ def claim(lab: str, directory: Path) -> None:
         if int(path.read_text()) < int(value):
             path.write_text(value)
     loops.add()
+
+
+def labs() -> list[Path]:
+    """The directories of all labs that stand."""
+    return sorted(Path(read_text(file).strip()) for file in _SHARED.glob("*.lab"))
 
 
 def release(lab: str) -> None:

@@ -1,4 +1,4 @@
-"""A lab's network: one bridge, one namespace and veth pair for each host, NAT to the outside."""
+"""A lab's network: one bridge, to it a veth pair or tap for each host, NAT to the outside."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adbray_ctl.adapters.lab.shell import read_text, run, succeeds
 from adbray_ctl.core.errors import LabError
-from adbray_ctl.core.lab import SUBNETS, LabHost, LabPlan
+from adbray_ctl.core.lab import SUBNETS, HostKind, LabHost, LabPlan
 
 # net/if.h
 _IFF_UP = 0x1
@@ -46,8 +46,13 @@ def namespace(plan: LabPlan, host: LabHost) -> str:
 
 
 def link(plan: LabPlan, host: LabHost) -> str:
-    """The machine's end of a host's veth pair; at most 15 characters (IFNAMSIZ)."""
-    return f"abv-{plan.id}-{host.number}"
+    """The machine's end of a host's veth pair, or its tap; at most 15 characters (IFNAMSIZ)."""
+    return f"abv-{plan.id}-{'v' if host.kind is HostKind.VM else ''}{host.number}"
+
+
+def mac(plan: LabPlan, host: LabHost) -> str:
+    """The host's own hardware address."""
+    return _mac(plan, host.octet)
 
 
 def make_bridge(plan: LabPlan) -> None:
@@ -70,7 +75,7 @@ def attach(plan: LabPlan, host: LabHost) -> None:
     """The host's own network namespace, wired to the bridge."""
     name, outer = namespace(plan, host), link(plan, host)
     run("ip", "netns", "add", name)
-    _add_link(outer, name, _mac(plan, host.number))
+    _add_link(outer, name, mac(plan, host))
     run("ip", "link", "set", outer, "master", bridge(plan), "up")
     inner = ("ip", "-n", name)
     run(*inner, "addr", "add", f"{host.address}/24", "dev", "eth0")
@@ -79,8 +84,15 @@ def attach(plan: LabPlan, host: LabHost) -> None:
     run(*inner, "route", "add", "default", "via", plan.gateway)
 
 
+def attach_tap(plan: LabPlan, host: LabHost) -> None:
+    """A tap on the bridge, for a host that is a process of the machine."""
+    name = link(plan, host)
+    run("ip", "tuntap", "add", name, "mode", "tap")
+    run("ip", "link", "set", name, "master", bridge(plan), "up")
+
+
 def detach(plan: LabPlan, host: LabHost) -> None:
-    """Remove the host's namespace and veth pair."""
+    """Remove the host's namespace and veth pair, or tap."""
     _remove_link(link(plan, host))
     _remove_namespace(namespace(plan, host))
 

@@ -11,12 +11,13 @@ import click
 from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.commands.job import follow_to_end
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.lab import LabOrder
 from adbray_ctl.core.skeleton import quickstart_text
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import lab as lab_service
 
 GROUP = "quickstart"
-_HOSTS = 3
+_LAB = LabOrder(hosts=3)
 
 
 @click.command(short_help="Try it all on this machine: lab, group, job.")
@@ -29,7 +30,7 @@ def demo(state: State) -> None:
     """
     began = time.monotonic()
     _headline("1/3  lab: three hosts on this machine")
-    lab_service.up(state.lab, state.project, _HOSTS, lambda text: click.echo(text, err=True))
+    lab_service.up(state.lab, state.project, _LAB, lambda text: click.echo(text, err=True))
     if GROUP not in state.project.names():
         names = [host.name for host in state.project.fleet().hosts]
         text = quickstart_text(state.project.template(f"{GROUP}.yml"), names)

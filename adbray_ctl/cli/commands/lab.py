@@ -8,23 +8,39 @@ import click
 
 from adbray_ctl.cli.render.tables import print_json, print_lab
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.lab import LabOrder, VmDisk
 from adbray_ctl.services import lab as service
 
 
 @click.group(short_help="Real test hosts on this machine.")
 def lab() -> None:
-    """Test hosts on this machine: systemd-nspawn containers with systemd, sshd and addresses."""
+    """Test hosts on this machine, with systemd, sshd and addresses of their own.
+
+    They are systemd-nspawn containers, and virtual machines for what needs a kernel of its own.
+    """
 
 
-@lab.command(epilog="Example:\n\n  adbray lab up --hosts 3", short_help="Make hosts.")
-@click.option("--hosts", default=3, show_default=True, help="How many hosts.")
+@lab.command(
+    epilog="Examples:\n\n  adbray lab up --hosts 3\n\n  adbray lab up --hosts 2 --vm 1",
+    short_help="Make hosts.",
+)
+@click.option("--hosts", default=3, show_default=True, help="How many containers: lab1, lab2...")
+@click.option("--vm", "vms", default=0, show_default=True, help="How many VMs: vm1, vm2...")
+@click.option(
+    "--vm-disk",
+    type=click.Choice([*VmDisk]),
+    default=VmDisk.XFS,
+    show_default=True,
+    help="File system of a new VM's data disk, with project quotas.",
+)
 @pass_state
-def up(state: State, hosts: int) -> None:
+def up(state: State, hosts: int, vms: int, vm_disk: str) -> None:
     """Make hosts, wait until they answer, and write fleet.yml if there is none."""
     began = time.monotonic()
-    plan = service.up(state.lab, state.project, hosts, lambda text: click.echo(text, err=True))
+    order = LabOrder(hosts=hosts, vms=vms, vm_disk=VmDisk(vm_disk))
+    plan = service.up(state.lab, state.project, order, lambda text: click.echo(text, err=True))
     addresses = f"{plan.hosts[0].address}..{plan.hosts[-1].address.rsplit('.', 1)[1]}"
-    click.echo(f"{plan.count} hosts up ({addresses}) in {time.monotonic() - began:.1f} s")
+    click.echo(f"{len(plan.hosts)} hosts up ({addresses}) in {time.monotonic() - began:.1f} s")
 
 
 @lab.command(short_help="Show the hosts.")

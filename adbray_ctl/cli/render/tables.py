@@ -77,9 +77,9 @@ def print_jobs(jobs: Sequence[Job]) -> None:
 
 def print_lab(status: LabStatus) -> None:
     """The lab's hosts."""
-    table = plain_table("host", "address", "state")
+    table = plain_table("host", "address", "kind", "state")
     for host in status.hosts:
-        table.add_row(host.name, host.address, host.state)
+        table.add_row(host.name, host.address, host.kind, host.state)
     make_console().print(table if status.hosts else f"no lab in {status.directory}")
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.lab import NspawnLab, apt, image, machine, network
+from adbray_ctl.adapters.lab import MachineLab, apt, image, machine, network, nspawn, qemu
 from adbray_ctl.adapters.lab.processes import container_inits, end, members
 from adbray_ctl.adapters.lab.shell import mounts_below, run, succeeds, unescaped
 from adbray_ctl.core.errors import LabError
 from adbray_ctl.core.lab import Lab as LabPort
-from adbray_ctl.core.lab import LabPlan
+from adbray_ctl.core.lab import LabOrder, LabPlan
 
 ONE_LINE = """\
 # deb http://commented.example/debian bookworm main
@@ -96,7 +96,7 @@ def test_nothing_is_found_where_no_lab_is(tmp_path: Path) -> None:
 
 
 def test_a_lab_that_was_never_made_has_no_hosts(tmp_path: Path) -> None:
-    lab: LabPort = NspawnLab(tmp_path, tmp_path / "cache")
+    lab: LabPort = MachineLab(tmp_path, tmp_path / "cache")
     assert lab.plan() is None
     assert lab.status().hosts == ()
     with pytest.raises(LabError, match="no host 'lab1'"):
@@ -107,9 +107,9 @@ def test_a_lab_that_was_never_made_has_no_hosts(tmp_path: Path) -> None:
 def test_paths_that_overlays_cannot_take(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "require_machine", lambda: None)
+    monkeypatch.setattr(MachineLab, "_require_machine", lambda *_: None)
     with pytest.raises(LabError, match="cannot lie below"):
-        NspawnLab(tmp_path / name, tmp_path).up(1, print)
+        MachineLab(tmp_path / name, tmp_path).up(LabOrder(hosts=1), print)
     assert not (tmp_path / name).exists()
 
 
@@ -117,14 +117,16 @@ def test_missing_tools_are_named_with_their_packages(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(LabError, match="systemd-container") as caught:
-        machine.require_machine()
+        machine.require_machine(nspawn.TOOLS)
     assert (caught.value.hint or "").startswith("apt-get install iproute2 ")
+    with pytest.raises(LabError, match="qemu-system-x86, qemu-utils"):
+        machine.require_machine(qemu.TOOLS)
 
 
 def test_users_other_than_root_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(LabError, match="needs root"):
-        machine.require_machine()
+        machine.require_machine({})
 
 
 def test_too_little_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,9 +152,10 @@ def test_no_subnet_left_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_interface_names_fit_the_kernel() -> None:
-    plan = LabPlan(id="0a1b2", subnet="198.18.7", count=60)
+    plan = LabPlan(id="0a1b2", subnet="198.18.7", count=60, vms=8)
     names = [network.bridge(plan), *(network.link(plan, host) for host in plan.hosts)]
     assert max(map(len, names)) <= 15
+    assert len(set(names)) == 69
 
 
 def test_hardware_addresses_last_and_differ() -> None:

@@ -9,6 +9,7 @@ import pytest
 from adbray_ctl.adapters.spec_file import load_fleet
 from adbray_ctl.core.lab import SUBNETS, HostState, LabHostStatus, LabPlan, LabStatus, lab_id
 from adbray_ctl.core.lab import fleet_text as fleet_of
+from adbray_ctl.services.lab import MAX_HOSTS, MAX_VMS
 
 PLAN = LabPlan(id="0a1b2", subnet="198.18.7", count=3)
 
@@ -20,6 +21,24 @@ def test_hosts_are_named_and_addressed_in_order() -> None:
         ("lab3", "198.18.7.13"),
     ]
     assert PLAN.gateway == "198.18.7.1"
+
+
+def test_vms_come_last_with_names_and_addresses_of_their_own() -> None:
+    plan = PLAN.model_copy(update={"count": 1, "vms": 2})
+    assert [(host.name, host.address, host.kind.value) for host in plan.hosts] == [
+        ("lab1", "198.18.7.11", "container"),
+        ("vm1", "198.18.7.101", "vm"),
+        ("vm2", "198.18.7.102", "vm"),
+    ]
+    largest = PLAN.model_copy(update={"count": MAX_HOSTS, "vms": MAX_VMS})
+    octets = [host.octet for host in largest.hosts]
+    assert len(set(octets)) == MAX_HOSTS + MAX_VMS
+    assert max(octets) < 200, "the end of the subnet is free for virtual addresses"
+
+
+def test_a_lab_from_before_there_were_vms_has_none() -> None:
+    known = LabPlan.model_validate_json('{"id": "0a1b2", "subnet": "198.18.7", "count": 3}')
+    assert known == PLAN
 
 
 def test_subnets_lie_in_the_benchmark_range() -> None:
@@ -55,3 +74,11 @@ def test_fleet_text_is_a_fleet(tmp_path: Path) -> None:
     assert [(host.name, host.address) for host in fleet.hosts] == [
         (host.name, host.address) for host in PLAN.hosts
     ]
+
+
+def test_a_vm_tells_its_capacity_itself(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yml"
+    file.write_text(fleet_of(PLAN.model_copy(update={"count": 1, "vms": 1}).hosts))
+    container, vm = load_fleet(file).hosts
+    assert container.capacity is not None
+    assert (vm.name, vm.capacity) == ("vm1", None)
