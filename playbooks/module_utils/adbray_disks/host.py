@@ -7,6 +7,7 @@ import os
 import subprocess
 
 GIB = 2**30
+KEPT = "/var/lib/adbray/.images"
 
 
 class DiskError(Exception):
@@ -65,6 +66,12 @@ def nearest(path: str) -> str:
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
+
+
+def remove_if_empty(folder: str) -> None:
+    """But not that of the role host_base, which every group on the host has."""
+    if folder != KEPT and os.path.isdir(folder) and not os.listdir(folder):
+        os.rmdir(folder)
 
 
 def free_bytes(path: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .host import GIB, DiskError, mounted, run, slots_in
+from .host import GIB, DiskError, mounted, remove_if_empty, run, slots_in
 
 
 class LoopStore:
@@ -84,6 +84,7 @@ class LoopStore:
         for path in (self.source(name), f"{self.source(name)}.new"):
             if os.path.exists(path):
                 os.unlink(path)
+        remove_if_empty(self.folder)
 
 
 def allocate(path: str, size: int) -> None:

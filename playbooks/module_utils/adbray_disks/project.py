@@ -7,7 +7,7 @@ import shutil
 import zlib
 
 from . import quota
-from .host import slots_in
+from .host import remove_if_empty, slots_in
 
 # Where the numbers of projects begin; those that people give by hand are small.
 _FIRST = 2**24
@@ -81,6 +81,7 @@ class ProjectStore:
         shutil.rmtree(folder)
         if project:
             quota.limit(self.folder, project, 0)
+        remove_if_empty(self.folder)
 
     def _free_project(self, name: str) -> int:
         """The same for the same name, unless it is taken: here, by hand, or by files elsewhere."""
