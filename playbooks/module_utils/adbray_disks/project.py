@@ -54,10 +54,9 @@ class ProjectStore:
 
     def make(self, name: str, size: int) -> None:
         """The project comes before anything is in it; without its limit it counts as not made."""
+        self.remove(name)  # what broke off
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
         folder = self.source(name)
-        if os.path.isdir(folder):
-            self.remove(name)  # what broke off
         os.mkdir(folder, 0o700)
         project = self._free_project(name)
         quota.put_into(folder, project)
