@@ -27,8 +27,12 @@ _TUN = Path("/dev/net/tun")
 # noinit_itable: the image is a sparse file, so the inode tables that mkfs left out are zero.
 _FSTAB = """\
 /dev/vda / ext4 defaults,noinit_itable 0 1
-/dev/disk/by-id/virtio-data /var/lib/adbray {type} defaults,prjquota,x-systemd.makefs 0 2
+/dev/disk/by-id/virtio-data /var/lib/adbray {type} \
+defaults,prjquota,x-systemd.makefs,x-systemd.device-timeout=10min 0 2
 """
+# no_timer_check: an emulated machine beside much other work misses the ticks that the kernel counts
+# to see whether its timer is wired right, and it panics.
+_KERNEL = "root=/dev/vda rw console=ttyS0 net.ifnames=0 no_timer_check quiet"
 _NETWORK = """\
 [Match]
 Name=eth0
@@ -151,7 +155,7 @@ def _devices(plan: LabPlan, host: LabHost, folder: Path) -> list[str]:
     # VM flushes: of a raw disk nothing is lost without flushes, of the other all may be.
     raw, qcow2 = "format=raw,cache=unsafe", "format=qcow2,cache=writeback"
     return [
-        *("-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 quiet"),
+        *("-append", _KERNEL),
         *("-chardev", f"file,id=console,append=on,path={folder / 'console.log'}"),
         *("-serial", "chardev:console", "-device", "virtio-rng-pci"),
         *("-fw_cfg", f"name={vm_image.FILES},file={folder / 'files.tar'}"),
