@@ -177,7 +177,7 @@ def started_at(fields: dict[str, str]) -> float:
 
 
 def traces() -> list[dict[str, Any]]:
-    """By group, all that it left here: records, secrets, disks, images, units, its head's key."""
+    """By group, all that it left here: records, secrets, disks, units, its head's key."""
     found: dict[str, list[tuple[str, str]]] = {}
 
     def add(group: str, what: str, path: str) -> None:
@@ -190,9 +190,10 @@ def traces() -> list[dict[str, Any]]:
         path = os.path.join(DATA, name)
         for disk in sorted(_listdir(path)) or [""]:
             add(name, os.path.join(path, disk).rstrip("/"), path)
-    for name in _listdir(DATA + "/.images"):
-        path = os.path.join(DATA, ".images", name)
-        add(name.split(".", 1)[0], path, path)
+    for kind in (".images", ".slots"):
+        for name in _listdir(os.path.join(DATA, kind)):
+            path = os.path.join(DATA, kind, name)
+            add(name.split(".", 1)[0], path, path)
     for name in _listdir(UNITS):
         add(group_of_unit(name), name, os.path.join(UNITS, name))
     for line in read(KEYS).splitlines():

@@ -61,6 +61,7 @@ def test_probe_tells_every_trace_of_a_group(tmp_path: Path) -> None:
         "data/a/head",
         "data/e-f",
         "data/.images",
+        "data/.slots/h.w-0.spill",
         "run",
         "units",
     ):
@@ -75,7 +76,7 @@ def test_probe_tells_every_trace_of_a_group(tmp_path: Path) -> None:
     lease = {"owner": {"id": "1", "text": "ops@ctl, pid 7: apply a"}, "since": 1, "until": 0}
     (tmp_path / "run/a.lease").write_text(json.dumps(lease))
     answer = elsewhere((FOLDER / "probe_script.py").read_text(), folders)
-    assert answer["groups"] == ["a", "b-1", "c", "d-x", "e-f", "gate"]
+    assert answer["groups"] == ["a", "b-1", "c", "d-x", "e-f", "gate", "h"]
     found = {one["group"]: Trace.model_validate(one) for one in answer["traces"]}
     assert found["a"].what == (str(tmp_path / "data/a/head"), str(tmp_path / "etc/a"))
     assert found["a"].changed_by == "ops@ctl, pid 7: apply a"
