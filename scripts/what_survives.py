@@ -1,7 +1,7 @@
 """Writes docs/what-survives.md from docs/drills.json, which the soak measured; `make docs` runs it.
 
-`ADBRAY_DRILLS=docs/drills.json pytest tests/soak/test_head_faults.py` measures anew, each fault ten
-times or `ADBRAY_ROUNDS` times.
+`ADBRAY_DRILLS=docs/drills.json pytest tests/soak/test_{head_faults,worker_host,rack}.py` measures
+anew.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Facts: TypeAlias = dict[str, Any]
 HEAD = """\
 # What survives
 
-Written by `make docs` from what the soak's drills measured (`tests/soak/test_head_faults.py`, Ray
-{ray}, {machine}). `adbray drill` measures the same on a cluster of yours.
+Written by `make docs` from what the soak's drills measured (`tests/soak`, Ray {ray},
+{machine}). `adbray drill` measures the same on a cluster of yours.
 
 Times are in seconds after the fault, median and worst of the rounds: *looked up* is when a driver
 could find an actor by its name and call it, as a new driver does; *known* when an actor answered
@@ -67,10 +67,27 @@ FAILURES = (
     ),
     Failure(
         "redis",
-        "Redis killed",
-        "As above. Redis starts again from its append-only file.",
+        "Redis killed, the primary of three",
+        "As above. The Sentinels promote another; a Redis that is alone starts again from its"
+        " append-only file.",
         "What was written in the last second (appendfsync everysec) if its host dies too. Ray 2.60"
         " ends its GCS when the connection breaks, so the head starts anew.",
+    ),
+    Failure(
+        "worker-host",
+        "a worker's host cut off for {cut_s} s",
+        "Everything on other hosts: neither actors nor tasks there are interrupted. Where"
+        " `min_workers` or the demand asks for it, another slot of the worker group is started.",
+        "What ran on that host, and the objects there: Ray gives the node up, issues retriable"
+        " tasks and restartable actors again elsewhere, and the worker joins anew once its host is"
+        " back.",
+    ),
+    Failure(
+        "rack",
+        "all hosts killed and started at once",
+        "The job table; detached actors that may be restarted are, under their names and without"
+        " their memory.",
+        "Everything that ran, all objects, and the last second of what was written to Redis.",
     ),
 )
 

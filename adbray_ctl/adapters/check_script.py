@@ -27,6 +27,11 @@ TOOL_DIRS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Where the ray_venv module looks for an interpreter.
 PYTHON_DIRS = ("/usr/bin", "/usr/local/bin", "/opt/python/bin")
 TOOLS = ("mkfs.ext4", "resize2fs", "e2fsck", "losetup", "findmnt", "mount", "systemctl")
+# What the roles of a group's own Redis install, by a file of each.
+PACKAGES = {
+    "redis-server": "/usr/bin/redis-server",
+    "prometheus-redis-exporter": "/usr/bin/prometheus-redis-exporter",
+}
 # For one name, one package server or one program: a silent one must not hold up the answer.
 PATIENCE_S = 5.0
 SYSCTLS = {
@@ -257,14 +262,19 @@ def packages() -> dict[str, Any]:
         in_parallel(reach, servers)
         tried = reached + [text.split(" ", 1)[0] for text in unreachable]
         unreachable += ["%s (no answer)" % host for host, _ in servers if host not in tried]
-    candidate = fields(output("apt-cache", "policy", "redis-server"), ":").get("Candidate", "")
+    missing = [name for name, path in PACKAGES.items() if not os.access(path, os.X_OK)]
+
+    def offered(name: str) -> bool:
+        candidate = fields(output("apt-cache", "policy", name), ":").get("Candidate", "")
+        return candidate not in ("", "(none)")
+
     return {
         "apt": shutil.which("apt-get", path=TOOL_DIRS) is not None,
         "servers": [host for host, _ in servers],
         "unreachable": sorted(unreachable),
         "proxy": proxy,
-        "redis_installed": os.access("/usr/bin/redis-server", os.X_OK),
-        "redis_offered": candidate not in ("", "(none)"),
+        "missing": missing,
+        "offered": [name for name in missing if offered(name)],
     }
 
 

@@ -13,6 +13,9 @@ from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory import Site
 
+# Those that are drawn by lot, by the names of ``Secrets``.
+_RANDOM = ("token", "redis_password", "redis_admin_password", "redis_exporter_password")
+
 
 class SecretFiles:
     """SecretStore. Directories 0700, files 0600, written by rename."""
@@ -28,6 +31,7 @@ class SecretFiles:
             token_file=str(self._directory(group) / "token"),
             redis_password_file=str(self._directory(group) / "redis_password"),
             redis_admin_password_file=str(self._directory(group) / "redis_admin_password"),
+            redis_exporter_password_file=str(self._directory(group) / "redis_exporter_password"),
             redis_cert_file=str(self._directory(group) / "redis.crt"),
             redis_key_file=str(self._directory(group) / "redis.key"),
             slot_key_file=str(self._directory(group) / "slot_key"),
@@ -42,7 +46,7 @@ class SecretFiles:
 
     def create(self, group: str) -> None:
         files = self._files(group)
-        for name in ("token", "redis_password", "redis_admin_password"):
+        for name in _RANDOM:
             if not files[name].exists():
                 self._write(files[name], secrets.token_hex(32).encode())
         pair = (files["redis_cert"], files["redis_key"])
@@ -77,6 +81,7 @@ class SecretFiles:
             "token": Path(site.token_file),
             "redis_password": Path(site.redis_password_file),
             "redis_admin_password": Path(site.redis_admin_password_file),
+            "redis_exporter_password": Path(site.redis_exporter_password_file),
             "redis_cert": Path(site.redis_cert_file),
             "redis_key": Path(site.redis_key_file),
             "slot_key": Path(site.slot_key_file),

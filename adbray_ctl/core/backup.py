@@ -31,6 +31,7 @@ class Secrets(BaseModel):
     token: str
     redis_password: str = ""
     redis_admin_password: str = ""
+    redis_exporter_password: str = ""
     redis_cert: str = ""
     redis_key: str = ""
     slot_key: str

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.status import GroupStatus, State
 
 # A call that takes longer than this is an interruption.
 SLOW_S = 1.0
@@ -132,3 +136,25 @@ def count_went_on(calls: Sequence[Call]) -> bool:
     """Whether the actor kept its memory: each answer is higher than the one before."""
     values = [call.value for call in calls if call.kind is Kind.HELD and not call.error]
     return all(a < b for a, b in pairwise(values))
+
+
+def fewer_than(before: GroupStatus, now: GroupStatus) -> tuple[str, ...]:
+    """The worker groups, and Redis, of which fewer run than did, in words.
+
+    A worker that was lost may have been made up for by another slot of its group. Of head and
+    standbys ``GroupStatus.ready`` tells.
+    """
+    wanted, running = _running(before), _running(now)
+    return tuple(
+        f"{running[name]} of {count} {name} run"
+        for name, count in wanted.items()
+        if running[name] < count
+    )
+
+
+def _running(status: GroupStatus) -> Counter[str]:
+    return Counter(
+        slot.worker_group or slot.kind.value
+        for slot in status.slots
+        if slot.state is State.RUNNING and slot.kind is not SlotKind.HEAD
+    )

@@ -33,6 +33,7 @@ class Site(BaseModel):
     token_file: str
     redis_password_file: str
     redis_admin_password_file: str
+    redis_exporter_password_file: str
     redis_cert_file: str
     redis_key_file: str
     slot_key_file: str
@@ -83,6 +84,7 @@ def build_removal_inventory(
         all_vars={
             "host_base_group": group,
             "redis_group": group,
+            "redis_exporter_group": group,
             "worker_disk_group": group,
             "ray_head_group": group,
             "ray_head_forget_state": not stays,
@@ -172,6 +174,7 @@ def _redis_vars(
         "redis_username": REDIS_USER,
         "redis_password_file": site.redis_password_file,
         "redis_admin_password_file": site.redis_admin_password_file,
+        "redis_metrics_password_file": site.redis_exporter_password_file,
         "redis_cert_file": site.redis_cert_file,
         "redis_key_file": site.redis_key_file,
         "redis_maxmemory_mb": spec.redis.maxmemory_mb,
@@ -183,6 +186,8 @@ def _redis_vars(
             }
             for p in members
         ],
+        "redis_exporter_group": spec.name,
+        "redis_exporter_password_file": site.redis_exporter_password_file,
     }
 
 
@@ -254,6 +259,8 @@ def _own_redis_vars(records: Mapping[str, SlotRecord], here: list[Placement]) ->
         "redis_bind": redis.address,
         "redis_port": redis.ports["redis"],
         "redis_record": records[redis.slot].model_dump(mode="json"),
+        "redis_exporter_bind": redis.address,
+        "redis_exporter_port": redis.ports["exporter"],
     }
 
 

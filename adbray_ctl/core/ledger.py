@@ -21,7 +21,7 @@ _SHARED_OFFSETS = {
     "metrics": 5,
 }
 _HEAD_OFFSETS = {"autoscaler_metrics": 7, "dashboard_metrics": 8}
-_REDIS_OFFSETS = {"redis": 6}
+_REDIS_OFFSETS = {"redis": 6, "exporter": 8}
 _SENTINEL_OFFSETS = {"sentinel": 7}
 _WORKER_PORTS_OFFSET = 10
 

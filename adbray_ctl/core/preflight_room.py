@@ -1,4 +1,4 @@
-"""The part of `adbray check` about room: disk, memory, ports, cards, and Redis's package."""
+"""The part of `adbray check` about room: disk, memory, ports, cards, and Redis's packages."""
 
 from __future__ import annotations
 
@@ -251,26 +251,27 @@ def gpu(of: Subject) -> Iterator[Finding]:
 
 
 def packages(of: Subject) -> Iterator[Finding]:
-    """Where redis-server comes from: the one package that adbray installs on hosts."""
+    """Where Redis and its exporter come from: the two packages that adbray installs on hosts."""
     seen = of.readings.packages
     needed = of.needs is not None and of.needs.redis
-    expected = "redis-server installed, or a package server to get it from"
-    if seen.redis_installed:
-        found = "redis-server is installed"
+    expected = "Redis and its exporter installed, or a package server to get them from"
+    missing = " and ".join(seen.missing)
+    if not missing:
+        found = "Redis and its exporter are installed"
         yield of.finding(Check.PACKAGES, State.OK, found, expected=expected)
         return
     bad = State.FAIL if needed else State.WARN
     if not seen.apt:
-        remedy = "install redis-server by hand, or set redis.mode to external or none"
-        found = "no apt, and no redis-server"
+        remedy = f"install {missing} by hand, or set redis.mode to external or none"
+        found = f"no apt, and no {missing}"
         yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
-    elif not seen.servers and not seen.redis_offered:
+    elif not seen.servers and seen.offered != seen.missing:
         remedy = "name a server in /etc/apt/sources.list"
         found = "apt knows no package server"
         yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
     elif seen.unreachable:
         found = f"not reached: {', '.join(seen.unreachable)}"
-        remedy = "check name resolution and the way out, or install redis-server by hand"
+        remedy = f"check name resolution and the way out, or install {missing} by hand"
         yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
     else:
         how = "through a proxy, not tried" if seen.proxy else "reached"

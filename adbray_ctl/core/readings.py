@@ -134,14 +134,17 @@ class NamesReading(_Reading):
 
 
 class PackagesReading(_Reading):
-    """apt's sources. With a ``proxy`` the servers are not tried."""
+    """apt's sources. With a ``proxy`` the servers are not tried.
+
+    Of the packages that adbray installs, ``missing`` are not there; apt's lists name ``offered``.
+    """
 
     apt: bool
     servers: tuple[str, ...]
     unreachable: tuple[str, ...]
     proxy: bool
-    redis_installed: bool
-    redis_offered: bool
+    missing: tuple[str, ...]
+    offered: tuple[str, ...]
 
 
 class GpuReading(_Reading):

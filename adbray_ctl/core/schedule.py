@@ -195,7 +195,7 @@ def _roles(changes: Iterable[NodeChange]) -> tuple[str, ...]:
     if kinds & {SlotKind.HEAD, SlotKind.WORKER}:
         roles.append("worker_disk")
     if SlotKind.REDIS in kinds:
-        roles.append("redis")
+        roles += ["redis", "redis_exporter"]
     if SlotKind.HEAD in kinds:
         roles.append("ray_head")
     if SlotKind.WORKER in kinds:

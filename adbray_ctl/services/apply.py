@@ -116,10 +116,15 @@ def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
             return tools.hosts.read_file(prepared.fleet, host, path).decode()
 
         several = len(redis) > 1
+        # A Redis of an older adbray has no exporter beside it, and no user for one.
+        measured = bool(redis) and "exporter" in redis[0][1].ports
         secrets = Secrets(
             token=kept(found[0], "token"),
             redis_password=kept(found[0], "redis_password") if redis else "",
             redis_admin_password=kept(redis[0][0], "redis_admin_password") if several else "",
+            redis_exporter_password=kept(redis[0][0], "redis_exporter_password")
+            if measured
+            else "",
             redis_cert=kept(redis[0][0], "redis.crt") if redis else "",
             redis_key=kept(redis[0][0], "redis.key") if redis else "",
             slot_key=kept(found[0], "slot_key"),

@@ -13,6 +13,7 @@ from adbray_ctl.core.drill import (
     Moment,
     Process,
     count_went_on,
+    fewer_than,
     interruption_s,
     settled,
 )
@@ -191,10 +192,8 @@ def _await_back(
     moments: list[tuple[float, str]],
     report: Report,
 ) -> GroupStatus:
-    """Until every slot that ran runs again, and calls go well; what is seen is told."""
+    """Until as much runs as before, and calls go well; what is seen is told."""
     fault_at, shows_s = fault
-    before = {slot.slot: slot.state for slot in plan.status.slots}
-    wanted = {name for name, state in before.items() if state is State.RUNNING}
     last = {s.slot: f"{s.slot} on {s.host}: {s.state}" for s in plan.status.slots}
     while True:
         status = group_status(plan.group, tools.hosts.observe(plan.fleet), plan.fleet.retired)
@@ -205,24 +204,18 @@ def _await_back(
                 moments.append((now, text))
                 report(Note(text=f"{now - fault_at:6.1f} s  {text}"))
             last[slot.slot] = text
-        running = {slot.slot for slot in status.slots if slot.state is State.RUNNING}
-        workers = {name for name in wanted if not _is_head(plan.status, name)}
-        back = status.ready and workers <= running
+        missing = fewer_than(plan.status, status)
+        back = status.ready and not missing
         if back and now - fault_at > shows_s and settled(calls(), fault_at):
             moments.append((now, "everything is back"))
             return status
         if now - fault_at > _BACK_WITHIN_S:
-            gone = sorted(workers - running) or ["calls still fail"]
             raise ClusterError(
-                f"not back after {_BACK_WITHIN_S:g} s: {', '.join(gone)}",
+                f"not back after {_BACK_WITHIN_S:g} s: {', '.join(missing) or 'calls still fail'}",
                 where=plan.group,
                 hint=f"`adbray status {plan.group}`; `adbray apply {plan.group}` mends what it can",
             )
         tools.clock.sleep(_POLL_S)
-
-
-def _is_head(status: GroupStatus, name: str) -> bool:
-    return any(slot.slot == name and slot.kind is SlotKind.HEAD for slot in status.slots)
 
 
 def _leader(status: GroupStatus) -> str:

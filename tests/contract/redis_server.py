@@ -52,6 +52,18 @@ def running_tls(folder: Path, pair: tuple[bytes, bytes] | None = None) -> Iterat
         yield server
 
 
+@contextmanager
+def running_acl(folder: Path, login: tuple[str, str], *settings: str) -> Iterator[Server]:
+    """A real one, as above, with ``settings`` that let in who has ``login``, a user and password.
+
+    A file of settings comes first.
+    """
+    port = _free_port()
+    command = _real(folder, *settings, "--port", str(port))
+    with _process(command, Server("127.0.0.1", port, *login)) as server:
+        yield server
+
+
 def certificate_for(host: str) -> tuple[bytes, bytes]:
     """One that bears ``host``'s name, and its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())

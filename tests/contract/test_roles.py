@@ -26,6 +26,7 @@ ROLE_GROUPS = {
     "host_base": "adbray_hosts",
     "worker_disk": "adbray_hosts",
     "redis": "adbray_redis",
+    "redis_exporter": "adbray_redis",
     "ray_runtime": "adbray_hosts",
     "ray_head": "adbray_head",
     "ray_worker": "adbray_hosts",
@@ -43,6 +44,7 @@ SITE = Site(
     token_file="/p/token",
     redis_password_file="/p/redis_password",
     redis_admin_password_file="/p/redis_admin_password",
+    redis_exporter_password_file="/p/redis_exporter_password",
     redis_cert_file="/p/redis.crt",
     redis_key_file="/p/redis.key",
     slot_key_file="/p/slot_key",
@@ -127,14 +129,13 @@ def test_inventory_gives_every_role_what_it_requires(role: str, redis: str) -> N
     inventory = rendered(redis)
     for host in inventory.groups[ROLE_GROUPS[role]]:
         given = inventory.all_vars | inventory.host_vars[host]
-        check(options(role, "main"), {k: v for k, v in given.items() if k.startswith(f"{role}_")})
+        check(options(role, "main"), own(role, given))
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_removal_inventory_gives_every_role_what_it_requires(role: str) -> None:
     inventory = build_removal_inventory(fleet=FLEET, group="demo", hosts=("a", "b"), site=SITE)
-    given = {k: v for k, v in inventory.all_vars.items() if k.startswith(f"{role}_")}
-    check(options(role, "delete"), given)
+    check(options(role, "delete"), own(role, inventory.all_vars))
 
 
 def test_every_variable_of_the_inventory_belongs_to_a_role() -> None:
@@ -143,6 +144,12 @@ def test_every_variable_of_the_inventory_belongs_to_a_role() -> None:
         inventory = rendered(mode)
         for given in (inventory.all_vars, *inventory.host_vars.values()):
             assert {name for name in given if not name.startswith("ansible_")} <= known
+
+
+def own(role: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The variables of ``role`` and not those of one whose name begins with its name."""
+    others = tuple(f"{other}_" for other in ROLES if other.startswith(f"{role}_"))
+    return {k: v for k, v in given.items() if k.startswith(f"{role}_") and not k.startswith(others)}
 
 
 def check(wanted: dict[str, Any], given: dict[str, Any]) -> None:

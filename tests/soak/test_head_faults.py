@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import statistics
-import sys
 import time
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,40 +21,17 @@ from tests.e2e.guarded import (
     longest_s,
     one_gcs_at_most,
 )
+from tests.soak.figures import figures, note, tell
 from tests.soak.rack import site
 
 __all__ = ["site"]
 
-ROUNDS, RAY = int(os.environ.get("ADBRAY_ROUNDS", "10")), "2.60.0"
+ROUNDS = int(os.environ.get("ADBRAY_ROUNDS", "10"))
 BARE = """\
 cd /tmp && rm -rf /tmp/bare && exec runuser -u adbray -- env HOME=/tmp RAY_AUTH_MODE=disabled \
   {venv}/bin/ray start --head --port=7379 --num-cpus=0 --temp-dir=/tmp/bare \
   --dashboard-port=8365 --dashboard-agent-listen-port=8366 --disable-usage-stats
 """
-
-
-FACTS = os.environ.get("ADBRAY_DRILLS")
-
-
-def note(**facts: Any) -> None:
-    """Keep what was measured for docs/what-survives.md, if it is wanted."""
-    if FACTS is None:
-        return
-    path = Path(FACTS)
-    told = json.loads(path.read_text()) if path.exists() else {}
-    rounds = {**told.get("rounds", {}), **facts.pop("rounds", {})}
-    told |= {"ray": RAY, "machine": "two cores", "hang_s": HANG_S, **facts, "rounds": rounds}
-    path.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
-
-
-def figures(drills: list[dict[str, Any]]) -> list[dict[str, float]]:
-    return [{k: one[k] for k in ("recovered_s", "held_s", "nodes_back_s")} for one in drills]
-
-
-def tell(what: str, seconds: list[float]) -> None:
-    middle, worst = statistics.median(seconds), max(seconds)
-    listed = " ".join(f"{one:.1f}" for one in seconds)
-    sys.stderr.write(f"{what}: median {middle:.1f} s, worst {worst:.1f} s ({listed})\n")
 
 
 def bare_start(site: Project) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from tests.e2e.conftest import Project
 from tests.e2e.guarded import E2E_JOBS, NAME
+from tests.soak.figures import note, tell
 from tests.soak.rack import HOSTS, await_it, healthy, site
 
 __all__ = ["site"]
@@ -22,14 +22,13 @@ def submit(site: Project, *words: str) -> None:
 
 
 def test_the_rack_is_off_and_on_again(site: Project) -> None:
+    rounds = []
     for _ in range(ROUNDS):
         submit(site, "rack.py", "make")
         before = {job["id"] for job in site.json("job", "list", NAME)}
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda host: site.ok("lab", "kill", host), HOSTS))
+        site.ok("lab", "kill", *HOSTS)
         began = time.monotonic()
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda host: site.ok("lab", "start", host), HOSTS))
+        site.ok("lab", "start", *HOSTS)
         on_s = time.monotonic() - began
         await_it("all is well", lambda: healthy(site), 300)
         well_s = time.monotonic() - began
@@ -37,7 +36,8 @@ def test_the_rack_is_off_and_on_again(site: Project) -> None:
         looked_s = time.monotonic() - began
         after = {job["id"] for job in site.json("job", "list", NAME)}
         assert before < after, "the job table was kept"
-        sys.stderr.write(
-            f"rack off and on: hosts up after {on_s:.0f} s, all well after {well_s:.0f} s,"
-            f" a job that found its actor had ended after {looked_s:.0f} s\n"
-        )
+        sys.stderr.write(f"rack off and on: hosts up after {on_s:.0f} s\n")
+        rounds.append({"recovered_s": looked_s, "nodes_back_s": well_s})
+    tell("rack off and on: all well", [one["nodes_back_s"] for one in rounds])
+    tell("a job that found its actor had ended", [one["recovered_s"] for one in rounds])
+    note(rounds={"rack": rounds})

@@ -66,33 +66,37 @@ def down(state: State, purge_cache: bool) -> None:
     click.echo("the lab is down")
 
 
-@lab.command(short_help="Cut a host off the network.")
-@click.argument("host")
+@lab.command(short_help="Cut hosts off the network.")
+@click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
 @pass_state
-def cut(state: State, host: str) -> None:
-    """Take HOST's link down; `heal` brings it back."""
-    state.lab.cut(host)
+def cut(state: State, hosts: tuple[str, ...]) -> None:
+    """Take the link of each HOST down; `heal` brings it back."""
+    for host in hosts:
+        state.lab.cut(host)
 
 
 @lab.command(short_help="End a cut.")
-@click.argument("host")
+@click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
 @pass_state
-def heal(state: State, host: str) -> None:
-    """Bring HOST's link up again."""
-    state.lab.heal(host)
+def heal(state: State, hosts: tuple[str, ...]) -> None:
+    """Bring the link of each HOST up again."""
+    for host in hosts:
+        state.lab.heal(host)
 
 
-@lab.command(short_help="End a host as a power cut would.")
-@click.argument("host")
+@lab.command(short_help="End hosts as a power cut would.")
+@click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
 @pass_state
-def kill(state: State, host: str) -> None:
-    """End HOST at once; `start` boots it again from its old disk."""
-    state.lab.kill(host)
+def kill(state: State, hosts: tuple[str, ...]) -> None:
+    """End each HOST at once; `start` boots it again from its old disk."""
+    for host in hosts:
+        state.lab.kill(host)
 
 
-@lab.command(short_help="Boot a killed host.")
-@click.argument("host")
+@lab.command(short_help="Boot killed hosts.")
+@click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
 @pass_state
-def start(state: State, host: str) -> None:
-    """Boot HOST again."""
-    state.lab.start(host)
+def start(state: State, hosts: tuple[str, ...]) -> None:
+    """Boot each HOST again."""
+    for host in hosts:
+        state.lab.start(host)

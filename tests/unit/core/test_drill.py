@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from adbray_ctl.core.drill import Call, Kind, count_went_on, interruption_s, settled
+from adbray_ctl.core.drill import (
+    Call,
+    Kind,
+    count_went_on,
+    fewer_than,
+    interruption_s,
+    settled,
+)
+from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.status import GroupStatus, SlotStatus, State
 
 ACTOR, TASK, HELD = Kind.ACTOR, Kind.TASK, Kind.HELD
 
@@ -53,3 +62,37 @@ def test_an_actor_that_begins_anew_has_lost_its_memory(values: list[int], kept: 
     answers = [one.model_copy(update={"kind": HELD}) for one in answers]
     failed = call(99, error="lost")
     assert count_went_on([*answers, failed]) is kept
+
+
+def status(**states: State) -> GroupStatus:
+    """A group of a head, a Redis and workers of the group w, by slot name."""
+    kinds = {"head": SlotKind.HEAD, "redis": SlotKind.REDIS}
+    slots = tuple(
+        SlotStatus(
+            slot=name,
+            kind=kinds.get(name, SlotKind.WORKER),
+            worker_group=None if name in kinds else "w",
+            host="h",
+            address="10.0.0.1",
+            size=None,
+            cpus=0,
+            memory_mb=0,
+            disk_gb=0,
+            state=state,
+            ports={},
+            revision="1",
+        )
+        for name, state in states.items()
+    )
+    return GroupStatus(group="g", ready=True, slots=slots, addresses=None)
+
+
+def test_a_worker_that_another_slot_makes_up_for_is_not_missed() -> None:
+    on, off = State.RUNNING, State.PREPARED
+    before = status(head=on, redis=on, w0=on, w1=on, w2=off)
+    assert fewer_than(before, status(head=on, redis=on, w0=on, w1=off, w2=on)) == ()
+    assert fewer_than(before, status(head=off, redis=on, w0=on, w1=on, w2=on)) == ()
+    assert fewer_than(before, status(head=on, redis=off, w0=on, w1=off, w2=off)) == (
+        "0 of 1 redis run",
+        "1 of 2 w run",
+    )

@@ -18,6 +18,7 @@ SITE = Site(
     token_file="/p/secrets/demo/token",
     redis_password_file="/p/secrets/demo/redis_password",
     redis_admin_password_file="/p/secrets/demo/redis_admin_password",
+    redis_exporter_password_file="/p/secrets/demo/redis_exporter_password",
     redis_cert_file="/p/secrets/demo/redis.crt",
     redis_key_file="/p/secrets/demo/redis.key",
     slot_key_file="/p/slot_key",

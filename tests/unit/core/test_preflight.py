@@ -56,8 +56,8 @@ HEALTHY: dict[str, Any] = {
         "servers": ("deb.debian.org",),
         "unreachable": (),
         "proxy": False,
-        "redis_installed": False,
-        "redis_offered": True,
+        "missing": ("redis-server", "prometheus-redis-exporter"),
+        "offered": ("redis-server", "prometheus-redis-exporter"),
     },
     "gpu": {"on_pci": 0, "cards": 0, "driver": ""},
     "sysctls": {
@@ -202,7 +202,7 @@ CASES: list[tuple[dict[str, Any], Check, State, str, Fix | None]] = [
     ({"packages": {"apt": False}}, Check.PACKAGES, State.WARN, "no apt", None),
     ({"packages": {"unreachable": ("x",)}}, Check.PACKAGES, State.WARN, "not reached: x", None),
     (
-        {"packages": {"servers": (), "redis_offered": False}},
+        {"packages": {"servers": (), "offered": ("redis-server",)}},
         Check.PACKAGES,
         State.WARN,
         "no package server",

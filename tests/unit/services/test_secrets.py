@@ -1,0 +1,111 @@
+"""Secrets of a standing group come back from its hosts, and what they never had is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from adbray_ctl import wiring
+from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
+from adbray_ctl.core.record import SlotKind, revision_of
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.services.apply import ensure_secrets
+from adbray_ctl.services.plan import Prepared
+from tests.unit.cluster import NAMESPACE, applied, placed, planned
+
+FLEET = """\
+kind: Fleet
+hosts:
+  - {name: a, address: 10.0.0.1}
+  - {name: b, address: 10.0.0.2}
+"""
+GROUP = """\
+kind: RayCluster
+name: demo
+worker_groups: [{name: w, size: small}]
+"""
+
+
+@dataclass
+class Hosts:
+    """Hosts that tell this, and have these files of the group."""
+
+    observed: Observed
+    files: dict[str, str]
+
+    def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
+        return self.observed
+
+    def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
+        return ()
+
+    def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
+        return ()
+
+    def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
+        if path not in self.files:
+            raise HostError(f"no {path}", where=host, hint="")
+        return self.files[path].encode()
+
+
+def standing(fleet: Fleet, spec: RayClusterSpec, *, older: bool) -> Observed:
+    """The group as it was applied; by an ``older`` adbray its Redis has no exporter."""
+    seen = applied(fleet, spec, placed(fleet, spec), ray=False)
+    if not older:
+        return seen
+    hosts = []
+    for host in seen.hosts:
+        slots = []
+        for slot in host.slots:
+            ports = dict(slot.record.ports)
+            if slot.record.kind is SlotKind.REDIS:
+                del ports["exporter"]
+            settings = slot.record.settings | {"ports": ports}
+            record = slot.record.model_copy(
+                update={"ports": ports, "settings": settings, "revision": revision_of(settings)}
+            )
+            slots.append(slot.model_copy(update={"record": record}))
+        hosts.append(host.model_copy(update={"slots": tuple(slots)}))
+    return seen.model_copy(update={"hosts": tuple(hosts)})
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_an_exporter_s_password_comes_back_or_is_made(tmp_path: Path, *, older: bool) -> None:
+    (tmp_path / "groups").mkdir()
+    (tmp_path / "fleet.yml").write_text(FLEET)
+    (tmp_path / "groups" / "demo.yml").write_text(GROUP)
+    names = ["token", "redis_password", "redis.crt", "redis.key", "slot_key"]
+    names += [] if older else ["redis_exporter_password"]
+    tools = wiring.tools(tmp_path)
+    # So that its public half can be told.
+    tools.secrets.create("another")
+    files = {f"/etc/adbray/demo/{name}": f"kept {name}" for name in names}
+    files["/etc/adbray/demo/slot_key"] = tools.secrets.load("another").slot_key
+    fleet = tools.specs.fleet()
+    spec = tools.specs.group("demo", fleet)
+    seen = standing(fleet, spec, older=older)
+    prepared = Prepared(
+        fleet=fleet,
+        spec=spec,
+        observed=seen,
+        topology=placed(fleet, spec, seen),
+        namespace=NAMESPACE,
+        plan=planned(fleet, spec, seen),
+    )
+    assert {change.node for change in prepared.plan.changes if change.fields} == (
+        {"redis"} if older else set()
+    )
+    ensure_secrets(replace(tools, hosts=Hosts(seen, files)), prepared)
+    found = tools.secrets.load("demo")
+    assert found.token == "kept token"
+    assert found.redis_password == "kept redis_password"
+    if older:
+        assert len(found.redis_exporter_password) == 64
+    else:
+        assert found.redis_exporter_password == "kept redis_exporter_password"
