@@ -137,6 +137,7 @@ def _environment(content: Path) -> dict[str, str]:
         "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(content / "roles"),
         "ANSIBLE_LIBRARY": str(content / "playbooks" / "library"),
+        "ANSIBLE_MODULE_UTILS": str(content / "playbooks" / "module_utils"),
         # Unix socket paths end at 107 bytes: ControlPersist's must not depend on the project's.
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(Path.home() / ".ansible" / "cp"),
         "ANSIBLE_FORCE_COLOR": "0",

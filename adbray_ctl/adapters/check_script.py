@@ -1,7 +1,8 @@
 """The check's remote half: reads what a preflight must know of a host and prints one JSON text.
 
 Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
-The argument is a JSON object; ``names`` are the host names that this host should resolve.
+file_systems.py travels with it (host_scripts.py). The argument is a JSON object; ``names`` are the
+host names that this host should resolve, ``path`` and ``spill_path`` where disks are to be kept.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import sys
 import threading
 import time
 from typing import Any
+
+from adbray_ctl.adapters.file_systems import mounts
 
 DATA = "/var/lib/adbray"
 RUNTIMES = "/opt/adbray"
@@ -109,17 +112,18 @@ def disk(path: str) -> dict[str, Any]:
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     stat = os.statvfs(path)
-    best, kind, options = "", "", ""
-    for line in read("/proc/self/mounts").splitlines():
-        parts = line.split()
-        point = parts[1].replace("\\040", " ")
+    best: dict[str, Any] = {"point": "", "kind": "", "read_only": False, "project_quota": False}
+    for mount in mounts():
+        point = mount["point"]
         inside = path == point or path.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind, options = point, parts[2], parts[3]
+        if inside and len(point) >= len(best["point"]):
+            best = mount
     return {
         "path": path,
-        "file_system": kind,
-        "read_only": "ro" in options.split(","),
+        "point": best["point"],
+        "file_system": best["kind"],
+        "project_quota": best["project_quota"],
+        "read_only": best["read_only"],
         "free_gb": stat.f_bavail * stat.f_frsize / 2**30,
         "total_gb": stat.f_blocks * stat.f_frsize / 2**30,
         # btrfs and others count no inodes at all.
@@ -312,6 +316,7 @@ def ray_versions() -> list[str]:
 def main() -> None:
     now, begun = time.time(), time.monotonic()
     arguments = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
+    spill_path = arguments.get("spill_path")
     controllers = "/sys/fs/cgroup/cgroup.controllers"
     answer = {
         "clock": now,
@@ -323,7 +328,8 @@ def main() -> None:
             "unified": os.path.exists(controllers),
             "controllers": read(controllers).split(),
         },
-        "data_disk": disk(DATA),
+        "data_disk": disk(arguments.get("path") or DATA),
+        "spill_disk": disk(spill_path) if spill_path else None,
         "runtime_disk": disk(RUNTIMES),
         "loop": loop(),
         "memory": memory(),

@@ -1,6 +1,7 @@
 """The observe pass's remote half: runs on a host under its own python3 and prints one JSON text.
 
 Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
+file_systems.py travels with it (host_scripts.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import threading
 import time
 import urllib.request
 from typing import Any
+
+from adbray_ctl.adapters.file_systems import disk_use, file_systems, is_mounted
 
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
@@ -58,14 +61,6 @@ def network() -> str:
     return first[0] if first and "/" in first[0] else ""
 
 
-def disk_gb(slots: list[dict[str, Any]]) -> int:
-    """Free space where slots live, plus what their images hold already."""
-    path = DATA if os.path.isdir(DATA) else "/var/lib"
-    stat = os.statvfs(path)
-    held = sum(int(slot["record"].get("disk_gb", 0)) for slot in slots)
-    return stat.f_bavail * stat.f_frsize // 2**30 + held
-
-
 def os_name() -> str:
     for line in read("/etc/os-release").splitlines():
         if line.startswith("PRETTY_NAME="):
@@ -89,11 +84,23 @@ def slots() -> list[dict[str, Any]]:
             continue
     found = [slot for slot in found if "slot" in slot["record"]]
     for slot in found:
+        slot["disks"] = [disk_use(disk) for disk in disks(slot["record"])]
         if slot["record"].get("kind") == "head":
             slot["keeper"] = keeper(slot["record"]["group"])
         if "sentinel" in slot["record"].get("ports", {}):
             slot["primary"] = primary(slot["record"]["group"])
     return found
+
+
+def disks(record: dict[str, Any]) -> list[str]:
+    """Where a slot's disk is mounted, and the one of its spilled objects if it has one."""
+    if not record.get("disk_gb"):
+        return []
+    # A head's disk is called so on a standby's host too.
+    name = "head" if record.get("kind") == "head" else record["slot"]
+    disk = os.path.join(DATA, record["group"], name)
+    apart = (record.get("disk") or {}).get("spill")
+    return [disk, disk + "/spill"] if apart else [disk]
 
 
 def keeper(group: str) -> dict[str, Any] | None:
@@ -130,11 +137,7 @@ def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
             told.append("its process is older than " + path)
     if os.path.exists("%s/%s/%s.hold" % (RUN, record["group"], record["slot"])):
         told.append("it is held back from the autoscaler")
-    # A head's disk is called so on a standby's host too.
-    name = "head" if record.get("kind") == "head" else record["slot"]
-    disk = os.path.join(DATA, record["group"], name)
-    if record.get("disk_gb") and not os.path.ismount(disk):
-        told.append(disk + " is not mounted")
+    told += [disk + " is not mounted" for disk in disks(record) if not is_mounted(disk)]
     return told
 
 
@@ -174,7 +177,7 @@ def started_at(fields: dict[str, str]) -> float:
 
 
 def traces() -> list[dict[str, Any]]:
-    """By group, all that it left here: records, secrets, disks, images, units, its head's key."""
+    """By group, all that it left here: records, secrets, disks, units, its head's key."""
     found: dict[str, list[tuple[str, str]]] = {}
 
     def add(group: str, what: str, path: str) -> None:
@@ -187,9 +190,10 @@ def traces() -> list[dict[str, Any]]:
         path = os.path.join(DATA, name)
         for disk in sorted(_listdir(path)) or [""]:
             add(name, os.path.join(path, disk).rstrip("/"), path)
-    for name in _listdir(DATA + "/.images"):
-        path = os.path.join(DATA, ".images", name)
-        add(name.split(".", 1)[0], path, path)
+    for kind in (".images", ".slots"):
+        for name in _listdir(os.path.join(DATA, kind)):
+            path = os.path.join(DATA, kind, name)
+            add(name.split(".", 1)[0], path, path)
     for name in _listdir(UNITS):
         add(group_of_unit(name), name, os.path.join(UNITS, name))
     for line in read(KEYS).splitlines():
@@ -351,7 +355,7 @@ def main() -> None:
                     "network": network(),
                     "cpus": os.cpu_count() or 1,
                     "memory_mb": memory_mb(),
-                    "disk_gb": disk_gb(found),
+                    "file_systems": file_systems(DATA),
                     "gpus": len(glob.glob("/proc/driver/nvidia/gpus/*")),
                     "arch": os.uname().machine,
                     "os": os_name(),

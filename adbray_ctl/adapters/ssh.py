@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from importlib import resources
 from typing import Any, TypeVar
 
 import paramiko
 from pydantic import BaseModel, ValidationError
 
+from adbray_ctl.adapters.host_scripts import disk_script, host_script
 from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
 from adbray_ctl.core.observed import HostObservation, Observed
@@ -52,17 +52,17 @@ class SshHosts:
     def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
         asked = [host for host in fleet.hosts if hosts is None or host.name in hosts]
         names = [host.name for host in sorted(asked, key=lambda host: host.retired)]
-        script = _script("probe_script.py")
+        script = disk_script("probe_script.py")
         answers = _everywhere(lambda name: self._observe_one(fleet, name, script), names)
         return Observed(hosts=answers)
 
     def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
-        script = _script("check_script.py")
+        script = disk_script("check_script.py")
         names = [host.name for host in fleet.hosts]
         return _everywhere(lambda name: self._read_one(fleet, name, script), names)
 
     def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
-        script = _script("fix_script.py")
+        script = host_script("fix_script.py")
         return _everywhere(lambda one: self._fix_one(fleet, one, script), wanted)
 
     def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
@@ -122,7 +122,12 @@ class SshHosts:
             return HostObservation(host=host, error=_one_line(error))
 
     def _read_one(self, fleet: Fleet, host: str, script: str) -> HostAnswer:
-        wanted = {"names": [one.address for one in fleet.hosts if _is_name(one.address)]}
+        disk = fleet.disk_of(host)
+        wanted = {
+            "names": [one.address for one in fleet.hosts if _is_name(one.address)],
+            "path": disk.path,
+            "spill_path": disk.spill_path,
+        }
         argument = shlex.quote(json.dumps(wanted))
         try:
             with self._session(fleet, host) as (client, ssh):
@@ -334,10 +339,6 @@ def _parse(model: type[M], output: bytes, host: str) -> M:
     except (ValueError, TypeError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise HostError(f"the probe's answer cannot be read: {first}", where=host) from error
-
-
-def _script(name: str) -> str:
-    return resources.files("adbray_ctl.adapters").joinpath(name).read_text()
 
 
 def _everywhere(function: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:

@@ -32,6 +32,22 @@ def differences(
             yield FieldChange(field=field, old=before, new=after)
 
 
+def without_sizes(settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """``settings`` but for the sizes of disks, which may change in use."""
+    return {name: value for name, value in settings.items() if not is_size(name)}
+
+
+def is_size(field: str) -> bool:
+    """Whether ``field`` is the size of a disk."""
+    return field.endswith(".disk_gb")
+
+
+def grows(field: FieldChange) -> bool:
+    """Whether all that changes is that a disk gets larger."""
+    old, new = field.old, field.new
+    return is_size(field.field) and isinstance(old, int) and isinstance(new, int) and new > old
+
+
 def in_words(field: FieldChange) -> str:
     return f"{field.field}: {_word(field.old)} -> {_word(field.new)}"
 

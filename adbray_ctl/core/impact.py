@@ -81,6 +81,15 @@ RESTARTS_REDIS = Effect(Impact.RESTART, (SlotKind.REDIS,))
 RESTARTS_WORKERS = Effect(Impact.RESTART, (SlotKind.WORKER,))
 RESTARTS_RAY = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER))
 RESTARTS_ALL = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER))
+GROWS_HEAD = Effect(
+    Impact.RESTART, (SlotKind.HEAD,), "a higher value restarts nothing: the disk grows in use"
+)
+GROWS_WORKERS = Effect(
+    Impact.RESTART, (SlotKind.WORKER,), "a higher value restarts nothing: the disk grows in use"
+)
+REMAKES_DISKS = Effect(
+    Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER), "whose disks are made anew there"
+)
 DELETES_WORKERS = Effect(Impact.DELETE, (SlotKind.WORKER,), "and makes those of the new name")
 MOVES = Effect(Impact.KEEP, note="nothing, but nodes on hosts no longer admitted move")
 TELLS_HEAD = Effect(Impact.UPDATE, (SlotKind.HEAD,), "which reads it without a restart")

@@ -212,11 +212,7 @@ def _host_vars(
     workers = [p for p in here if p.kind is SlotKind.WORKER]
     return {
         "ray_worker_address": here[0].address,
-        "worker_disk_slots": [
-            {"name": disk_name(p.kind, p.slot), "size_gb": p.disk_gb}
-            for p in here
-            if p.kind is not SlotKind.REDIS
-        ],
+        "worker_disk_slots": [_disk_vars(p) for p in here if p.kind is not SlotKind.REDIS],
         "ray_worker_slots": [
             {
                 **slot_vars(p, groups[p.worker_group or ""]),
@@ -231,6 +227,19 @@ def _host_vars(
 
 def _reserved_mb(fleet: Fleet, host: str) -> int:
     return int(fleet.reserved_on(fleet.host(host)).memory_gb * 1024)
+
+
+def _disk_vars(placement: Placement) -> dict[str, Any]:
+    disk = placement.disk
+    found: dict[str, Any] = {
+        "name": disk_name(placement.kind, placement.slot),
+        "size_gb": placement.disk_gb,
+        "path": disk.data.path,
+        "backend": str(disk.data.backend),
+    }
+    if disk.spill is not None:
+        found |= {"spill_path": disk.spill.path, "spill_backend": str(disk.spill.backend)}
+    return found
 
 
 def _head_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict[str, Any]:

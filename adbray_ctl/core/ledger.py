@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.disks import SlotDisk
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
 from adbray_ctl.core.spec_fleet import PortPolicy
 
@@ -26,7 +27,10 @@ _WORKER_PORTS_OFFSET = 10
 
 
 class Capacity(BaseModel):
-    """What a host can carry. Memory in MiB, disk in GiB, GPUs in whole cards."""
+    """What a host can carry. Memory in MiB, disk in GiB, GPUs in whole cards.
+
+    ``disk`` is how that of a new slot is kept there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,6 +38,7 @@ class Capacity(BaseModel):
     memory_mb: int
     disk_gb: int
     gpus: int = 0
+    disk: SlotDisk = SlotDisk()
 
 
 class Demand(BaseModel):
@@ -86,6 +91,11 @@ class HostLedger:
         cpus = 1 - self._cpus / max(self._capacity.cpus, 1)
         memory = 1 - self._memory / max(self._capacity.memory_mb, 1)
         return round(min(cpus, memory), 6)
+
+    @property
+    def disk(self) -> SlotDisk:
+        """How a new slot's disk is kept here."""
+        return SlotDisk() if isinstance(self._capacity, str) else self._capacity.disk
 
     def charge(self, record: SlotRecord) -> None:
         """Book a slot that already stands here."""

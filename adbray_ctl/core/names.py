@@ -58,6 +58,8 @@ _RESERVED_ENV = frozenset(
         *("cuda_visible_devices", "notify_socket", "watchdog_usec", "listen_fds"),
     }
 )
+# A directory on a host: absolute, and the same text in a unit file, a shell and /proc.
+HOST_PATH = r"^(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$"
 _RESERVED_ENV_PREFIXES = (
     *("adbray_", "ray_auth", "ray_redis", "ray_external_storage", "ray_gcs_storage"),
     *("ray_object_spilling", "ray_use_tls", "ray_tls_", "ray_gcs_rpc_server_reconnect"),
@@ -238,6 +240,7 @@ EnvValue = Annotated[str, Field(max_length=4096), AfterValidator(_env_value)]
 LabelKey = Annotated[str, Field(pattern=LABEL_KEY, max_length=253)]
 FreeLabelKey = Annotated[LabelKey, AfterValidator(_free_label_key)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]
+HostPath = Annotated[str, Field(pattern=HOST_PATH, max_length=200)]
 FilePath = Annotated[str, Field(max_length=1024), AfterValidator(_path)]
 Address = Annotated[str, AfterValidator(_address)]
 Ipv4 = Annotated[str, AfterValidator(_ipv4)]

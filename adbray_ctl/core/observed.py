@@ -9,6 +9,7 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.disks import DiskUse, FileSystem
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import ScalingView
 
@@ -18,7 +19,7 @@ class _Observed(BaseModel):
 
 
 class HostFacts(_Observed):
-    """What a host detects of itself. Memory in MiB, disk in GiB (free, plus what slots hold).
+    """What a host detects of itself. Memory in MiB; ``file_systems`` are those on its own disks.
 
     ``address`` is the host's own end of the SSH connection, ``network`` what that end can reach
     without a router (CIDR notation), empty where it is not known.
@@ -28,7 +29,7 @@ class HostFacts(_Observed):
     network: str = ""
     cpus: int
     memory_mb: int
-    disk_gb: int
+    file_systems: tuple[FileSystem, ...] = ()
     gpus: int
     arch: str
     os: str
@@ -83,7 +84,7 @@ class ObservedSlot(_Observed):
     """A slot's record, when it was applied (seconds since the epoch), and what was done to it.
 
     ``keeper`` is there for heads and standbys whose unit runs; ``primary`` is the Redis (host:port)
-    that this host's Sentinel takes for the primary.
+    that this host's Sentinel takes for the primary; ``disks`` is how full its disks are.
     """
 
     record: SlotRecord
@@ -91,6 +92,7 @@ class ObservedSlot(_Observed):
     drift: tuple[str, ...] = ()
     keeper: KeeperView | None = None
     primary: str = ""
+    disks: tuple[DiskUse, ...] = ()
 
 
 class RayNode(_Observed):

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.differences import FieldChange, differences, in_words
+from adbray_ctl.core.differences import FieldChange, differences, grows, in_words
+from adbray_ctl.core.disks import Backend
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, UnitState
 from adbray_ctl.core.record import NodeAt, SlotKind, SlotRecord, revision_of
@@ -75,7 +76,8 @@ class Step(_Plan):
     """Changes that are made together, by one run of Ansible.
 
     ``members`` are the nodes with the hosts on which they are changed. ``drain`` are the nodes that
-    are stopped first, workers drained before that; ``roles`` is what runs then on ``hosts``.
+    are stopped first, workers drained before that; ``live`` are those that run all the while;
+    ``roles`` is what runs then on ``hosts``.
     ``leaving`` means that the hosts give up the group altogether; ``canary`` that somebody should
     look at the outcome before the next step; ``trial`` that nothing changes, and that the group's
     Ray is tried on ``hosts`` beside what runs there.
@@ -86,6 +88,7 @@ class Step(_Plan):
     hosts: tuple[str, ...]
     roles: tuple[str, ...] = ()
     drain: tuple[str, ...] = ()
+    live: tuple[str, ...] = ()
     worker_group: str | None = None
     leaving: bool = False
     canary: bool = False
@@ -268,7 +271,8 @@ def base_of(group: str, observed: Observed, changes: Iterable[NodeChange]) -> di
                 runs = "runs" if unit is not None and unit.runs else "stopped"
                 if slot.record.worker_group and (slot.record.slot, host.host) in kept:
                     runs = "kept"
-                base[f"{slot.record.slot}@{host.host}"] = f"{slot.record.revision} {runs}{drift}"
+                state = f"{slot.record.made_of} {runs}{drift}"
+                base[f"{slot.record.slot}@{host.host}"] = state
     return base
 
 
@@ -285,7 +289,7 @@ def moved_since(plan: ChangePlan, base: Mapping[str, str]) -> tuple[str, ...]:
 def inputs_of(records: Mapping[str, SlotRecord], topology: Topology) -> str:
     """A digest of what the spec asks for: every node's revision and host, and how many run."""
     head = records[topology.head.slot]
-    nodes = {p.slot: [p.host, records[p.slot].revision] for p in topology.placements}
+    nodes = {p.slot: [p.host, records[p.slot].made_of] for p in topology.placements}
     return revision_of({"nodes": nodes, "scaling": head.scaling})
 
 
@@ -305,11 +309,18 @@ def _change(
         drift = ()
         action = Impact.START if placement.started else Impact.UPDATE
         reason = origins.of_new(placement)
+        if placement.disk.data.backend is not Backend.LOOP:
+            reason += f", disk by {placement.disk.data.backend}: {placement.disk.data.reason}"
         reason += "" if placement.started else ", prepared and not started"
-    elif slot.record.revision != record.revision:
-        fields = (*differences(slot.record.settings, record.settings), *live)
+    elif slot.record.made_of != record.made_of:
+        changed = tuple(differences(slot.record.all_settings, record.all_settings))
+        fields = (*changed, *live)
         action = _remaking(placement, runs=runs)
         told = [in_words(field) for field in fields]
+        same = slot.record.revision == record.revision and not drift
+        if runs and same and all(grows(field) for field in changed):
+            action = Impact.UPDATE
+            told.append("the disk grows in use")
         told = told or [f"revision {slot.record.revision} -> {record.revision}"]
         reason = "; ".join([*told, *drift])
     elif live and not drift and (runs or not placement.started):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from adbray_ctl.core.disks import Backend, DiskPlace, FileSystem, choose
 from adbray_ctl.core.findings import Finding, State, Subject
 from adbray_ctl.core.needs import HostNeeds, PortNeed
 from adbray_ctl.core.readings import Check, DiskReading, Fix, Listener
@@ -51,7 +52,38 @@ def disk(of: Subject) -> Iterator[Finding]:
     elif needs is not None and needs.placed:
         least, expected = 0, "a local disk; every slot's is there already"
     yield _space(of, data, least=least, expected=expected)
+    if of.readings.spill_disk is not None:
+        yield _space(of, of.readings.spill_disk, least=least, expected=expected)
+    for place in _places(of):
+        yield _backend(of, place)
     yield _runtime_space(of, of.readings.runtime_disk)
+
+
+def _places(of: Subject) -> tuple[DiskPlace | str, ...]:
+    """How new slots' disks are kept here, and those of spilled objects; or why they cannot be."""
+    asked = of.fleet.disk_of(of.host.name)
+    read = [(asked.path, of.readings.data_disk)]
+    if asked.spill_path is not None and of.readings.spill_disk is not None:
+        read.append((asked.spill_path, of.readings.spill_disk))
+    return tuple(choose(path, asked.asked, _file_system(reading)) for path, reading in read)
+
+
+def _file_system(reading: DiskReading) -> FileSystem:
+    return FileSystem(
+        point=reading.point or reading.path,
+        device="",
+        kind=reading.file_system,
+        project_quota=reading.project_quota,
+    )
+
+
+def _backend(of: Subject, place: DiskPlace | str) -> Finding:
+    expected = "a way to keep each slot's disk to its size"
+    if isinstance(place, str):
+        remedy = "mount it with prjquota, or set disk.backend of this host to auto in fleet.yml"
+        return of.finding(Check.DISK, State.FAIL, place, expected=expected, remedy=remedy)
+    found = f"slots' disks below {place.path} by {place.backend}: {place.reason}"
+    return of.finding(Check.DISK, State.OK, found, expected=expected)
 
 
 def _space(of: Subject, data: DiskReading, *, least: int, expected: str) -> Finding:
@@ -90,7 +122,12 @@ def _runtime_space(of: Subject, runtime: DiskReading) -> Finding:
 def loop(of: Subject) -> Iterator[Finding]:
     """Loop devices, which make a slot's disk a fixed size on any file system."""
     expected = "loop devices: they give each slot a disk of its own size"
-    if of.readings.loop.ready:
+    places = [place for place in _places(of) if isinstance(place, DiskPlace)]
+    if places and all(place.backend is not Backend.LOOP for place in places):
+        yield of.finding(
+            Check.LOOP, State.OK, "not needed: disks are kept by quota", expected=expected
+        )
+    elif of.readings.loop.ready:
         yield of.finding(Check.LOOP, State.OK, "/dev/loop-control is there", expected=expected)
     elif of.readings.loop.loadable:
         yield of.finding(

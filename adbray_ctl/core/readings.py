@@ -66,10 +66,16 @@ class CgroupReading(_Reading):
 
 
 class DiskReading(_Reading):
-    """Space in GiB where ``path`` is. ``free_inodes`` is None where none are counted."""
+    """Space in GiB where ``path`` is; ``point`` is where its file system is mounted.
+
+    ``project_quota`` says that it enforces those of projects. ``free_inodes`` is None where none
+    are counted.
+    """
 
     path: str
+    point: str = ""
     file_system: str
+    project_quota: bool = False
     read_only: bool
     free_gb: float
     total_gb: float
@@ -176,6 +182,7 @@ class HostReadings(_Reading):
     system: SystemReading
     cgroup: CgroupReading
     data_disk: DiskReading
+    spill_disk: DiskReading | None = None
     runtime_disk: DiskReading
     loop: LoopReading
     memory: MemoryReading

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
 
+from adbray_ctl.core.disks import DEFAULTS, SlotDisk
+
 # A node on one of the hosts it stands on, or will: (node, host). One that moves is on two.
 NodeAt: TypeAlias = tuple[str, str]
 
@@ -56,6 +58,7 @@ class SlotRecord(BaseModel):
     ``address`` is the one that Ray has for the node: of a head and its standbys the virtual one, if
     there is one. ``settings`` are the spec's fields, and what placement decided, that the slot was
     made of.
+    ``disk`` is where that is kept, and how: it stays so while the slot stands.
     ``scaling`` is what the head's autoscaler was told, ``host_settings`` what the host was, for all
     its slots: a change of them restarts nothing.
     ``files`` are filled in by the roles: SHA-256 by path, of what ``unit`` runs from.
@@ -73,6 +76,7 @@ class SlotRecord(BaseModel):
     cpus: int = 0
     memory_mb: int = 0
     disk_gb: int = 0
+    disk: SlotDisk = SlotDisk()
     gpu: Gpu | None = None
     block: int
     ports: dict[str, int]
@@ -85,6 +89,16 @@ class SlotRecord(BaseModel):
     unit: str = ""
     files: dict[str, str] = {}
     revision: str
+
+    @property
+    def made_of(self) -> str:
+        """All that it was made of, in one word; the revision leaves out what changes in use."""
+        return f"{self.revision} {self.disk_gb} GiB" if self.disk_gb else self.revision
+
+    @property
+    def all_settings(self) -> dict[str, JsonValue]:
+        """``settings``, with those of its disk that are left out there."""
+        return {**(DEFAULTS if self.disk_gb else {}), **self.settings}
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:

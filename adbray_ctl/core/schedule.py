@@ -142,6 +142,7 @@ def _base(
         roles=(*software, *_roles(base)),
         # What its files do not explain, its role cannot see: the unit has to be stopped for it.
         drain=tuple(c.node for c in base if c.drift and c.action is Impact.RESTART),
+        live=tuple(c.node for c in base if c.runs and c.action is Impact.UPDATE),
     )
 
 

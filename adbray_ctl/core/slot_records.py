@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
 from adbray_ctl.core.catalog import Catalog
+from adbray_ctl.core.differences import without_sizes
 from adbray_ctl.core.impact import settings_of
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.scaling import scaling_settings
@@ -92,7 +93,7 @@ def _own_settings(catalog: Catalog, p: Placement) -> dict[str, JsonValue]:
         settings[f"sizes.{p.size}"] = {"cpus": size.cpus, "memory_gb": size.memory_gb}
     if p.gpu is not None:
         settings["GPU share"] = _plain(p.gpu.model_dump())
-    return settings
+    return settings | p.disk.settings
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, JsonValue]:
@@ -120,6 +121,7 @@ def _record(
         cpus=placement.cpus,
         memory_mb=placement.memory_mb,
         disk_gb=placement.disk_gb,
+        disk=placement.disk,
         gpu=placement.gpu,
         block=placement.block,
         ports=placement.ports,
@@ -130,7 +132,8 @@ def _record(
         scaling=scaling if placement.kind is SlotKind.HEAD else {},
         host_settings=told,
         unit=unit_name(placement.kind, spec.name, placement.slot),
-        revision=revision_of(settings),
+        # Ray has it as a label of the node: what changes in use must not be part of it.
+        revision=revision_of(without_sizes(settings)),
     )
 
 

@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from adbray_ctl.core.impact import (
     DELETES_WORKERS,
+    GROWS_HEAD,
+    GROWS_WORKERS,
     KEEPS,
     MOVES,
     RESTARTS_HEAD,
@@ -108,7 +110,7 @@ class HeadSpec(_Spec):
 
     size: Annotated[SizeName, RESTARTS_HEAD] = "small"
     """Size from the catalogue."""
-    disk_gb: Annotated[int, Field(strict=True, ge=1), RESTARTS_HEAD] = 100
+    disk_gb: Annotated[int, Field(strict=True, ge=1), GROWS_HEAD] = 100
     """Disk in GiB for logs and temporary files."""
     hosts: Selector = Selector()
     """Hosts it may stand on."""
@@ -184,7 +186,7 @@ class WorkerGroup(_Spec):
     """CPU or GPU."""
     size: Annotated[SizeName, RESTARTS_WORKERS]
     """Size of each worker, from the catalogue."""
-    disk_gb: Annotated[int, Field(strict=True, ge=1), RESTARTS_WORKERS] = 100
+    disk_gb: Annotated[int, Field(strict=True, ge=1), GROWS_WORKERS] = 100
     """Disk of each worker in GiB, for spilled objects, logs and temporary files."""
     min_workers: Annotated[int, Field(strict=True, ge=0), SCALES_UP] = 1
     """Workers that always run."""

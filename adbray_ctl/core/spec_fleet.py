@@ -6,14 +6,24 @@ Memory and disk are in GiB where a name ends in ``_gb``, in MiB where it ends in
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from adbray_ctl.core.catalog import Size
-from adbray_ctl.core.impact import KEEPS, MOVES, RESTARTS_ALL, RETIRES, TELLS_HEAD, TELLS_HOSTS
-from adbray_ctl.core.names import Address, LabelKey, LabelValue, Name, SizeName
+from adbray_ctl.core.disks import DATA, Backend
+from adbray_ctl.core.impact import (
+    KEEPS,
+    MOVES,
+    REMAKES_DISKS,
+    RESTARTS_ALL,
+    RETIRES,
+    TELLS_HEAD,
+    TELLS_HOSTS,
+)
+from adbray_ctl.core.names import Address, HostPath, LabelKey, LabelValue, Name, SizeName
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
 
 PowerWord = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
@@ -71,6 +81,41 @@ class Power(_Spec):
     """Seconds without any slot running, of any group, after which it is put to sleep."""
 
 
+class DiskBackend(StrEnum):
+    """How a slot's disk is kept to its size."""
+
+    AUTO = "auto"
+    """By project quota where the file system at the path enforces those, else by loop. A slot that
+    stands keeps what it has."""
+    LOOP = "loop"
+    """An image of ext4, allocated in full, on any file system."""
+    XFS_PROJECT = "xfs_project"
+    """A directory with a project quota, on xfs mounted with prjquota."""
+    EXT4_PROJECT = "ext4_project"
+    """The same on ext4, which needs its features project and quota."""
+
+
+class HostDisk(_Spec):
+    """Where a host keeps its slots' disks, and how each is kept to its size.
+
+    A slot whose disk is elsewhere from now on loses what was on it: spilled objects, logs.
+    """
+
+    path: Annotated[HostPath, REMAKES_DISKS] = DATA
+    """A directory on the file system that carries them. Slots are found in /var/lib/adbray all the
+    same."""
+    backend: Annotated[DiskBackend, REMAKES_DISKS] = DiskBackend.AUTO
+    """auto, loop, xfs_project or ext4_project."""
+    spill_path: Annotated[HostPath | None, REMAKES_DISKS] = None
+    """A directory on another file system, for spilled objects apart from logs and temporary files:
+    each slot has a disk of its disk_gb there too. Default: all are on one disk."""
+
+    @property
+    def asked(self) -> Backend | None:
+        """The backend that is set; None leaves it to the host."""
+        return None if self.backend is DiskBackend.AUTO else Backend(self.backend)
+
+
 class Host(_Spec):
     """One machine of the fleet."""
 
@@ -86,6 +131,8 @@ class Host(_Spec):
     """What may be used of it. Default: what the host detects."""
     system_reserved: SystemReserved | None = None
     """What differs from the fleet's system_reserved."""
+    disk: HostDisk | None = None
+    """Where its slots' disks are. Default: the fleet's."""
     power: Power | None = None
     """How it is woken when workers are wanted there, and put to sleep when none are."""
     retired: Annotated[Bool, RETIRES] = False
@@ -146,10 +193,16 @@ class Fleet(_Spec):
     """What groups may ask for."""
     ports: PortPolicy = PortPolicy()
     """Where the slots' ports lie."""
+    disk: HostDisk = HostDisk()
+    """Where hosts that say nothing of it keep their slots' disks."""
 
     def host(self, name: str) -> Host:
         """The host called ``name``; KeyError if there is none."""
         return self._by_name[name]
+
+    def disk_of(self, name: str) -> HostDisk:
+        """Where the host called ``name`` keeps its slots' disks."""
+        return self.host(name).disk or self.disk
 
     @cached_property
     def retired(self) -> frozenset[str]:

@@ -29,7 +29,10 @@ class State(StrEnum):
 
 
 class SlotStatus(BaseModel):
-    """One slot. ``ray_node`` is Ray's node id; memory in MiB, disk in GiB."""
+    """One slot. ``ray_node`` is Ray's node id; memory in MiB, disk in GiB.
+
+    ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,6 +45,7 @@ class SlotStatus(BaseModel):
     cpus: int
     memory_mb: int
     disk_gb: int
+    disk_used: float | None = None
     state: State
     detail: str = ""
     ports: dict[str, int]
@@ -105,8 +109,16 @@ def group_status(
         for slot in host.slots
         if slot.record.group == group and slot.keeper
     }
+    used = {
+        (host.host, slot.record.slot): max(use.share for use in slot.disks)
+        for host in observed.hosts
+        for slot in host.slots
+        if slot.record.group == group and slot.disks
+    }
     slots = tuple(
-        _slot(host, record, observed, nodes, keepers.get((host, record.slot)))
+        _slot(host, record, observed, nodes, keepers.get((host, record.slot))).model_copy(
+            update={"disk_used": used.get((host, record.slot))}
+        )
         for host, record in records
     )
     problems = [

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.budget import require_within_budget
+from adbray_ctl.core.disks import SlotDisk, kept
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.ledger import Capacity, HostLedger
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
@@ -31,6 +32,7 @@ class Placement(BaseModel):
     cpus: int = 0
     memory_mb: int = 0
     disk_gb: int = 0
+    disk: SlotDisk = SlotDisk()
     gpu: Gpu | None = None
     block: int
     ports: dict[str, int]
@@ -142,7 +144,7 @@ def place(
         best = queues[kind].pop()
         if best is None:
             raise _does_not_fit(spec, want, _refusals(fleet, want, ledgers), placed)
-        placed[want.slot] = _take(fleet, want, best, block=None, gpu=None)
+        placed[want.slot] = _take(fleet, want, best)
         queues[kind].push(best)
     placements = tuple(placed[w.slot] for w in slots)
     topology = Topology(group=spec.name, placements=placements, virtual_ip=spec.head.virtual_ip)
@@ -281,11 +283,20 @@ def _keep(
     if not ledger.block_is_free(record.block) or ledger.why_not(want.demand):
         return None
     gpu = record.gpu if ledger.gpu_is_free(record.gpu, want.demand) else None
-    return _take(fleet, want, ledger, block=record.block, gpu=gpu)
+    taken = _take(fleet, want, ledger, block=record.block, gpu=gpu)
+    if not want.demand.disk_gb:
+        return taken
+    disk = kept(record.disk, ledger.disk, fleet.disk_of(host).asked)
+    return taken.model_copy(update={"disk": disk})
 
 
 def _take(
-    fleet: Fleet, want: Wanted, ledger: HostLedger, *, block: int | None, gpu: Gpu | None
+    fleet: Fleet,
+    want: Wanted,
+    ledger: HostLedger,
+    *,
+    block: int | None = None,
+    gpu: Gpu | None = None,
 ) -> Placement:
     block, gpu = ledger.take(want.demand, block=block, gpu=gpu)
     ports = ledger.block_ports(block, want.kind, want.sentinel)
@@ -303,6 +314,7 @@ def _take(
         cpus=want.demand.cpus,
         memory_mb=want.demand.memory_mb,
         disk_gb=want.demand.disk_gb,
+        disk=ledger.disk if want.demand.disk_gb else SlotDisk(),
         gpu=gpu,
         block=block,
         ports=ports,

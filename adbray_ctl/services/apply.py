@@ -180,7 +180,8 @@ def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> 
         return ""
     with held_back(tools, prepared, step.members) as workers:
         # Of the workers that are to be changed the autoscaler may have started some meanwhile.
-        leaving = dict.fromkeys((*step.drained, *workers))
+        stopped = [worker for worker in workers if worker[0] not in step.live]
+        leaving = dict.fromkeys((*step.drained, *stopped))
         if leaving:
             within_s = spec.drain_timeout_s
             drain_and_stop(tools, prepared.fleet, spec.name, leaving, within_s, report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
+from adbray_ctl.core.disks import host_disk, room_gb
 from adbray_ctl.core.errors import HostError, SpecError
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
@@ -104,18 +105,21 @@ def _capacity(fleet: Fleet, host: Host, seen: HostObservation) -> Capacity | str
         return f"not reachable: {seen.error or 'no answer'}"
     declared, facts = host.capacity, seen.facts
     reserved = fleet.reserved_on(host)
-    detected = Capacity(
-        cpus=max(facts.cpus - reserved.cpus, 0),
-        memory_mb=max(facts.memory_mb - int(reserved.memory_gb * 1024), 0),
-        disk_gb=facts.disk_gb,
-        gpus=facts.gpus,
-    )
+    cpus = max(facts.cpus - reserved.cpus, 0)
+    memory_mb = max(facts.memory_mb - int(reserved.memory_gb * 1024), 0)
+    asked = fleet.disk_of(host.name)
+    disk = host_disk(asked.path, asked.spill_path, asked.asked, facts.file_systems)
+    if isinstance(disk, str):
+        return disk
+    standing = [(s.record.disk, s.record.disk_gb, s.disks) for s in seen.slots if s.record.disk_gb]
+    disk_gb = room_gb(disk, facts.file_systems, standing)
     if declared is None:
-        return detected
+        return Capacity(cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb, gpus=facts.gpus, disk=disk)
     memory = declared.memory_gb
     return Capacity(
-        cpus=detected.cpus if declared.cpus is None else declared.cpus,
-        memory_mb=detected.memory_mb if memory is None else int(memory * 1024),
-        disk_gb=facts.disk_gb if declared.disk_gb is None else declared.disk_gb,
+        cpus=cpus if declared.cpus is None else declared.cpus,
+        memory_mb=memory_mb if memory is None else int(memory * 1024),
+        disk_gb=disk_gb if declared.disk_gb is None else declared.disk_gb,
         gpus=facts.gpus if declared.gpus is None else declared.gpus,
+        disk=disk,
     )

@@ -3,11 +3,20 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import pwd
-import subprocess
+from typing import Any
 
+from ansible.module_utils.adbray_disks.disk import Disk, store_at, store_of
+from ansible.module_utils.adbray_disks.host import (
+    GIB,
+    DiskError,
+    Host,
+    free_bytes,
+    nearest,
+    run,
+)
+from ansible.module_utils.adbray_disks.units import MountUnit, slots_with_units
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
@@ -15,10 +24,14 @@ module: slot_disks
 short_description: Give every slot a file system of a fixed size
 description:
   - Each slot gets C(<root>/<group>/<slot>/) with C(tmp), C(logs) and C(spill), and can fill no more
-    than its size.
-  - Backend C(loop), the only one so far, mounts an ext4 image that is allocated in full, so that
-    the space is kept; it works on any file system.
-  - A disk can grow while it is used; making it smaller is refused.
+    than its size. With I(spill_path), C(spill) is a second disk of the same size there.
+  - Backend C(loop) mounts an ext4 image that is allocated in full, so that the space is kept; it
+    works on any file system. C(xfs_project) and C(ext4_project) mount a directory with a project
+    quota; its file system must be mounted with prjquota, and Linux 5.14 or newer must run.
+  - A disk grows while it is used. One that shrinks is unmounted for it, which stops its slot, and
+    loses what is spilled and temporary; one that holds more than it would have is left as it is.
+  - A disk of another path or backend is made anew; one with more in it than logs, spilled and
+    temporary files, as a head has that keeps its state on its disk, is left as it is.
   - Disks of the group whose slot is not listed are removed.
   - With I(only), all of this concerns the named slots alone.
 options:
@@ -28,12 +41,9 @@ options:
   user:
     description: Owner of the slots' directories.
     type: str
-  backend:
-    description: How the size is enforced.
-    type: str
-    choices: [loop]
   slots:
-    description: Slots with C(name) and C(size_gb).
+    description:
+      - Slots with C(name), C(size_gb), C(path), C(backend), C(spill_path) and C(spill_backend).
     type: list
     elements: dict
   only:
@@ -46,12 +56,11 @@ options:
 author: [adbray maintainers]
 """
 
-UNIT_DIR = "/etc/systemd/system"
-GIB = 2**30
+DATA = "/var/lib/adbray"
+BACKENDS = ["loop", "xfs_project", "ext4_project"]
 ARGUMENTS = {
     "group": {"type": "str", "required": True},
     "user": {"type": "str", "default": "adbray"},
-    "backend": {"type": "str", "choices": ["loop"], "default": "loop"},
     "slots": {
         "type": "list",
         "elements": "dict",
@@ -59,220 +68,130 @@ ARGUMENTS = {
         "options": {
             "name": {"type": "str", "required": True},
             "size_gb": {"type": "int", "required": True},
+            "path": {"type": "path", "default": DATA},
+            "backend": {"type": "str", "choices": BACKENDS, "default": "loop"},
+            "spill_path": {"type": "path", "default": ""},
+            "spill_backend": {"type": "str", "choices": BACKENDS, "default": "loop"},
         },
     },
     "only": {"type": "list", "elements": "str", "default": []},
-    "root": {"type": "path", "default": "/var/lib/adbray"},
+    "root": {"type": "path", "default": DATA},
 }
 # In the slot: name and mode. tmp becomes /tmp of the slot's unit. Ray itself sets spill to 0777;
 # the slot's own directory keeps others out.
 FOLDERS = {"tmp": 0o1777, "logs": 0o700, "spill": 0o777}
-UNIT = """\
-# Written by adbray: the disk of slot {slot} of group {group}.
-[Unit]
-Description=Disk of {group}/{slot}
-
-[Mount]
-What={image}
-Where={mount}
-Type=ext4
-Options=loop,nosuid,nodev,noatime
-
-[Install]
-WantedBy=local-fs.target
-"""
 
 
-class DiskError(Exception):
-    """A disk cannot be made as asked."""
+class GroupDisks:
+    """The disks of one group on this host."""
 
-
-class Host:
-    """Carries out commands and remembers what was, or in check mode would be, changed."""
-
-    def __init__(self, check_mode: bool) -> None:
-        self.check_mode = check_mode
-        self.actions: list[str] = []
-
-    def change(self, action: str) -> bool:
-        """Remember a change; True when it is to be carried out as well."""
-        self.actions.append(action)
-        return not self.check_mode
-
-
-def run(*command: str, accepted: tuple[int, ...] = (0,)) -> str:
-    try:
-        result = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-        )
-    except FileNotFoundError as error:
-        raise DiskError(f"{command[0]} is missing on this host") from error
-    if result.returncode not in accepted:
-        raise DiskError(f"{' '.join(command)} failed: {result.stdout.strip()}")
-    return result.stdout
-
-
-def escaped(path: str) -> str:
-    """``systemd-escape --path``: '/' becomes '-', what is not [a-zA-Z0-9:_.] its hex code."""
-    text = path.strip("/")
-    plain = "".join(
-        c if c.isascii() and (c.isalnum() or c in ":_./") else f"\\x{ord(c):02x}" for c in text
-    )
-    return plain.replace("/", "-")
-
-
-class LoopDisks:
-    """One allocated ext4 image and one .mount unit a slot."""
-
-    def __init__(self, host: Host, root: str, group: str) -> None:
-        self.host = host
-        self.root = root
-        self.group = group
-        self.images = os.path.join(root, ".images")
-
-    def image(self, slot: str) -> str:
-        return os.path.join(self.images, f"{self.group}.{slot}.img")
-
-    def mount(self, slot: str) -> str:
-        return os.path.join(self.root, self.group, slot)
-
-    def unit(self, slot: str) -> str:
-        return f"{escaped(self.mount(slot))}.mount"
+    def __init__(self, host: Host, root: str, group: str, slots: list[dict[str, Any]]) -> None:
+        self._host = host
+        self._group = group
+        self._slots = slots
+        self._root = root
+        self.base = os.path.join(root, group)
 
     def present(self) -> set[str]:
-        """Slots that have an image, or one that was never finished, or a unit here."""
-        found = set()
-        for end in (".img", ".img.new"):
-            pattern = os.path.join(glob.escape(self.images), f"{self.group}.*{end}")
-            names = (os.path.basename(path) for path in glob.glob(pattern))
-            found |= {name[len(self.group) + 1 : -len(end)] for name in names}
-        prefix = escaped(os.path.join(self.root, self.group)) + "-"
-        for path in glob.glob(os.path.join(UNIT_DIR, glob.escape(prefix) + "*.mount")):
-            slot = os.path.basename(path)[len(prefix) : -len(".mount")]
-            found.add(slot.replace("\\x2d", "-"))
+        """Slots that have a disk here, or one that was never finished."""
+        found: set[str] = set(slots_with_units(self.base))
+        for store in self._stores():
+            found |= store.slots(self._group)
         return found
 
-    def ensure(self, sizes: dict[str, int]) -> None:
-        """``sizes`` are in bytes."""
-        self._require_room(sizes)
-        units = []
-        for slot, size in sizes.items():
-            image = self.image(slot)
-            if not os.path.exists(image):
-                if self.host.change(f"make {image}"):
-                    self._make(image, size)
-            elif os.path.getsize(image) < size and self.host.change(f"grow {image}"):
-                self._grow(slot, size)
-            if self._write_unit(slot) or not os.path.ismount(self.mount(slot)):
-                units.append(self.unit(slot))
-        if units and self.host.change(f"mount {', '.join(units)}"):
+    def ensure(self, user: str) -> None:
+        own = [(self._disk(s["name"]), self._store(s), s) for s in self._slots]
+        spills = [
+            (self._disk(s["name"], spill=True), self._store(s, "spill_"), s)
+            for s in self._slots
+            if s["spill_path"]
+        ]
+        for disk, store, slot in own + spills:
+            disk.require(store, slot["size_gb"] * GIB)
+        self._require_room(own + spills)
+        for slot in self._slots:
+            if not slot["spill_path"]:
+                self._drop_spill(slot["name"])
+        self._make(own)
+        for slot in self._slots:
+            ensure_folders(self._host, os.path.join(self.base, slot["name"]), user)
+        self._make(spills)
+        for _, _, slot in spills:
+            ensure_folders(self._host, os.path.join(self.base, slot["name"]), user)
+
+    def remove(self, slots: set[str]) -> None:
+        if not slots or not self._host.change(f"remove disks of {', '.join(sorted(slots))}"):
+            return
+        stores = self._stores()
+        for slot in sorted(slots):
+            disks = (self._disk(slot, spill=True), self._disk(slot))
+            for disk in disks:
+                disk.remove()
+                for store in stores:
+                    store.remove(disk.name)
+            if os.path.isdir(disks[-1].unit.where):
+                os.rmdir(disks[-1].unit.where)
+        run("systemctl", "daemon-reload")
+
+    def _disk(self, slot: str, *, spill: bool = False) -> Any:
+        where = os.path.join(self.base, slot, "spill") if spill else os.path.join(self.base, slot)
+        return Disk(self._host, self._group, slot, where, spill)
+
+    def _store(self, slot: dict[str, Any], which: str = "") -> Any:
+        return store_of(slot[f"{which}backend"], slot[f"{which}path"])
+
+    def _stores(self) -> list[Any]:
+        """Every place where disks of the group may be: as asked, as mounted, and by default."""
+        paths = {self._root, *(s["path"] for s in self._slots)}
+        paths |= {s["spill_path"] for s in self._slots} - {""}
+        found = [store_of(backend, path) for path in sorted(paths) for backend in BACKENDS[:2]]
+        for slot in slots_with_units(self.base):
+            for spill in (False, True):
+                source = self._disk(slot, spill=spill).unit.source()
+                found += [store_at(source)] if source else []
+        return list({store.folder: store for store in found}.values())
+
+    def _require_room(self, disks: list[tuple[Any, Any, dict[str, Any]]]) -> None:
+        stores = {store.folder: store for _, store, _ in disks}
+        needed: dict[int, int] = {}
+        places: dict[int, str] = {}
+        for folder, store in stores.items():
+            mine = [(d, s["size_gb"] * GIB) for d, other, s in disks if other.folder == folder]
+            place = nearest(folder)
+            device = os.stat(place).st_dev
+            places[device] = place
+            asked = store.needed({disk.name: size for disk, size in mine})
+            freed = sum(disk.freed(store) for disk, _ in mine)
+            needed[device] = needed.get(device, 0) + asked - freed
+        for device, much in needed.items():
+            free = free_bytes(places[device])
+            if much > free:
+                raise DiskError(
+                    f"the disks of {self._group} need {much / GIB:.1f} GB more below"
+                    f" {places[device]}, {free / GIB:.1f} GB are free: lower disk_gb, or make room"
+                    " on this host"
+                )
+
+    def _make(self, disks: list[tuple[Any, Any, dict[str, Any]]]) -> None:
+        units = [
+            disk.unit.name
+            for disk, store, slot in disks
+            if disk.ensure(store, slot["size_gb"] * GIB)
+        ]
+        if units and self._host.change(f"mount {', '.join(units)}"):
             run("systemctl", "daemon-reload")
             run("systemctl", "enable", "--now", *units)
 
-    def remove(self, slots: set[str]) -> None:
-        """Units that need a mount (RequiresMountsFor) are stopped with it by systemd."""
-        if not slots or not self.host.change(f"remove disks of {', '.join(sorted(slots))}"):
-            return
-        units = [self.unit(slot) for slot in sorted(slots)]
-        files = [os.path.join(UNIT_DIR, unit) for unit in units]
-        known = [unit for unit, file in zip(units, files) if os.path.exists(file)]
-        if known:
-            run("systemctl", "disable", "--now", *known)
-        for slot, file in zip(sorted(slots), files):
-            if os.path.ismount(self.mount(slot)):
-                raise DiskError(f"{self.mount(slot)} is still in use and cannot be unmounted")
-            for path in (file, self.image(slot), f"{self.image(slot)}.new"):
-                if os.path.exists(path):
-                    os.unlink(path)
-            if os.path.isdir(self.mount(slot)):
-                os.rmdir(self.mount(slot))
-        run("systemctl", "daemon-reload")
-
-    def _require_room(self, sizes: dict[str, int]) -> None:
-        if not os.path.isdir(self.root):
-            return  # a check run on a fresh host
-        needed = 0
-        for slot, size in sizes.items():
-            image = self.image(slot)
-            now = os.path.getsize(image) if os.path.exists(image) else 0
-            if size < now:
-                raise DiskError(
-                    f"the disk of {self.group}/{slot} is {now / GIB:g} GB and cannot shrink to"
-                    f" {size / GIB:g} GB: give the worker group a new name, or keep the size"
-                )
-            needed += size - now
-        stat = os.statvfs(self.root)
-        free = stat.f_bavail * stat.f_frsize
-        if needed > free:
-            raise DiskError(
-                f"the disks of {self.group} need {needed / GIB:.1f} GB more below {self.root},"
-                f" {free / GIB:.1f} GB are free: lower disk_gb, or make room on this host"
-            )
-
-    def _make(self, image: str, size: int) -> None:
-        """Allocate in full, since the size is a promise, and format; the rename comes last."""
-        temporary = f"{image}.new"
-        try:
-            allocate(temporary, size)
-            # No reserve, since root writes nothing. Everything is laid out now: what the kernel
-            # would zero later, it would zero by giving blocks of the image back.
-            layout = "nodiscard,lazy_itable_init=0,lazy_journal_init=0"
-            run("mkfs.ext4", "-q", "-F", "-m", "0", "-E", layout, temporary)
-            allocate(temporary, size)  # mkfs gave back what it zeroed
-            os.rename(temporary, image)
-        finally:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
-
-    def _grow(self, slot: str, size: int) -> None:
-        """While it is used where the kernel allows that, else unmounted, which stops the slot."""
-        image = self.image(slot)
-        allocate(image, size)
-        if os.path.ismount(self.mount(slot)):
-            device = run("findmnt", "--noheadings", "--output", "SOURCE", self.mount(slot)).strip()
-            run("losetup", "--set-capacity", device)
-            try:
-                run("resize2fs", device)
-                return
-            except DiskError as error:
-                # Growing a mounted ext4 asks for CAP_SYS_RESOURCE, which a container may not have.
-                if "Permission denied" not in str(error):
-                    raise
-            run("systemctl", "stop", self.unit(slot))
-        run("e2fsck", "-fp", image, accepted=(0, 1))  # 1: found something and mended it
-        run("resize2fs", image)
-
-    def _write_unit(self, slot: str) -> bool:
-        path = os.path.join(UNIT_DIR, self.unit(slot))
-        text = UNIT.format(
-            group=self.group, slot=slot, image=self.image(slot), mount=self.mount(slot)
-        )
-        if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                if file.read() == text:
-                    return False
-        if self.host.change(f"write {path}"):
-            with open(f"{path}.new", "w", encoding="utf-8") as file:
-                file.write(text)
-            os.rename(f"{path}.new", path)
-        return True
-
-
-def allocate(path: str, size: int) -> None:
-    """Make ``path`` at least ``size`` bytes long with every block allocated."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        os.posix_fallocate(handle, 0, size)
-    except OSError as error:
-        asked = f"{size / GIB:g} GB for {path}"
-        raise DiskError(f"cannot allocate {asked}: {error.strerror}") from error
-    finally:
-        os.close(handle)
+    def _drop_spill(self, slot: str) -> None:
+        """A slot's spill is no longer apart: what is in it belongs to a process that has ended."""
+        disk = self._disk(slot, spill=True)
+        if disk.unit.source() and self._host.change(f"remove the spill disk of {slot}"):
+            disk.remove()
 
 
 def ensure_folders(host: Host, path: str, user: str) -> None:
     """The slot's own directories; nothing in a check run that made no disk."""
-    if not os.path.isdir(path):
+    if not MountUnit(host, path).is_mounted():
         return
     try:
         owner = pwd.getpwnam(user)
@@ -297,24 +216,23 @@ def ensure_folders(host: Host, path: str, user: str) -> None:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    group, root = module.params["group"], module.params["root"]
-    slots, only = module.params["slots"], set(module.params["only"])
-    sizes = {s["name"]: s["size_gb"] * GIB for s in slots if not only or s["name"] in only}
+    only = set(module.params["only"])
+    slots = [s for s in module.params["slots"] if not only or s["name"] in only]
     host = Host(module.check_mode)
-    disks = LoopDisks(host, root, group)
-    base = os.path.join(root, group)
+    disks = GroupDisks(host, module.params["root"], module.params["group"], slots)
     try:
         present = disks.present() & only if only else disks.present()
-        disks.remove(present - set(sizes))
-        if sizes and not os.path.isdir(base) and host.change(f"make {base}"):
-            os.mkdir(base, 0o755)
-        disks.ensure(sizes)
-        for slot in sizes:
-            ensure_folders(host, os.path.join(base, slot), module.params["user"])
-        if not slots and os.path.isdir(base) and not os.listdir(base) and host.change("tidy"):
-            os.rmdir(base)
+        disks.remove(present - {slot["name"] for slot in slots})
+        if slots and not os.path.isdir(disks.base) and host.change(f"make {disks.base}"):
+            os.mkdir(disks.base, 0o755)
+        disks.ensure(module.params["user"])
+        left = os.path.isdir(disks.base) and not os.listdir(disks.base)
+        if not module.params["slots"] and left and host.change("tidy"):
+            os.rmdir(disks.base)
     except (DiskError, OSError) as error:
         module.fail_json(msg=str(error), changed=bool(host.actions))
+    for warning in host.warnings:
+        module.warn(warning)
     module.exit_json(changed=bool(host.actions), actions=host.actions)
 
 

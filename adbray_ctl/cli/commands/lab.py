@@ -28,8 +28,8 @@ def lab() -> None:
 @click.option("--vm", "vms", default=0, show_default=True, help="How many VMs: vm1, vm2...")
 @click.option(
     "--vm-disk",
-    type=click.Choice([*VmDisk]),
-    default=VmDisk.XFS,
+    type=click.Choice([str(disk) for disk in VmDisk]),
+    default=str(VmDisk.XFS),
     show_default=True,
     help="File system of a new VM's data disk, with project quotas.",
 )

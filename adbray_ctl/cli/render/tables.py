@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from adbray_ctl.core.disks import FULL
 from adbray_ctl.core.jobs import Job
 from adbray_ctl.core.lab import LabStatus
 from adbray_ctl.core.status import Addresses, GroupStatus, SlotStatus, State
@@ -94,11 +95,19 @@ def _status_table(slots: Sequence[SlotStatus]) -> Table:
             slot.size or "-",
             str(slot.cpus or "-"),
             f"{slot.memory_mb / 1024:g} GiB",
-            f"{slot.disk_gb} GiB" if slot.disk_gb else "-",
+            _disk(slot),
             state,
             _ports(slot.ports),
         )
     return table
+
+
+def _disk(slot: SlotStatus) -> Text:
+    text = Text(f"{slot.disk_gb} GiB" if slot.disk_gb else "-")
+    if slot.disk_used is not None and slot.disk_used > FULL:
+        # Rounded down: 100 % is said of what takes nothing any more.
+        text.append(f", {int(slot.disk_used * 100)} % full", "red")
+    return text
 
 
 def _ports(ports: dict[str, int]) -> str:

@@ -244,7 +244,7 @@ def stop(group: str, slot: str, which: str | None) -> dict[str, Any]:
 
 def empty(disk: str) -> None:
     """Remove what a stopped worker left; nothing where the slot's own disk is not mounted."""
-    if not os.path.ismount(disk):
+    if not is_mounted(disk):
         return
     for name in ("spill", "tmp"):
         folder = os.path.join(disk, name)
@@ -256,6 +256,12 @@ def empty(disk: str) -> None:
                     shutil.rmtree(entry.path, ignore_errors=True)
                 else:
                     os.unlink(entry.path)
+
+
+def is_mounted(path: str) -> bool:
+    """Whether something is mounted right there; os.path.ismount sees no bind mounts."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        return any(line.split()[4] == path for line in file)
 
 
 def watch(group: str) -> None:

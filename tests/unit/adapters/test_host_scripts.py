@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 import adbray_ctl.adapters
+from adbray_ctl.adapters.host_scripts import disk_script
 from adbray_ctl.adapters.lease import _SCRIPT as LEASE
-from adbray_ctl.core.observed import Trace
+from adbray_ctl.core.disks import carrier
+from adbray_ctl.core.observed import HostFacts, Trace
 from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.readings import FixOutcome, HostFixResults, HostReadings
 
 FOLDER = Path(adbray_ctl.adapters.__file__).parent
+FILE_SYSTEMS = FOLDER / "file_systems.py"
 
 
 def run(script: str, argument: dict[str, Any]) -> Any:
@@ -28,7 +31,9 @@ def run(script: str, argument: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("script", sorted(path.name for path in FOLDER.glob("*_script.py")))
+@pytest.mark.parametrize(
+    "script", sorted(path.name for path in (*FOLDER.glob("*_script.py"), FILE_SYSTEMS))
+)
 def test_the_oldest_python_of_hosts_can_read_it(script: str) -> None:
     ast.parse((FOLDER / script).read_text(), feature_version=(3, 7))
 
@@ -56,6 +61,7 @@ def test_probe_tells_every_trace_of_a_group(tmp_path: Path) -> None:
         "data/a/head",
         "data/e-f",
         "data/.images",
+        "data/.slots/h.w-0.spill",
         "run",
         "units",
     ):
@@ -70,7 +76,7 @@ def test_probe_tells_every_trace_of_a_group(tmp_path: Path) -> None:
     lease = {"owner": {"id": "1", "text": "ops@ctl, pid 7: apply a"}, "since": 1, "until": 0}
     (tmp_path / "run/a.lease").write_text(json.dumps(lease))
     answer = elsewhere((FOLDER / "probe_script.py").read_text(), folders)
-    assert answer["groups"] == ["a", "b-1", "c", "d-x", "e-f", "gate"]
+    assert answer["groups"] == ["a", "b-1", "c", "d-x", "e-f", "gate", "h"]
     found = {one["group"]: Trace.model_validate(one) for one in answer["traces"]}
     assert found["a"].what == (str(tmp_path / "data/a/head"), str(tmp_path / "etc/a"))
     assert found["a"].changed_by == "ops@ctl, pid 7: apply a"
@@ -110,6 +116,25 @@ def test_a_lease_is_renewed_after_a_boot_and_not_after_the_last_group_s_end(tmp_
     folders["/etc/adbray"].mkdir()
     ask("renew")
     assert (folders["/run/adbray"] / "g.lease").exists()
+
+
+@pytest.mark.parametrize("script", ["probe_script.py", "check_script.py"])
+def test_what_a_script_needs_travels_with_it(script: str) -> None:
+    # Isolated and without site-packages: nothing of ours is there.
+    command = [sys.executable, "-I", "-S", "-", json.dumps({"path": "/", "spill_path": "/usr"})]
+    done = subprocess.run(
+        command, input=disk_script(script), capture_output=True, text=True, check=True
+    )
+    answer = json.loads(done.stdout)
+    if script == "check_script.py":
+        readings = HostReadings.model_validate(answer)
+        assert readings.spill_disk is not None
+        assert readings.data_disk.point == "/"
+        return
+    facts = HostFacts.model_validate(answer["facts"])
+    root = carrier("/", facts.file_systems)
+    assert root is not None
+    assert root.total_gb > root.free_gb > 0
 
 
 def test_leftovers_of_this_machine_can_be_read() -> None:

@@ -86,7 +86,7 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
     "ray.python": ({"ray": {"python": "3.12"}}, RAY),
     "ray.packages": ({"ray": {"packages": ["numpy"]}}, RAY),
     "head.size": ({"head": SPEC["head"] | {"size": "small"}}, {"head": RESTART}),
-    "head.disk_gb": ({"head": SPEC["head"] | {"disk_gb": 120}}, {"head": RESTART}),
+    "head.disk_gb": ({"head": SPEC["head"] | {"disk_gb": 80}}, {"head": RESTART}),
     "head.hosts.names": (
         {"head": {"size": "tiny", "hosts": {"names": ["b"]}}},
         {**RAY, "head": START},
@@ -149,7 +149,7 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
     ),
     "worker_groups[].type": (workers("x", type="GPU"), {"x-0": RESTART, **TOLD}),
     "worker_groups[].size": (workers("w", size="small"), W | TOLD),
-    "worker_groups[].disk_gb": (workers("w", disk_gb=120), W),
+    "worker_groups[].disk_gb": (workers("w", disk_gb=80), W),
     "worker_groups[].min_workers": (workers("w", min_workers=3), {"w-2": START, **TOLD}),
     "worker_groups[].max_workers": (workers("w", max_workers=2), {"w-2": DELETE, **TOLD}),
     "worker_groups[].allocation_unit": (workers("g", allocation_unit=2), {"g-0": RESTART, **TOLD}),

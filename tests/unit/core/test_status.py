@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adbray_ctl.core.disks import DiskUse
 from adbray_ctl.core.observed import (
     HostObservation,
     Observed,
@@ -84,6 +85,20 @@ def test_the_unit_and_ray_decide(
 def test_a_unit_that_restarts_for_ever_says_so() -> None:
     status = group_status("g", observed("active", "running", restarts=3, joined=False))
     assert "systemd has started it 4 times" in status.slots[1].detail
+
+
+def test_the_fuller_one_of_a_slot_s_disks_is_told() -> None:
+    seen = observed("active", "running")
+    (host,) = seen.hosts
+    uses = (
+        DiskUse(path="/d", size_mb=1000, used_mb=100),
+        DiskUse(path="/d/spill", size_mb=1000, used_mb=900),
+    )
+    head, worker = host.slots
+    slots = (head, worker.model_copy(update={"disks": uses}))
+    full = Observed(hosts=(host.model_copy(update={"slots": slots}),))
+    told = {slot.slot: slot.disk_used for slot in group_status("g", full).slots}
+    assert told == {"head": None, "w-0": 0.9}
 
 
 def test_a_slot_without_its_unit_is_unknown() -> None:
