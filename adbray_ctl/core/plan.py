@@ -350,10 +350,7 @@ def _change(
 
 
 def _live(old: SlotRecord, new: SlotRecord) -> tuple[FieldChange, ...]:
-    return (
-        *differences(old.scaling, new.scaling),
-        *differences(old.host_settings, new.host_settings),
-    )
+    return tuple(differences(old.scaling | old.host_settings, new.scaling | new.host_settings))
 
 
 def _remaking(placement: Placement, *, runs: bool) -> Impact:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.core.advisories import advisories_for
 from adbray_ctl.core.findings import Finding, State, fixes_of
 from adbray_ctl.core.needs import HostNeeds, PortNeed, group_needs, possible_needs
 from adbray_ctl.core.observed import HostObservation, Observed, ObservedSlot
@@ -329,21 +328,6 @@ def test_fixes_are_each_asked_for_once_and_for_what_is_wrong_alone() -> None:
     wanted = fixes_of(judge(sysctls=sysctls, loop=loop))
     assert wanted == (HostFixes(host="a", fixes=(Fix.LOOP_MODULE, Fix.INOTIFY)),)
     assert fixes_of(judge()) == ()
-
-
-@pytest.mark.parametrize(
-    ("version", "ids"),
-    [
-        ("2.8.0", ["CVE-2023-6019", "CVE-2025-62593", "CVE-2026-27482"]),
-        ("2.53.0", ["CVE-2026-27482", "CVE-2026-41486"]),
-        ("2.54.0", ["CVE-2026-41486"]),
-        ("2.55.0", []),
-        ("2.60.0", []),
-        ("nightly", []),
-    ],
-)
-def test_advisories(version: str, ids: list[str]) -> None:
-    assert [one.id for one in advisories_for(version)] == ids
 
 
 @pytest.mark.parametrize(("version", "state"), [("2.60.0", State.OK), ("2.54.0", State.FAIL)])
