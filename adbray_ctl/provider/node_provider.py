@@ -16,8 +16,10 @@ from ray.autoscaler.v2.instance_manager.node_provider import LaunchNodeError
 
 from adbray_ctl.provider.chronicle import Chronicle
 from adbray_ctl.provider.fleet import SlotFleet
+from adbray_ctl.provider.job_table import GcsJobTable
 from adbray_ctl.provider.journal import Event, Journal, Kind
 from adbray_ctl.provider.link import Login, SshLink
+from adbray_ctl.provider.lost_jobs import JobTable, LostJobs
 from adbray_ctl.provider.model import HostAddress, Slot
 from adbray_ctl.provider.orders import Orders, parse_orders
 from adbray_ctl.provider.ray_state import RayReader, RayState
@@ -63,6 +65,7 @@ class SlotProvider(NodeProvider):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         read_ray: Callable[[], RayState] | None = None,
+        jobs: JobTable | None = None,
     ) -> None:
         super().__init__(provider_config, cluster_name)
         settings = Settings.of(provider_config)
@@ -78,6 +81,7 @@ class SlotProvider(NodeProvider):
             tell=self._journal.write,
         )
         self._read_ray = read_ray or RayReader(settings.gcs_address)
+        self._lost_jobs = LostJobs(jobs or GcsJobTable(settings.gcs_address), time.time)
         # The monitor inherits the head's own id from the head's process.
         self._head = os.environ["RAY_CLOUD_INSTANCE_ID"]
         self._types: dict[str, str] = {self._head: HEAD_TYPE}
@@ -87,6 +91,7 @@ class SlotProvider(NodeProvider):
         slots = self._fleet.refresh()
         self._types = {self._head: HEAD_TYPE, **{s.instance: s.worker_group for s in slots}}
         self._keep_account(slots)
+        self._end_lost_jobs()
         return list(self._types)
 
     def is_running(self, node_id: str) -> bool:
@@ -149,6 +154,13 @@ class SlotProvider(NodeProvider):
             self._journal.show({"waiting": waiting, **self._fleet.troubles()})
         except Exception:  # whatever Ray's client raises
             logger.exception("cannot tell what the autoscaler does")
+
+    def _end_lost_jobs(self) -> None:
+        """The head's monitor is the one process that looks at the GCS all the time."""
+        try:
+            self._lost_jobs.look()
+        except Exception:  # whatever Ray's client raises: it must not keep from scaling
+            logger.exception("cannot look for jobs that were lost")
 
 
 def _tell_causes() -> None:

@@ -25,6 +25,7 @@ from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.provider.demand import Demand, Rule, Shape
 from adbray_ctl.provider.journal import EVENTS, VIEW
+from adbray_ctl.provider.lost_jobs import NEVER_BEGAN, Job
 from adbray_ctl.provider.node_provider import SlotProvider
 from adbray_ctl.provider.ray_state import RayNode, RayState
 from tests.unit.cluster import placed
@@ -61,6 +62,8 @@ class Driven:
         self.hosts = FakeHosts({"a": ["w-0", "w-2", "v-0"], "b": ["w-1", "w-3"]})
         self.joined: set[str] = set()
         self.demands: tuple[Demand, ...] = ()
+        self.jobs: tuple[Job, ...] = ()
+        self.failed: dict[str, str] = {}
         self.folder = folder
         self.write_config("a", "b")
         self.reader = FileConfigReader(str(folder / "autoscaling.json"))
@@ -71,6 +74,7 @@ class Driven:
             clock=lambda: self.hosts.now,
             sleep=self.hosts.sleep,
             read_ray=self.read_ray,
+            jobs=self,
         )
         self.adapter = NodeProviderAdapter(self.provider, self.reader)
 
@@ -87,6 +91,18 @@ class Driven:
 
     def read_ray(self) -> RayState:
         return RayState({name: RayNode(alive=True) for name in self.joined}, self.demands)
+
+    def head_since_s(self) -> float:
+        return 0.0
+
+    def unfinished(self) -> tuple[Job, ...]:
+        return self.jobs
+
+    def has_supervisor(self, job: str) -> bool:
+        raise RuntimeError(f"{job}: the GCS does not answer")
+
+    def fail(self, job: str, message: str, at_s: float) -> None:
+        self.failed[job] = message
 
     def told(self) -> list[tuple[str, str]]:
         """The kind and text of every event so far."""
@@ -214,6 +230,18 @@ def test_the_limit_of_launches_is_live(driven: Driven) -> None:
     assert "max_launches_per_minute (1) is reached" in driven.error()
     view = json.loads((driven.folder / VIEW).read_text())
     assert (view["waiting"], view["silent"], view["set_aside"]) == ([], [], [])
+
+
+def test_jobs_that_an_earlier_head_left_are_ended_beside(driven: Driven) -> None:
+    driven.jobs = (Job("left", running=False, submitted_s=-1.0),)
+    driven.running()
+    assert driven.failed == {"left": NEVER_BEGAN}
+
+
+def test_jobs_that_cannot_be_looked_at_are_no_reason_not_to_scale(driven: Driven) -> None:
+    driven.jobs = (Job("any", running=True, submitted_s=1.0),)
+    driven.adapter.launch({"v": 1}, "request")
+    until(lambda: "v-0" in driven.running())
 
 
 def test_a_head_is_never_stopped(driven: Driven) -> None:
