@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adbray_ctl.provider.lost_jobs import NEVER_BEGAN
 from tests.e2e.conftest import Project
 from tests.e2e.elastic import until
 from tests.e2e.guarded import (
@@ -86,6 +87,16 @@ def test_redis_is_killed(site: Project) -> None:
     found = drill(site, "redis")
     assert found["actor_kept"]
     assert site.json("status", NAME)["ready"]
+
+
+def test_a_job_that_had_not_begun_ends_with_the_head(site: Project) -> None:
+    waits = ("--no-wait", "--entrypoint-num-cpus", "64")
+    job = site.json("job", "submit", NAME, *waits, "--", "true")["id"]
+    site.inside(leader(site), "pkill -KILL -u adbray")
+    until(lambda: site.json("status", NAME)["ready"])
+    until(lambda: site.json("job", "status", NAME, job)["status"] != "PENDING")
+    ended = site.json("job", "status", NAME, job)
+    assert (ended["status"], ended["message"]) == ("FAILED", NEVER_BEGAN)
 
 
 def test_nothing_is_left(site: Project) -> None:

@@ -54,6 +54,7 @@ class FakeHost:
     def rest(self) -> None:
         self._require_answer()
         if self.rests:
+            self.log.append("does not rest")
             raise SlotFault(self.rests)
 
     def close(self) -> None:

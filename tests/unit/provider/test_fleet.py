@@ -352,6 +352,7 @@ def test_a_host_without_work_is_put_to_sleep_once(sleeper: FakeHosts) -> None:
     sleeper["b"].rests = "adbray-head@other.service runs here"
     sleeper.fleet.refresh()
     sleeper.fleet.refresh()
+    until(lambda: "does not rest" in sleeper["b"].log)
     sleeper.now += 301
     sleeper["b"].rests = ""
     until(lambda: not sleeper.fleet.refresh() or bool(sleeper.done))
