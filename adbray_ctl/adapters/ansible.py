@@ -94,7 +94,11 @@ def _scope_arguments(scope: Scope | None) -> dict[str, Any]:
     return {
         "limit": ",".join(scope.hosts),
         "tags": ",".join(scope.roles),
-        "extravars": {"worker_disk_only": disks, "ray_worker_only": workers},
+        "extravars": {
+            "worker_disk_only": disks,
+            "gpu_share_only": workers,
+            "ray_worker_only": workers,
+        },
     }
 
 

@@ -19,6 +19,8 @@ PATHS = (
     "/usr/local/libexec/adbray",
     "/etc/sudoers.d/adbray-slot",
     "/etc/systemd/system/adbray-proc.service",
+    "/etc/systemd/system/adbray-gpu.service",
+    "/etc/systemd/system/adbray-mps@.service",
 )
 # Ray runs as the first, heads log in as the second.
 USERS = ("adbray", "adbray-slot")
@@ -58,7 +60,7 @@ def strays() -> list[dict[str, Any]]:
             continue
         # Not its command line, which may hold a secret. proc(5): the name may have brackets.
         name, _, rest = read(folder + "/stat").partition("(")[2].rpartition(")")
-        if rest and not re.search("adbray-(head|worker)@", read(folder + "/cgroup")):
+        if rest and not re.search("adbray-(head|worker|mps)@", read(folder + "/cgroup")):
             up = time.clock_gettime(time.CLOCK_BOOTTIME)
             age_s = up - int(rest.split()[19]) / os.sysconf("SC_CLK_TCK")
             found.append({"pid": int(pid), "name": name, "age_s": max(age_s, 0.0)})

@@ -176,6 +176,7 @@ def _workers(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:
         yield Fault(
             (*path, "allocation_unit"), what, "type: GPU, or no allocation_unit", relative=True
         )
+    yield from _isolation(workers, path)
     size = Catalog(fleet.sizes).get(workers.size)
     store = workers.object_store_gb
     if size and store is not None:
@@ -186,6 +187,19 @@ def _workers(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:
                 f"less than {max(room, 0):.2f} (memory of size {workers.size} without Ray's own)"
             )
             yield Fault((*path, "object_store_gb"), what, allowed)
+
+
+def _isolation(workers: WorkerGroup, path: Path) -> Iterator[Fault]:
+    """Who shares a card is told what holds them apart, and has said so."""
+    unit = workers.allocation_unit
+    if workers.gpu_slices > 1 and workers.isolation is None:
+        what = f"key 'isolation' is missing, and workers of {unit} share a card"
+        allowed = "mig or mps, which hold each to its slice, or none, which does not"
+        yield Fault((*path, "isolation"), what, allowed, of_key=True, relative=True)
+    if workers.gpu_slices == 1 and workers.isolation is not None:
+        what = "isolation is for workers that share a card, and these do not"
+        allowed = 'no isolation, or an allocation_unit of "1/2" to "1/16"'
+        yield Fault((*path, "isolation"), what, allowed, relative=True)
 
 
 def _counts(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:

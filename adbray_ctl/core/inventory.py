@@ -13,7 +13,14 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling import autoscaling_config
 from adbray_ctl.core.slot_records import slot_records
-from adbray_ctl.core.slots import REDIS_USER, disk_name, redis_address, runtime_venv, slot_vars
+from adbray_ctl.core.slots import (
+    REDIS_USER,
+    disk_name,
+    redis_address,
+    runtime_venv,
+    slice_vars,
+    slot_vars,
+)
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_ssh import Ssh
@@ -89,6 +96,7 @@ def build_removal_inventory(
             "redis_group": group,
             "redis_exporter_group": group,
             "worker_disk_group": group,
+            "gpu_share_group": group,
             "ray_head_group": group,
             "ray_head_forget_state": not stays,
             "ray_head_keeper_dir": site.keeper_dir,
@@ -122,6 +130,7 @@ def _all_vars(
         "ray_runtime_venv": venv,
         "ray_runtime_cache_dir": site.wheel_cache,
         "worker_disk_group": spec.name,
+        "gpu_share_group": spec.name,
         **_redis_vars(spec, topology, namespace, site),
         **_keeper_vars(spec, topology, site),
         "ray_head_group": spec.name,
@@ -213,6 +222,7 @@ def _host_vars(
     return {
         "ray_worker_address": here[0].address,
         "worker_disk_slots": [_disk_vars(p) for p in here if p.kind is not SlotKind.REDIS],
+        "gpu_share_slots": [found for p in workers if (found := slice_vars(p))],
         "ray_worker_slots": [
             {
                 **slot_vars(p, groups[p.worker_group or ""]),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.disks import SlotDisk
+from adbray_ctl.core.gpu_units import Card, Isolation, share_of, unservable
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
 from adbray_ctl.core.spec_fleet import PortPolicy
 
@@ -29,7 +30,8 @@ _WORKER_PORTS_OFFSET = 10
 class Capacity(BaseModel):
     """What a host can carry. Memory in MiB, disk in GiB, GPUs in whole cards.
 
-    ``disk`` is how that of a new slot is kept there.
+    ``card`` is what each GPU is, None where that is not known or they differ. ``disk`` is how that
+    of a new slot is kept there.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,6 +40,7 @@ class Capacity(BaseModel):
     memory_mb: int
     disk_gb: int
     gpus: int = 0
+    card: Card | None = None
     disk: SlotDisk = SlotDisk()
 
 
@@ -54,6 +57,7 @@ class Demand(BaseModel):
     disk_gb: int = 0
     cards: int = 0
     slices: int = 1
+    isolation: Isolation | None = None
     own_ports: tuple[int, ...] = ()
     only: str = ""
 
@@ -81,7 +85,8 @@ class HostLedger:
         self._blocks: set[int] = set()
         self._ports: dict[int, str] = {}
         self._only: set[str] = set()
-        self._cards: dict[int, list[int]] = {}  # card -> slices n of each slot on it
+        # What each slot on a card has of it: n of its 1/n, and what holds it to that.
+        self._cards: dict[int, list[tuple[int, Isolation | None]]] = {}
 
     @property
     def room(self) -> float:
@@ -97,6 +102,11 @@ class HostLedger:
         """How a new slot's disk is kept here."""
         return SlotDisk() if isinstance(self._capacity, str) else self._capacity.disk
 
+    @property
+    def card(self) -> Card | None:
+        """What its GPUs are, as far as that is known."""
+        return None if isinstance(self._capacity, str) else self._capacity.card
+
     def charge(self, record: SlotRecord) -> None:
         """Book a slot that already stands here."""
         self._cpus += record.cpus
@@ -106,7 +116,7 @@ class HostLedger:
         owner = f"{record.group}/{record.slot}"
         self._ports.update(dict.fromkeys(record.ports.values(), owner))
         for card in record.gpu.cards if record.gpu else ():
-            self._cards.setdefault(card, []).append(record.gpu.slices if record.gpu else 1)
+            self._cards.setdefault(card, []).append(_cut(record.gpu) if record.gpu else (1, None))
 
     def why_not(self, demand: Demand) -> str | None:
         """The reason why ``demand`` does not fit here, or None when it does."""
@@ -127,7 +137,10 @@ class HostLedger:
             )
             if need > free and need
         ]
-        if demand.cards and not self._free_cards(demand):
+        unfit = unservable(capacity.card, demand.slices, demand.isolation) if demand.cards else None
+        if unfit is not None and capacity.gpus:
+            short.append(unfit)
+        elif demand.cards and not self._free_cards(demand):
             short.append(f"no free GPU for {demand.text.rsplit(', ', 1)[-1]} ({self._gpu_text()})")
         for port in demand.own_ports:
             if port in self._ports:
@@ -143,7 +156,7 @@ class HostLedger:
 
     def gpu_is_free(self, gpu: Gpu | None, demand: Demand) -> bool:
         """Whether the very share ``gpu`` can be taken again for ``demand``."""
-        if gpu is None or gpu.slices != demand.slices or len(gpu.cards) != demand.cards:
+        if gpu is None or _cut(gpu) != _cut(demand) or len(gpu.cards) != demand.cards:
             return False
         return all(card in self._open_cards(demand) for card in gpu.cards)
 
@@ -152,8 +165,8 @@ class HostLedger:
         chosen = block if block is not None else self._free_block()
         if chosen is None:
             raise ValueError(f"{self.host}: take() without a free port block")
-        if gpu is None and demand.cards:
-            gpu = Gpu(cards=self._free_cards(demand), slices=demand.slices)
+        if demand.cards:
+            gpu = self._share(demand, gpu.cards if gpu else self._free_cards(demand))
         self._cpus += demand.cpus
         self._memory += demand.memory_mb
         self._disk += demand.disk_gb
@@ -161,7 +174,7 @@ class HostLedger:
         self._ports.update(dict.fromkeys(demand.own_ports, "this group's head"))
         self._only |= {demand.only} - {""}
         for card in gpu.cards if gpu else ():
-            self._cards.setdefault(card, []).append(demand.slices)
+            self._cards.setdefault(card, []).append(_cut(demand))
         return chosen, gpu
 
     def block_ports(self, block: int, kind: SlotKind, sentinel: bool = False) -> dict[str, int]:
@@ -191,7 +204,7 @@ class HostLedger:
             used = self._cards.get(card, [])
             if not used:
                 empty.append(card)
-            elif demand.slices > 1 and set(used) == {demand.slices} and len(used) < demand.slices:
+            elif set(used) == {_cut(demand)} and len(used) < demand.slices:
                 shared.append(card)
         return shared + empty
 
@@ -199,10 +212,27 @@ class HostLedger:
         cards = tuple(self._open_cards(demand))[: demand.cards]
         return cards if len(cards) == demand.cards else ()
 
+    def _share(self, demand: Demand, cards: tuple[int, ...]) -> Gpu:
+        held = share_of(self.card, demand.slices, demand.isolation)
+        return Gpu(
+            cards=cards, slices=demand.slices, isolation=demand.isolation, **held.model_dump()
+        )
+
     def _gpu_text(self) -> str:
+        """What is in use; a card is whole, or in slices of one kind."""
         total = self._capacity.gpus if isinstance(self._capacity, Capacity) else 0
-        used = len(self._cards)
-        return f"{total} in the host, {used} in use"
+        text = f"{total} in the host, {len(self._cards)} in use"
+        cut = [
+            f"{len(slots)} of {slots[0][0]} slices by {slots[0][1] or Isolation.NONE} on GPU {card}"
+            for card, slots in sorted(self._cards.items())
+            if slots[0][0] > 1
+        ]
+        return ", ".join([text, *cut])
+
+
+def _cut(share: Gpu | Demand) -> tuple[int, Isolation | None]:
+    """What all slots on a card have in common."""
+    return share.slices, share.isolation
 
 
 def _gib(mebibytes: int) -> float:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.disks import DiskUse, FileSystem
+from adbray_ctl.core.gpu_units import Card
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import ScalingView
 
@@ -22,7 +23,8 @@ class HostFacts(_Observed):
     """What a host detects of itself. Memory in MiB; ``file_systems`` are those on its own disks.
 
     ``address`` is the host's own end of the SSH connection, ``network`` what that end can reach
-    without a router (CIDR notation), empty where it is not known.
+    without a router (CIDR notation), empty where it is not known. ``card`` is what each GPU is,
+    None where that is not known or they differ.
     """
 
     address: str = ""
@@ -31,6 +33,7 @@ class HostFacts(_Observed):
     memory_mb: int
     file_systems: tuple[FileSystem, ...] = ()
     gpus: int
+    card: Card | None = None
     arch: str
     os: str
     pythons: tuple[str, ...]

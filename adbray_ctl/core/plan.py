@@ -128,7 +128,8 @@ class ChangePlan(_Plan):
 
     ``base`` tells, by node, the state the plan was made for; an apply refuses to carry it out when
     that has moved. ``silent`` are the hosts it goes without. ``inputs`` is a digest of what the
-    spec asks for. ``blind`` says why it is not known what runs there.
+    spec asks for. ``blind`` says why it is not known what runs there. ``units`` is the arithmetic
+    of slices of GPUs.
     """
 
     group: str
@@ -137,6 +138,7 @@ class ChangePlan(_Plan):
     jobs: tuple[JobHit, ...] = ()
     blind: str = ""
     silent: tuple[SilentHost, ...] = ()
+    units: tuple[str, ...] = ()
     base: dict[str, str] = {}
     namespace: str = ""
     inputs: str = ""

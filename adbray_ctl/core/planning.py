@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from adbray_ctl.core.gpu_lines import unit_lines
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import (
     ChangePlan,
@@ -53,6 +54,7 @@ def make_plan(
             if seen.error
         ),
         base=base_of(spec.name, observed, changes),
+        units=unit_lines(topology),
         namespace=namespace,
         inputs=inputs_of(records, topology),
     )

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
 
 from adbray_ctl.core.disks import DEFAULTS, SlotDisk
+from adbray_ctl.core.gpu_units import Isolation
 
 # A node on one of the hosts it stands on, or will: (node, host). One that moves is on two.
 NodeAt: TypeAlias = tuple[str, str]
@@ -30,12 +31,35 @@ class Gpu(BaseModel):
     """A worker's GPU share: whole cards, or one slice of one card.
 
     ``cards`` are the host's GPU indices; ``slices`` is n for an allocation unit of 1/n, else 1.
+    Of a slice, ``isolation`` says what holds it, ``memory_mb`` the limit under MPS, ``profile`` the
+    one of its MIG instance.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cards: tuple[int, ...]
     slices: int = 1
+    isolation: Isolation | None = None
+    memory_mb: int = 0
+    profile: str = ""
+
+    @property
+    def settings(self) -> dict[str, JsonValue]:
+        """What a slot is made of; the group has the isolation among its own."""
+        held: dict[str, JsonValue] = {"memory_mb": self.memory_mb, "MIG profile": self.profile}
+        return {
+            "cards": list(self.cards),
+            "slices": self.slices,
+            **{name: value for name, value in held.items() if value},
+        }
+
+    @property
+    def text(self) -> str:
+        """In a few words, for a table."""
+        if self.slices == 1:
+            return str(len(self.cards))
+        held = self.isolation or Isolation.NONE
+        return f"1/{self.slices} {'not isolated' if held is Isolation.NONE else held}"
 
     @property
     def ray_gpus(self) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import NodeChange, Step
 from adbray_ctl.core.record import NodeAt, SlotKind
-from adbray_ctl.core.slots import HEAD_ADDRESS
+from adbray_ctl.core.slots import GPU_SHARE, HEAD_ADDRESS
 from adbray_ctl.core.spec import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.topology import Topology
 
@@ -27,7 +27,8 @@ def steps_of(
 
     Another version of Ray or Python cannot roll, since nodes of two versions form no cluster: it is
     tried on ``canary`` hosts of each worker group (at least one) beside what runs there, and then
-    all nodes go over to it at once.
+    all nodes go over to it at once. Nor can another share of the cards: the old and the new would
+    be more than there is, so workers that change theirs are stopped together.
     """
     todo = [change for change in changes if change.action is not Impact.KEEP]
     gone = [change for change in todo if change.action is Impact.DELETE]
@@ -43,10 +44,11 @@ def steps_of(
     prepared = tuple(host for host in topology.hosts if host in bare | told)
     software: tuple[str, ...] = ("host_base",) if told or any(c.new for c in stay) else ()
     software += ("ray_runtime",) if bare else ()
+    sliced = frozenset(p.slot for p in topology.workers if p.gpu and p.gpu.slices > 1)
     return (
         *_departures(topology, gone),
-        *_base(base, prepared, software),
-        *_cutover(spec, together, canary),
+        *_base(base, prepared, software, sliced),
+        *_cutover(spec, together, canary, sliced),
         *_batches(spec, topology, rolling, canary),
     )
 
@@ -70,7 +72,9 @@ def _going_over(stay: list[NodeChange]) -> list[NodeChange]:
     return nodes if any(change.kind is SlotKind.HEAD for change in over) else over
 
 
-def _cutover(spec: RayClusterSpec, together: list[NodeChange], canary: int) -> Iterator[Step]:
+def _cutover(
+    spec: RayClusterSpec, together: list[NodeChange], canary: int, sliced: Collection[str]
+) -> Iterator[Step]:
     if not together:
         return
     version = f"Ray {spec.ray.version} on Python {spec.ray.python}"
@@ -84,7 +88,7 @@ def _cutover(spec: RayClusterSpec, together: list[NodeChange], canary: int) -> I
         title=f"{'change to' if runs else 'start'} {version}: {_listed(together)}",
         members=_members(together),
         hosts=tuple(dict.fromkeys(change.host for change in together)),
-        roles=_roles(together),
+        roles=_roles(together, sliced),
         drain=_drained(together),
     )
 
@@ -103,7 +107,16 @@ def _rolls(change: NodeChange) -> bool:
     if change.kind is not SlotKind.WORKER or change.action is not Impact.RESTART:
         return False
     # One whose head has moved has lost it already: waiting would only keep it useless.
-    return not any(field.field == HEAD_ADDRESS for field in change.fields)
+    moved = any(field.field == HEAD_ADDRESS for field in change.fields)
+    return not moved and not _recut(change)
+
+
+def _recut(change: NodeChange) -> bool:
+    """Whether a worker's cards, its slice of one, or what holds it there is another one."""
+    return change.kind is SlotKind.WORKER and any(
+        field.field.startswith(GPU_SHARE) or field.field.endswith(".isolation")
+        for field in change.fields
+    )
 
 
 def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
@@ -131,7 +144,10 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
 
 
 def _base(
-    base: list[NodeChange], prepared: tuple[str, ...], software: tuple[str, ...]
+    base: list[NodeChange],
+    prepared: tuple[str, ...],
+    software: tuple[str, ...],
+    sliced: Collection[str],
 ) -> Iterator[Step]:
     if not prepared and not base:
         return
@@ -139,9 +155,10 @@ def _base(
         title=_base_title(base, prepared),
         members=_members(base),
         hosts=tuple(dict.fromkeys((*prepared, *(change.host for change in base)))),
-        roles=(*software, *_roles(base)),
-        # What its files do not explain, its role cannot see: the unit has to be stopped for it.
-        drain=tuple(c.node for c in base if c.drift and c.action is Impact.RESTART),
+        roles=(*software, *_roles(base, sliced)),
+        # What its files do not explain, its role cannot see: the unit has to be stopped for it. And
+        # a card is cut anew when nothing runs on it.
+        drain=tuple(c.node for c in base if c.action is Impact.RESTART and (c.drift or _recut(c))),
         live=tuple(c.node for c in base if c.runs and c.action is Impact.UPDATE),
     )
 
@@ -188,8 +205,12 @@ def _members(changes: Iterable[NodeChange]) -> tuple[NodeAt, ...]:
     return tuple((change.node, change.host) for change in changes)
 
 
-def _roles(changes: Iterable[NodeChange]) -> tuple[str, ...]:
-    """The roles that make ``changes``, in the order of playbooks/site.yml."""
+def _roles(changes: Iterable[NodeChange], sliced: Collection[str] = ()) -> tuple[str, ...]:
+    """The roles that make ``changes``, in the order of playbooks/site.yml.
+
+    ``sliced`` are the workers that have a slice of a card from now on.
+    """
+    changes = tuple(changes)
     kinds = {change.kind for change in changes}
     roles: list[str] = []
     if kinds & {SlotKind.HEAD, SlotKind.WORKER}:
@@ -199,6 +220,9 @@ def _roles(changes: Iterable[NodeChange]) -> tuple[str, ...]:
     if SlotKind.HEAD in kinds:
         roles.append("ray_head")
     if SlotKind.WORKER in kinds:
+        # Of what is removed it is not known any more whether it had one.
+        cut = (c.action is Impact.DELETE or c.node in sliced or _recut(c) for c in changes)
+        roles += ["gpu_share"] if any(cut) else []
         roles.append("ray_worker")
     return tuple(roles)
 

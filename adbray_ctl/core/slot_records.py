@@ -19,6 +19,7 @@ from adbray_ctl.core.impact import settings_of
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.scaling import scaling_settings
 from adbray_ctl.core.slots import (
+    GPU_SHARE,
     HEAD_ADDRESS,
     HOST_RESERVE,
     REDIS_USER,
@@ -81,6 +82,9 @@ def _group_settings(group: WorkerGroup) -> dict[str, JsonValue]:
     """What all workers of ``group`` are made of."""
     settings = dict(settings_of(group, SlotKind.WORKER, f"worker_groups.{group.name}."))
     # Users put secrets there, which a record, a plan and the history must not repeat.
+    if group.isolation is None:
+        # Of slices alone: a group without any is made of nothing more.
+        settings.pop(f"worker_groups.{group.name}.isolation")
     digests = {k: hashlib.sha256(v.encode()).hexdigest()[:8] for k, v in group.env.items()}
     return _plain(settings | {f"worker_groups.{group.name}.env": digests})
 
@@ -92,7 +96,7 @@ def _own_settings(catalog: Catalog, p: Placement) -> dict[str, JsonValue]:
         size = catalog[p.size]
         settings[f"sizes.{p.size}"] = {"cpus": size.cpus, "memory_gb": size.memory_gb}
     if p.gpu is not None:
-        settings["GPU share"] = _plain(p.gpu.model_dump())
+        settings[GPU_SHARE] = p.gpu.settings
     return settings | p.disk.settings
 
 

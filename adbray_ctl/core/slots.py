@@ -6,7 +6,8 @@ import hashlib
 import re
 from typing import Any
 
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.gpu_units import Isolation, thread_percentage
+from adbray_ctl.core.record import Gpu, SlotKind
 from adbray_ctl.core.shares import head_share, worker_share
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.topology import Placement, Topology
@@ -16,6 +17,8 @@ from adbray_ctl.core.wanted import STANDBY
 REDIS_USER = "ray"
 # The setting of a worker that tells where its head is.
 HEAD_ADDRESS = "head address"
+# The setting of a worker that tells which cards it has, and how much of them.
+GPU_SHARE = "GPU share"
 # The setting of a host that tells how much of its memory slots cannot have.
 HOST_RESERVE = "system_reserved.memory_gb"
 
@@ -83,19 +86,51 @@ def slot_vars(placement: Placement, group: WorkerGroup | None) -> dict[str, Any]
     }
     if group is None:
         return slot
-    env = dict(group.env)
-    labels = dict(group.labels)
-    gpus = 0
-    if placement.gpu is not None:
-        gpus = placement.gpu.ray_gpus
-        env["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, placement.gpu.cards))
-        if placement.gpu.slices > 1:
-            # A label's value may not hold a slash, so 1/3 is written 1-3.
-            labels["adbray.io/gpu-unit"] = f"1-{placement.gpu.slices}"
+    gpu = placement.gpu
     return slot | {
         "worker_group": group.name,
         "state": "running" if placement.started else "prepared",
-        "gpus": gpus,
-        "labels": labels,
-        "env": env,
+        "gpus": gpu.ray_gpus if gpu else 0,
+        "gpu_held_by": _held_by(gpu),
+        "gpu_card": gpu.cards[0] if gpu else 0,
+        "labels": group.labels | _gpu_labels(gpu),
+        "env": group.env | _gpu_env(gpu),
     }
+
+
+def slice_vars(placement: Placement) -> dict[str, Any] | None:
+    """A slice of a card as its role takes it; None where nothing on the host has to hold one."""
+    gpu = placement.gpu
+    if gpu is None or not _held_by(gpu):
+        return None
+    return {
+        "name": placement.slot,
+        "card": gpu.cards[0],
+        "isolation": _held_by(gpu),
+        "percentage": thread_percentage(gpu.slices),
+        "memory_mb": gpu.memory_mb,
+        "profile": gpu.profile,
+        "parts": gpu.slices,
+    }
+
+
+def _held_by(gpu: Gpu | None) -> str:
+    held = gpu.isolation if gpu else None
+    return "" if held in (None, Isolation.NONE) else str(held)
+
+
+def _gpu_labels(gpu: Gpu | None) -> dict[str, str]:
+    if gpu is None or gpu.slices == 1:
+        return {}
+    # A label's value may not hold a slash, so 1/3 is written 1-3.
+    unit = {"adbray.io/gpu-unit": f"1-{gpu.slices}"}
+    return unit | {"adbray.io/gpu-isolation": str(gpu.isolation or Isolation.NONE)}
+
+
+def _gpu_env(gpu: Gpu | None) -> dict[str, str]:
+    """Which cards a worker sees; a slice that is held has it from its host, by UUID."""
+    if gpu is None or _held_by(gpu):
+        return {}
+    # CUDA would number the fastest card 0 otherwise, and the driver goes by the bus.
+    order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return order | {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpu.cards))}

@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from adbray_ctl.core.gpu_units import Isolation
 from adbray_ctl.core.impact import (
     DELETES_WORKERS,
     GROWS_HEAD,
@@ -196,6 +197,9 @@ class WorkerGroup(_Spec):
     """Workers there may be when the load asks for them. Default: min_workers."""
     allocation_unit: Annotated[AllocationUnit | None, RESTARTS_WORKERS] = None
     """GPU only: cards per worker, or "1/n" for one of n slices of a card. Default: 1."""
+    isolation: Annotated[Isolation | None, RESTARTS_WORKERS] = None
+    """Of slices ("1/n") alone, and required there: what holds workers that share a card to theirs,
+    mig, mps or none."""
     hosts: Selector = Selector()
     """Hosts its workers may stand on."""
     labels: Annotated[dict[FreeLabelKey, LabelValue], RESTARTS_WORKERS] = {}

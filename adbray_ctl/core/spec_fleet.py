@@ -14,10 +14,12 @@ from pydantic import BaseModel, Field
 
 from adbray_ctl.core.catalog import Size
 from adbray_ctl.core.disks import DATA, Backend
+from adbray_ctl.core.gpu_units import Card
 from adbray_ctl.core.impact import (
     KEEPS,
     MOVES,
     REMAKES_DISKS,
+    RESIZES,
     RESTARTS_ALL,
     RETIRES,
     TELLS_HEAD,
@@ -46,6 +48,22 @@ class DeclaredCapacity(_Spec):
     """Disk for slots in GiB."""
     gpus: Annotated[Annotated[int, Field(strict=True, ge=0, le=64)] | None, MOVES] = None
     """Whole GPUs."""
+    gpu_model: Annotated[
+        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _-]{0,63}$")] | None, RESIZES
+    ] = None
+    """What they are, by NVIDIA's name, as far as MIG's profiles go by it: A100, H100."""
+    gpu_memory_gb: Annotated[
+        Annotated[float, Field(strict=True, ge=1, le=4096, allow_inf_nan=False)] | None, RESIZES
+    ] = None
+    """Memory of each in GiB."""
+
+    def card(self, detected: Card | None) -> Card | None:
+        """What each GPU is, of what is ``detected`` only what is not declared."""
+        memory_mb = detected.memory_mb if detected else 0
+        if self.gpu_memory_gb is not None:
+            memory_mb = int(self.gpu_memory_gb * 1024)
+        model = self.gpu_model or (detected.model if detected else "")
+        return Card(model=model, memory_mb=memory_mb) if memory_mb else None
 
 
 class SystemReserved(_Spec):

@@ -31,7 +31,8 @@ class State(StrEnum):
 class SlotStatus(BaseModel):
     """One slot. ``ray_node`` is Ray's node id; memory in MiB, disk in GiB.
 
-    ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two.
+    ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two; ``gpu`` its
+    cards, or its slice of one and what holds it to that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class SlotStatus(BaseModel):
     memory_mb: int
     disk_gb: int
     disk_used: float | None = None
+    gpu: str = ""
     state: State
     detail: str = ""
     ports: dict[str, int]
@@ -210,6 +212,7 @@ def _slot(
         cpus=record.cpus,
         memory_mb=record.memory_mb,
         disk_gb=record.disk_gb,
+        gpu=record.gpu.text if record.gpu else "",
         state=state,
         detail=detail,
         ports=record.ports,

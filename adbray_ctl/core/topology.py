@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.budget import require_within_budget
 from adbray_ctl.core.disks import SlotDisk, kept
 from adbray_ctl.core.errors import PlacementError
+from adbray_ctl.core.gpu_units import Card
 from adbray_ctl.core.ledger import Capacity, HostLedger
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
 from adbray_ctl.core.spec import RayClusterSpec, Selector
@@ -18,7 +19,10 @@ from adbray_ctl.core.wanted import Wanted, wanted
 
 
 class Placement(BaseModel):
-    """One slot on one host. Memory in MiB, disk in GiB; ``started`` says it runs from the start."""
+    """One slot on one host. Memory in MiB, disk in GiB; ``started`` says it runs from the start.
+
+    ``card`` is what the host's GPUs are, of a slot that has a share of them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,6 +38,7 @@ class Placement(BaseModel):
     disk_gb: int = 0
     disk: SlotDisk = SlotDisk()
     gpu: Gpu | None = None
+    card: Card | None = None
     block: int
     ports: dict[str, int]
     started: bool = True
@@ -316,6 +321,7 @@ def _take(
         disk_gb=want.demand.disk_gb,
         disk=ledger.disk if want.demand.disk_gb else SlotDisk(),
         gpu=gpu,
+        card=ledger.card if gpu else None,
         block=block,
         ports=ports,
         started=want.started,

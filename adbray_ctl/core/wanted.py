@@ -102,6 +102,7 @@ def _workers(catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
         disk_gb=group.disk_gb,
         cards=group.gpu_cards,
         slices=group.gpu_slices,
+        isolation=group.isolation,
     )
     for index in range(group.max_workers):
         yield Wanted(

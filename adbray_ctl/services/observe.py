@@ -114,12 +114,20 @@ def _capacity(fleet: Fleet, host: Host, seen: HostObservation) -> Capacity | str
     standing = [(s.record.disk, s.record.disk_gb, s.disks) for s in seen.slots if s.record.disk_gb]
     disk_gb = room_gb(disk, facts.file_systems, standing)
     if declared is None:
-        return Capacity(cpus=cpus, memory_mb=memory_mb, disk_gb=disk_gb, gpus=facts.gpus, disk=disk)
+        return Capacity(
+            cpus=cpus,
+            memory_mb=memory_mb,
+            disk_gb=disk_gb,
+            gpus=facts.gpus,
+            card=facts.card,
+            disk=disk,
+        )
     memory = declared.memory_gb
     return Capacity(
         cpus=cpus if declared.cpus is None else declared.cpus,
         memory_mb=memory_mb if memory is None else int(memory * 1024),
         disk_gb=disk_gb if declared.disk_gb is None else declared.disk_gb,
         gpus=facts.gpus if declared.gpus is None else declared.gpus,
+        card=declared.card(facts.card),
         disk=disk,
     )

@@ -25,6 +25,7 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()
 ROLE_GROUPS = {
     "host_base": "adbray_hosts",
     "worker_disk": "adbray_hosts",
+    "gpu_share": "adbray_hosts",
     "redis": "adbray_redis",
     "redis_exporter": "adbray_redis",
     "ray_runtime": "adbray_hosts",

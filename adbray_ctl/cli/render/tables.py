@@ -84,7 +84,10 @@ def print_lab(status: LabStatus) -> None:
 
 
 def _status_table(slots: Sequence[SlotStatus]) -> Table:
-    table = plain_table("slot", "host", "size", "cpu", "memory", "disk", "state", "ports")
+    # A group without cards needs no column for them.
+    gpu = ["gpu"] if any(slot.gpu for slot in slots) else []
+    columns = ("slot", "host", "size", "cpu", "memory", "disk", *gpu, "state", "ports")
+    table = plain_table(*columns)
     for slot in slots:
         state = Text(slot.state, _STATE_STYLES[slot.state])
         if slot.detail:
@@ -96,6 +99,7 @@ def _status_table(slots: Sequence[SlotStatus]) -> Table:
             str(slot.cpus or "-"),
             f"{slot.memory_mb / 1024:g} GiB",
             _disk(slot),
+            *[slot.gpu or "-" for _ in gpu],
             state,
             _ports(slot.ports),
         )

@@ -153,6 +153,10 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
     "worker_groups[].min_workers": (workers("w", min_workers=3), {"w-2": START, **TOLD}),
     "worker_groups[].max_workers": (workers("w", max_workers=2), {"w-2": DELETE, **TOLD}),
     "worker_groups[].allocation_unit": (workers("g", allocation_unit=2), {"g-0": RESTART, **TOLD}),
+    "worker_groups[].isolation": (
+        workers("g", allocation_unit="1/2", isolation="none"),
+        {"g-0": RESTART, **TOLD},
+    ),
     "worker_groups[].hosts.names": (workers("g", hosts={"names": ["b"]}), {"g-0": START}),
     "worker_groups[].hosts.labels": (
         workers("g", hosts={"labels": {"zone": "a"}}),

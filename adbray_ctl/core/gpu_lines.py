@@ -1,0 +1,16 @@
+"""What a plan tells of allocation units: for each worker group of slices, the arithmetic."""
+
+from __future__ import annotations
+
+from adbray_ctl.core.gpu_units import in_words
+from adbray_ctl.core.topology import Topology
+
+
+def unit_lines(topology: Topology) -> tuple[str, ...]:
+    """One line for each worker group and kind of card that its slices are of."""
+    lines = (
+        f"{p.worker_group}: {in_words(p.card, p.gpu.slices, p.gpu.isolation)}"
+        for p in topology.workers
+        if p.gpu is not None and p.gpu.slices > 1
+    )
+    return tuple(dict.fromkeys(lines))
