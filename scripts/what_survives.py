@@ -48,8 +48,8 @@ FAILURES = (
         "Workers, their tasks and actors, objects on workers, drivers on workers, detached actors,"
         " the job table.",
         "Jobs whose entrypoint runs on the head (those that asked for no CPUs), jobs that had not"
-        " begun, objects on the head, drivers behind ray://. The jobs end as FAILED within a minute,"
-        " and say so.",
+        " begun, objects on the head, drivers behind ray://. The jobs end as FAILED within a"
+        " minute, and say so.",
     ),
     Failure("head-process raylet", "the head's raylet killed", "As above.", "As above."),
     Failure("head-process all", "all of the head's processes killed", "As above.", "As above."),

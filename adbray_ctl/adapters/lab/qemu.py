@@ -187,7 +187,7 @@ def _kvm_boots(image: Path) -> bool:
             stdin=subprocess.DEVNULL, capture_output=True, check=False,
             timeout=_KVM_BOOTS_WITHIN_S,
         )  # fmt: skip
-    except subprocess.TimeoutExpired:
+    except (FileNotFoundError, subprocess.TimeoutExpired):
         return False
     return result.returncode == 0 and b"Kernel panic" in result.stdout
 
