@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import paramiko
 from pydantic import BaseModel, ValidationError
 
-from adbray_ctl.adapters.host_scripts import disk_script, host_script
+from adbray_ctl.adapters.host_scripts import host_script, reading_script
 from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
 from adbray_ctl.core.observed import HostObservation, Observed
@@ -52,12 +52,12 @@ class SshHosts:
     def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
         asked = [host for host in fleet.hosts if hosts is None or host.name in hosts]
         names = [host.name for host in sorted(asked, key=lambda host: host.retired)]
-        script = disk_script("probe_script.py")
+        script = reading_script("probe_script.py")
         answers = _everywhere(lambda name: self._observe_one(fleet, name, script), names)
         return Observed(hosts=answers)
 
     def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
-        script = disk_script("check_script.py")
+        script = reading_script("check_script.py")
         names = [host.name for host in fleet.hosts]
         return _everywhere(lambda name: self._read_one(fleet, name, script), names)
 

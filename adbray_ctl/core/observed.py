@@ -10,6 +10,7 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.disks import DiskUse, FileSystem
+from adbray_ctl.core.gpus import GpuReading
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import ScalingView
 
@@ -31,6 +32,7 @@ class HostFacts(_Observed):
     memory_mb: int
     file_systems: tuple[FileSystem, ...] = ()
     gpus: int
+    gpu: GpuReading = GpuReading()
     arch: str
     os: str
     pythons: tuple[str, ...]
