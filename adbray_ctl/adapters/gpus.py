@@ -82,6 +82,7 @@ def reading() -> dict[str, Any]:
         "cards": len(glob.glob("/proc/driver/nvidia/gpus/*")),
         "driver": loaded,
         "installed": on_disk,
+        "nouveau": nouveau,
         "reboot": reboot_reason(loaded, on_disk, nouveau, built_for(), os.uname().release),
         "found": [],
         "error": "",

@@ -355,6 +355,7 @@ def main() -> None:
                 "facts": {
                     "address": address(),
                     "network": network(),
+                    "boot": read("/proc/sys/kernel/random/boot_id").strip(),
                     "cpus": os.cpu_count() or 1,
                     "memory_mb": memory_mb(),
                     "file_systems": file_systems(DATA),

@@ -43,8 +43,9 @@ class GpuReading(_Gpu):
     """NVIDIA cards ``on_pci`` and ``switches`` between them; ``cards`` are those the driver shows.
 
     ``driver`` is the version that is loaded, ``installed`` that of the module on disk for the
-    running kernel; empty where there is none. ``reboot`` says why the host must boot before it uses
-    what is installed. ``found`` are the cards one by one; ``error`` says why NVML tells of none.
+    running kernel; empty where there is none. ``nouveau`` says that the kernel's own is loaded,
+    ``reboot`` why the host must boot before it uses what is installed. ``found`` are the cards one
+    by one; ``error`` says why NVML tells of none.
     """
 
     on_pci: int = 0
@@ -52,6 +53,7 @@ class GpuReading(_Gpu):
     cards: int = 0
     driver: str = ""
     installed: str = ""
+    nouveau: bool = False
     reboot: str = ""
     found: tuple[GpuCard, ...] = ()
     error: str = ""

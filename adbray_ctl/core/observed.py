@@ -23,11 +23,13 @@ class HostFacts(_Observed):
     """What a host detects of itself. Memory in MiB; ``file_systems`` are those on its own disks.
 
     ``address`` is the host's own end of the SSH connection, ``network`` what that end can reach
-    without a router (CIDR notation), empty where it is not known.
+    without a router (CIDR notation), empty where it is not known. ``boot`` is another one after
+    each boot.
     """
 
     address: str = ""
     network: str = ""
+    boot: str = ""
     cpus: int
     memory_mb: int
     file_systems: tuple[FileSystem, ...] = ()

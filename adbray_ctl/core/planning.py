@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from adbray_ctl.core.boots import boots_of
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import (
     ChangePlan,
@@ -34,17 +35,20 @@ def make_plan(
     ``namespace`` is the group's storage namespace, which a standing group keeps.
     """
     records = slot_records(fleet, spec, topology, namespace)
+    boots = boots_of(fleet, spec.name, topology.hosts, observed)
     changes = node_changes(
         topology=topology,
         records=records,
         observed=observed,
         restart=restart,
         retired=fleet.retired,
+        boots=boots,
     )
+    drivers = tuple(host for host in topology.hosts if fleet.gpu_of(host))
     return ChangePlan(
         group=spec.name,
         changes=changes,
-        steps=steps_of(spec, topology, changes, canary),
+        steps=steps_of(spec, topology, changes, canary, drivers=drivers, boots=boots),
         jobs=job_hits(changes, observed, spec.name),
         blind=_blind(spec.name, observed),
         silent=tuple(
@@ -52,6 +56,7 @@ def make_plan(
             for seen in observed.hosts
             if seen.error
         ),
+        boots=boots,
         base=base_of(spec.name, observed, changes),
         namespace=namespace,
         inputs=inputs_of(records, topology),

@@ -134,6 +134,9 @@ class Nodes(Protocol):
     def stop(self, fleet: Fleet, units: Mapping[str, Sequence[str]]) -> None:
         """Stop systemd units, by host, on all hosts at once. Raises HostError."""
 
+    def boot(self, fleet: Fleet, host: str) -> None:
+        """Have ``host`` boot; returns before it goes down. Raises HostError."""
+
     def hold(
         self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]], seconds: float
     ) -> None:

@@ -34,6 +34,8 @@ def print_plan(plan: ChangePlan, *, kept: bool = False) -> None:
         console.print(table)
     for host in plan.silent:
         console.print(Text(f"! {host.text}", "yellow"), soft_wrap=True)
+    for boot in plan.boots:
+        console.print(Text(f"! {boot.text}", "yellow"), soft_wrap=True)
     _print_jobs(console, plan)
     _print_steps(console, plan)
 
