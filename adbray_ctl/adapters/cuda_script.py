@@ -143,7 +143,10 @@ def _pass(
 
 
 def main() -> int:
-    """0 when every card did what it was told, or is somebody else's alone."""
+    """0 when every card did what it was told, or is somebody else's alone; after a burn-in always.
+
+    For who asks for that reads what came of it.
+    """
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 0.0
     # NVML's order: without it CUDA begins with what it takes for the fastest.
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
@@ -156,7 +159,7 @@ def main() -> int:
         answer["error"] = "no GPU found" if error.code == _NO_DEVICE else str(error)
     print(json.dumps(answer))
     bad = [card for card in answer["cards"] if card["fault"] and not card["busy"]]
-    return 1 if bad or answer["error"] else 0
+    return 1 if not seconds and (bad or answer["error"]) else 0
 
 
 if __name__ == "__main__":

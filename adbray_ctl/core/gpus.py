@@ -62,3 +62,30 @@ class GpuReading(_Gpu):
         """What is wrong with the cards of these indices, in one line; empty if nothing is."""
         bad = [card for card in self.found if card.index in indices and card.faults]
         return "; ".join(f"{card.title}: {', '.join(card.faults)}" for card in bad)
+
+
+class BurnedCard(_Gpu):
+    """What came of one card's burn-in: how often ``mb`` MiB of its memory carried a pattern.
+
+    ``fault`` says what went wrong; ``busy`` that somebody else has the card to himself.
+    """
+
+    index: int
+    name: str = ""
+    passes: int = 0
+    mb: int = 0
+    fault: str = ""
+    busy: bool = False
+
+    @property
+    def title(self) -> str:
+        """Index and model, for a message."""
+        return f"GPU {self.index} ({self.name})" if self.name else f"GPU {self.index}"
+
+
+class BurnIn(_Gpu):
+    """A host's burn-in; ``error`` says why there was none."""
+
+    host: str
+    cards: tuple[BurnedCard, ...] = ()
+    error: str = ""

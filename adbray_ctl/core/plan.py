@@ -19,6 +19,7 @@ from adbray_ctl.core.origins import Origins
 from adbray_ctl.core.record import NodeAt, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.slots import HOST_RESERVE
 from adbray_ctl.core.spec_gpu import GPU
+from adbray_ctl.core.starts import set_aside
 from adbray_ctl.core.status import SlotAt, ended_nodes, living_nodes
 from adbray_ctl.core.topology import Placement, Topology
 
@@ -192,6 +193,7 @@ def node_changes(
     alive, ended = living_nodes(view.nodes), ended_nodes(view.nodes)
     origins = Origins(topology, observed, retired)
     booting = {boot.host: boot.reason for boot in boots}
+    aside = set_aside(topology, observed)
     changes: list[NodeChange] = []
     for placement in topology.placements:
         slot = standing.get((placement.host, placement.slot))
@@ -210,6 +212,8 @@ def node_changes(
         change = _change(placement, records[placement.slot], slot, unit, origins)
         if change.runs and placement.host in booting:
             change = _booted(change, booting[placement.host])
+        elif placement.slot in aside:
+            change = _set_aside(change, aside[placement.slot])
         changes.append(_with_losses(change, slot, work))
     goals = {p.slot: p.host for p in topology.placements}
     for (host, node), slot in sorted(standing.items()):
@@ -333,6 +337,15 @@ def _booted(change: NodeChange, why: str) -> NodeChange:
     if change.action is not Impact.KEEP:
         told.append(change.reason)
     return change.model_copy(update={"action": Impact.RESTART, "reason": "; ".join(told)})
+
+
+def _set_aside(change: NodeChange, why: str) -> NodeChange:
+    """The gate on its host starts it no more either, until the card is well."""
+    told = [f"set aside: {why}"]
+    if change.action is not Impact.KEEP:
+        told.append(change.reason)
+    action = Impact.STOP if change.runs else change.action
+    return change.model_copy(update={"action": action, "reason": "; ".join(told)})
 
 
 def _live(old: SlotRecord, new: SlotRecord) -> tuple[FieldChange, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from adbray_ctl.core.findings import Finding, State, Subject
-from adbray_ctl.core.gpus import GpuReading
+from adbray_ctl.core.findings import GROUP_WIDE, Finding, State, Subject
+from adbray_ctl.core.gpus import BurnIn, GpuReading
 from adbray_ctl.core.readings import Check
 
 # The oldest NVIDIA driver for CUDA 12.
@@ -22,7 +22,7 @@ def gpu(of: Subject) -> Iterator[Finding]:
             State.FAIL,
             seen.reboot,
             expected="the module that is installed is the one that is loaded",
-            remedy="boot the host",
+            remedy="`adbray apply` drains and boots it, if fleet.yml has `gpu` for it; or boot it",
         )
     elif seen.error:
         yield of.finding(
@@ -47,11 +47,11 @@ def _driver(of: Subject, seen: GpuReading) -> Finding:
     if not on_pci and not seen.cards and not wanted:
         return of.finding(Check.GPU, State.OK, "no NVIDIA card", expected=expected)
     if seen.cards < wanted:
-        what = "no NVIDIA card; " if not on_pci and not seen.cards else ""
-        remedy = "install the NVIDIA driver, or lower capacity.gpus in fleet.yml"
+        what = "no GPU found; " if not on_pci and not seen.cards else ""
+        remedy = "see to its driver (`gpu` in fleet.yml), or lower capacity.gpus there"
         return of.finding(Check.GPU, State.FAIL, what + found, expected=expected, remedy=remedy)
     if on_pci > seen.cards:
-        remedy = "install the NVIDIA driver, or leave the cards unused"
+        remedy = "see to their driver (`gpu` in fleet.yml), or leave the cards unused"
         return of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
     if int(seen.driver.split(".")[0] or 0) < _DRIVER:
         remedy = f"update the NVIDIA driver to {_DRIVER} or newer, which CUDA 12 needs"
@@ -62,7 +62,7 @@ def _driver(of: Subject, seen: GpuReading) -> Finding:
 def _words(seen: GpuReading) -> str:
     """Count, driver, and what the cards are: 8 cards, driver 550.54.15: 8 NVIDIA H100 of 80 GiB."""
     if not seen.driver:
-        return "no driver"
+        return f"driver {seen.installed} is not loaded" if seen.installed else "no driver"
     kinds: dict[str, int] = {}
     for card in seen.found:
         if card.name:
@@ -82,7 +82,7 @@ def _health(of: Subject, seen: GpuReading) -> Iterator[Finding]:
                 State.FAIL,
                 f"{card.title}: {', '.join(card.faults)}",
                 expected=expected,
-                remedy="boot the host, and change the card if that comes back",
+                remedy="`adbray apply` sets its workers aside; boot the host, or change the card",
             )
         if card.complaints:
             yield of.finding(
@@ -92,3 +92,35 @@ def _health(of: Subject, seen: GpuReading) -> Iterator[Finding]:
                 expected=expected,
                 remedy="look at its cooling and its seat in the slot",
             )
+
+
+def burned(answers: Sequence[BurnIn]) -> Iterator[Finding]:
+    """The findings of a burn-in, card by card."""
+    expected = "every pattern comes back as it was written"
+
+    def finding(host: str, state: State, found: str, remedy: str = "") -> Finding:
+        return Finding(
+            host=host,
+            check=Check.GPU,
+            state=state,
+            found=found,
+            expected=expected,
+            remedy=remedy,
+        )
+
+    if not answers:
+        yield finding(GROUP_WIDE, State.SKIPPED, "no burn-in: no host shows a card with a driver")
+    for answer in answers:
+        if answer.error:
+            remedy = "run `nvidia-smi` there; where it hangs, boot the host"
+            yield finding(answer.host, State.FAIL, f"burn-in: {answer.error}", remedy)
+        for card in answer.cards:
+            if card.busy:
+                what = f"{card.title}: no burn-in, somebody has the card to himself"
+                yield finding(answer.host, State.SKIPPED, what, "stop what uses it, and try again")
+            elif card.fault:
+                remedy = "take it out of use: lower capacity.gpus, and change the card"
+                yield finding(answer.host, State.FAIL, f"{card.title}: {card.fault}", remedy)
+            else:
+                what = f"{card.title}: {card.passes} passes over {card.mb} MiB, all data right"
+                yield finding(answer.host, State.OK, what)

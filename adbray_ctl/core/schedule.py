@@ -47,8 +47,9 @@ def steps_of(
     over = {change.node for change in together}
     away = () if over else tuple(boot.host for boot in boots)
     rest = [c for c in stay if c.node not in over and not (c.runs and c.host in away)]
+    aside = [change for change in rest if change.action is Impact.STOP]
     rolling = [change for change in rest if _rolls(change)]
-    base = [change for change in rest if not _rolls(change)]
+    base = [c for c in rest if not _rolls(c) and c.action is not Impact.STOP]
     # Software is put beside the old for all before the first node is touched.
     ready = [change for change in stay if change.new or change.host not in away]
     bare = {change.host for change in ready if change.wants_software}
@@ -61,6 +62,7 @@ def steps_of(
     alone = told.intersection(drivers).difference(boot.host for boot in boots)
     return (
         *_departures(topology, gone),
+        *_asides(aside),
         *_drivers(tuple(host for host in topology.hosts if host in alone)),
         *(() if over else booting),
         *_base(base, prepared, software),
@@ -146,6 +148,19 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
             hosts=leaving,
             drain=_drained(members),
             leaving=True,
+        )
+
+
+def _asides(aside: list[NodeChange]) -> Iterator[Step]:
+    """Workers that stop and are not started again; what their records say may change with it."""
+    for group, members in _by_group(aside).items():
+        yield Step(
+            title=f"set aside {_listed(members)} of worker group {group}",
+            members=_members(members),
+            hosts=tuple(dict.fromkeys(change.host for change in members)),
+            roles=_WORKER_ROLES,
+            drain=_drained(members),
+            worker_group=group,
         )
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.core.findings import State
+from adbray_ctl.core.findings import GROUP_WIDE, State
+from adbray_ctl.core.gpus import BurnedCard, BurnIn
+from adbray_ctl.core.preflight_gpu import burned
 from adbray_ctl.core.readings import Check
-from tests.unit.core.test_preflight import judge, only_bad
+from tests.unit.core.test_preflight import FLEET, judge, only_bad
 
 CARD: dict[str, Any] = {"on_pci": 1, "cards": 1, "driver": "550.54.15"}
 L4: dict[str, Any] = {"index": 0, "name": "NVIDIA L4", "memory_mb": 23034}
@@ -43,3 +45,29 @@ def test_healthy_cards_are_told_by_model() -> None:
         State.OK,
         "2 cards, driver 550.54.15: 2 x NVIDIA L4, 22 GiB",
     )
+
+
+def test_a_burn_in_tells_of_each_card() -> None:
+    good = BurnedCard(index=0, name="NVIDIA T4", passes=41, mb=4096)
+    wrong = BurnedCard(index=1, passes=3, fault="wrong data: ffffffff came back changed")
+    busy = BurnedCard(index=2, fault="cuDevicePrimaryCtxRetain: ...", busy=True)
+    answers = (BurnIn(host="a", cards=(good, wrong, busy)), BurnIn(host="b", error="no answer"))
+    found = [(one.host, one.state, one.found) for one in burned(answers)]
+    assert found == [
+        ("a", State.OK, "GPU 0 (NVIDIA T4): 41 passes over 4096 MiB, all data right"),
+        ("a", State.FAIL, "GPU 1: wrong data: ffffffff came back changed"),
+        ("a", State.SKIPPED, "GPU 2: no burn-in, somebody has the card to himself"),
+        ("b", State.FAIL, "burn-in: no answer"),
+    ]
+
+
+def test_a_burn_in_without_a_card_says_so() -> None:
+    (found,) = burned(())
+    assert (found.host, found.state) == (GROUP_WIDE, State.SKIPPED)
+
+
+def test_a_declared_gpu_that_is_not_there_is_told_with_what_is_installed() -> None:
+    host = {"name": "a", "address": "10.0.0.1", "capacity": {"gpus": 1}}
+    fleet = FLEET.model_validate({"kind": "Fleet", "hosts": [host]})
+    bad = only_bad(judge(fleet, gpu={"installed": "535.1"}))
+    assert (bad.state, bad.found) == (State.FAIL, "no GPU found; driver 535.1 is not loaded")
