@@ -1,8 +1,9 @@
 """The check's remote half: reads what a preflight must know of a host and prints one JSON text.
 
 Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
-file_systems.py travels with it (host_scripts.py). The argument is a JSON object; ``names`` are the
-host names that this host should resolve, ``path`` and ``spill_path`` where disks are to be kept.
+file_systems.py and gpus.py travel with it (host_scripts.py). The argument is a JSON object;
+``names`` are the host names that this host should resolve, ``path`` and ``spill_path`` where disks
+are to be kept.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import threading
 import time
 from typing import Any
 
+from adbray_ctl.adapters import gpus
 from adbray_ctl.adapters.file_systems import mounts
 
 DATA = "/var/lib/adbray"
@@ -278,24 +280,6 @@ def packages() -> dict[str, Any]:
     }
 
 
-def gpu() -> dict[str, Any]:
-    devices = []
-    for path in glob.glob("/sys/bus/pci/devices/*"):
-        vendor, kind = read(path + "/vendor").strip(), read(path + "/class").strip()
-        if vendor == "0x10de" and kind.startswith("0x03"):
-            devices.append(os.path.basename(path))
-    driver = ""
-    for word in read("/proc/driver/nvidia/version").split("\n", 1)[0].split():
-        if word.count(".") and word.replace(".", "").isdigit():
-            driver = word
-            break
-    return {
-        "on_pci": len(devices),
-        "cards": len(glob.glob("/proc/driver/nvidia/gpus/*")),
-        "driver": driver,
-    }
-
-
 def sysctls() -> dict[str, Any]:
     found: dict[str, Any] = {
         key: number(read("/proc/sys/" + path)) for key, path in SYSCTLS.items()
@@ -315,6 +299,7 @@ def ray_versions() -> list[str]:
 
 def main() -> None:
     now, begun = time.time(), time.monotonic()
+    cards = gpus.reading()  # before there are threads, since it forks
     arguments = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     spill_path = arguments.get("spill_path")
     controllers = "/sys/fs/cgroup/cgroup.controllers"
@@ -337,7 +322,7 @@ def main() -> None:
         "time_sync": clock(),
         "names": names(arguments.get("names", [])),
         "packages": packages(),
-        "gpu": gpu(),
+        "gpu": cards,
         "sysctls": sysctls(),
         "ray_versions": ray_versions(),
     }

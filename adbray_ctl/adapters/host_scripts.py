@@ -5,12 +5,16 @@ from __future__ import annotations
 from importlib import resources
 
 _SCRIPTS = "adbray_ctl.adapters"
+# Each after those that it needs.
+_MODULES = ("file_systems", "nvml", "gpus")
 # The modules are known by their full names before the script asks for them: nothing is installed.
 _LOADER = """
 import sys, types
-for name, text in {modules!r}:
-    module = types.ModuleType(name)
-    sys.modules[name] = module
+for package, name, text in {modules!r}:
+    parent = sys.modules.setdefault(package, types.ModuleType(package))
+    module = types.ModuleType(package + "." + name)
+    sys.modules[package + "." + name] = module
+    setattr(parent, name, module)
     exec(compile(text, name, "exec"), module.__dict__)
 exec(compile({script!r}, "script", "exec"))
 """
@@ -21,9 +25,9 @@ def host_script(name: str) -> str:
     return _read(name)
 
 
-def disk_script(name: str) -> str:
-    """A script that looks at file systems too, with what that takes."""
-    modules = [(f"{_SCRIPTS}.file_systems", _read("file_systems.py"))]
+def reading_script(name: str) -> str:
+    """A script that looks at file systems and cards too, with what that takes."""
+    modules = [(_SCRIPTS, module, _read(f"{module}.py")) for module in _MODULES]
     return _LOADER.format(modules=modules, script=_read(name))
 
 

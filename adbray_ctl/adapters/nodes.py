@@ -47,6 +47,15 @@ done = subprocess.run(["systemctl", "stop", "--", *sys.argv[1:]], stderr=subproc
 sys.exit(done.stderr.decode(errors="replace").strip() if done.returncode else 0)
 """
 
+# Once the answer is out. What systemd stops on the way down ends as by a stop.
+_BOOT = """
+import subprocess, sys
+command = ["systemd-run", "--quiet", "--collect", "--on-active=2s",
+           "--timer-property=AccuracySec=1s", "systemctl", "reboot"]
+done = subprocess.run(command, stderr=subprocess.PIPE)
+sys.exit(done.stderr.decode(errors="replace").strip() if done.returncode else 0)
+"""
+
 # What adbray-slot (roles/host_base/files/slot.py) looks for; the host's own clock decides.
 _HOLD = """
 import os, sys, time
@@ -127,6 +136,9 @@ class SshNodes:
 
     def stop(self, fleet: Fleet, units: Mapping[str, Sequence[str]]) -> None:
         self._on_each(units, lambda host: self._hosts.run_python(fleet, host, _STOP, *units[host]))
+
+    def boot(self, fleet: Fleet, host: str) -> None:
+        self._hosts.run_python(fleet, host, _BOOT)
 
     def hold(
         self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]], seconds: float

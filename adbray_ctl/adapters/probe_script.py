@@ -1,7 +1,7 @@
 """The observe pass's remote half: runs on a host under its own python3 and prints one JSON text.
 
 Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
-file_systems.py travels with it (host_scripts.py).
+file_systems.py and gpus.py travel with it (host_scripts.py).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 import urllib.request
 from typing import Any
 
+from adbray_ctl.adapters import gpus
 from adbray_ctl.adapters.file_systems import disk_use, file_systems, is_mounted
 
 ETC = "/etc/adbray"
@@ -333,6 +334,7 @@ def ray_work(dashboard: Dashboard) -> tuple[list[dict[str, Any]], dict[str, dict
 
 
 def main() -> None:
+    cards = gpus.reading()  # before there are threads, since it forks
     found, running, left = slots(), units(), traces()
     started = {unit["unit"]: unit["started_at"] for unit in running if unit["active"] == "active"}
     for slot in found:
@@ -353,10 +355,12 @@ def main() -> None:
                 "facts": {
                     "address": address(),
                     "network": network(),
+                    "boot": read("/proc/sys/kernel/random/boot_id").strip(),
                     "cpus": os.cpu_count() or 1,
                     "memory_mb": memory_mb(),
                     "file_systems": file_systems(DATA),
-                    "gpus": len(glob.glob("/proc/driver/nvidia/gpus/*")),
+                    "gpus": cards["cards"],
+                    "gpu": cards,
                     "arch": os.uname().machine,
                     "os": os_name(),
                     "pythons": pythons(),

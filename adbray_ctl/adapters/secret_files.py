@@ -37,6 +37,7 @@ class SecretFiles:
             slot_key_file=str(self._directory(group) / "slot_key"),
             provider_dir=str(self._package / "provider"),
             keeper_dir=str(self._package / "keeper"),
+            scripts_dir=str(self._package / "adapters"),
             wheel_cache=str(self._cache / "wheels"),
         )
 

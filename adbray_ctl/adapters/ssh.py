@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 import paramiko
 from pydantic import BaseModel, ValidationError
 
-from adbray_ctl.adapters.host_scripts import disk_script, host_script
+from adbray_ctl.adapters.host_scripts import host_script, reading_script
 from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
+from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.preflight import INOTIFY_LIMITS
 from adbray_ctl.core.readings import (
@@ -41,6 +42,7 @@ M = TypeVar("M", bound=BaseModel)
 _PARALLEL = 32
 # A host's whole answer, Ray's included, must come within this many seconds of logging in.
 _ANSWER_S = 30.0
+_MOST_CARDS = 16
 
 
 class SshHosts:
@@ -52,14 +54,30 @@ class SshHosts:
     def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
         asked = [host for host in fleet.hosts if hosts is None or host.name in hosts]
         names = [host.name for host in sorted(asked, key=lambda host: host.retired)]
-        script = disk_script("probe_script.py")
+        script = reading_script("probe_script.py")
         answers = _everywhere(lambda name: self._observe_one(fleet, name, script), names)
         return Observed(hosts=answers)
 
     def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
-        script = disk_script("check_script.py")
+        script = reading_script("check_script.py")
         names = [host.name for host in fleet.hosts]
         return _everywhere(lambda name: self._read_one(fleet, name, script), names)
+
+    def burn_in(self, fleet: Fleet, hosts: Sequence[str], seconds: float) -> tuple[BurnIn, ...]:
+        script = host_script("cuda_script.py")
+        # One card after the other.
+        within_s = _ANSWER_S + seconds * _MOST_CARDS
+
+        def burn(host: str) -> BurnIn:
+            try:
+                output = self.run_python(fleet, host, script, f"{seconds:g}", within_s=within_s)
+                return _parse(BurnIn, output.encode(), host)
+            except HostKeyError:
+                raise
+            except HostError as error:
+                return BurnIn(host=host, error=_one_line(error))
+
+        return _everywhere(burn, hosts)
 
     def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
         script = host_script("fix_script.py")

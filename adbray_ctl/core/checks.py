@@ -21,6 +21,7 @@ from adbray_ctl.core.spec import (
     WorkerType,
 )
 from adbray_ctl.core.spec_fleet import Fleet, Range
+from adbray_ctl.core.spec_gpu import Driver, HostGpu
 
 # Linux takes the ports of outgoing connections from here (net.ipv4.ip_local_port_range).
 EPHEMERAL_PORTS = range(32768, 61000)
@@ -57,10 +58,33 @@ def _fleet_faults(fleet: Fleet) -> Iterator[Fault]:
     if limits.min_workers > limits.max_workers:
         what = f"{limits.min_workers} is above max_workers"
         yield Fault(("limits", "min_workers"), what, f"at most {limits.max_workers}", relative=True)
+    yield from _gpus(fleet)
     if ports.base + ports.block > EPHEMERAL_PORTS.start:
         what = f"a block of {ports.block} from {ports.base} on does not end below 32768"
         allowed = f"a base of at most {EPHEMERAL_PORTS.start - ports.block}"
         yield Fault(("ports",), what, allowed)
+
+
+def _gpus(fleet: Fleet) -> Iterator[Fault]:
+    yield from _gpu(fleet.gpu, ("gpu",))
+    for index, host in enumerate(fleet.hosts):
+        yield from _gpu(host.gpu, ("hosts", index, "gpu"))
+
+
+def _gpu(gpu: HostGpu | None, path: Path) -> Iterator[Fault]:
+    if gpu is None:
+        return
+    for key, owner in (("branch", Driver.DISTRO), ("runfile", Driver.RUNFILE)):
+        given = getattr(gpu, key) is not None
+        if given and gpu.driver is not owner:
+            what = f"key {key!r} belongs to driver {owner}, and the driver is {gpu.driver}"
+            hint = f"set driver: {owner}, or leave {key} out"
+            yield Fault((*path, key), what, hint=hint, of_key=True, relative=True)
+    if gpu.driver is Driver.RUNFILE and gpu.runfile is None:
+        what = "driver runfile needs to know the file"
+        yield Fault((*path, "driver"), what, "runfile with url and sha256 beside it", relative=True)
+    twice = [((*path, "cuda", index), version) for index, version in enumerate(gpu.cuda)]
+    yield from _repeated(twice, "each release once")
 
 
 def _group_faults(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:

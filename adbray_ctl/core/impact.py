@@ -99,6 +99,11 @@ TELLS_HOSTS = Effect(
     "none of which restarts; what no longer fits moves",
 )
 RESIZES = Effect(Impact.RESTART, (SlotKind.WORKER,), "those on slices of its cards")
+DRIVES = Effect(
+    Impact.UPDATE,
+    (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER),
+    "and drains and boots the host where another driver is loaded",
+)
 RETIRES = Effect(Impact.KEEP, note="nothing, but all nodes of a retired host move")
 SCALES_UP = Effect(Impact.START, (SlotKind.WORKER,), "a lower value touches nothing")
 SCALES_DOWN = Effect(Impact.UPDATE, (SlotKind.WORKER,), "a lower value deletes the surplus")

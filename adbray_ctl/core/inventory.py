@@ -33,6 +33,7 @@ class Site(BaseModel):
 
     ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
     ``provider_dir`` has the autoscaler's provider, ``keeper_dir`` the keeper; both run on the head.
+    ``scripts_dir`` has the scripts that run on hosts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +48,7 @@ class Site(BaseModel):
     slot_key_file: str
     provider_dir: str
     keeper_dir: str
+    scripts_dir: str
     wheel_cache: str
 
 
@@ -70,12 +72,13 @@ def build_inventory(
     for placement in topology.placements:
         here.setdefault(placement.host, []).append(placement)
     return Inventory(
-        groups=_groups(topology),
+        groups=_groups(fleet, topology),
         all_vars=_all_vars(spec, topology, records, site)
         | _scaling_vars(fleet, spec, topology, site),
         host_vars={
             host: _connection(fleet, host, site)
             | {"host_base_reserved_memory_mb": _reserved_mb(fleet, host)}
+            | _gpu_vars(fleet, host)
             | _host_vars(groups, records, placements)
             for host, placements in here.items()
         },
@@ -106,10 +109,11 @@ def build_removal_inventory(
     )
 
 
-def _groups(topology: Topology) -> dict[str, tuple[str, ...]]:
+def _groups(fleet: Fleet, topology: Topology) -> dict[str, tuple[str, ...]]:
     workers = tuple(dict.fromkeys(p.host for p in topology.workers))
     return {
         "adbray_hosts": topology.hosts,
+        "adbray_gpu": tuple(host for host in topology.hosts if fleet.gpu_of(host)),
         "adbray_head": tuple(p.host for p in topology.heads),
         "adbray_redis": tuple(p.host for p in topology.redis),
         "adbray_workers": workers,
@@ -124,6 +128,7 @@ def _all_vars(
     namespace = records[head.slot].namespace
     return {
         "host_base_group": spec.name,
+        "gpu_scripts_dir": site.scripts_dir,
         "ray_runtime_version": spec.ray.version,
         "ray_runtime_python": spec.ray.python,
         "ray_runtime_packages": list(spec.ray.packages),
@@ -233,6 +238,24 @@ def _host_vars(
         **_head_vars(records, here),
         **_own_redis_vars(records, here),
     }
+
+
+def _gpu_vars(fleet: Fleet, host: str) -> dict[str, Any]:
+    gpu = fleet.gpu_of(host)
+    if gpu is None:
+        return {}
+    found: dict[str, Any] = {
+        "gpu_driver": str(gpu.driver),
+        "gpu_branch": gpu.branch or "",
+        "gpu_cuda": list(gpu.cuda),
+    }
+    if gpu.runfile is not None:
+        found |= {
+            "gpu_runfile_url": gpu.runfile.url,
+            "gpu_runfile_sha256": gpu.runfile.sha256,
+            "gpu_runfile_version": gpu.runfile.version,
+        }
+    return found
 
 
 def _reserved_mb(fleet: Fleet, host: str) -> int:

@@ -27,6 +27,13 @@ _DNS = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?
 LABEL_KEY = rf"^({_DNS}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?$"
 SHARE = r"([1-9][0-9]?|100)%"
 VERSION = r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$"
+BRANCH = r"^[0-9]{3}$"
+CUDA = r"^[0-9]{1,2}\.[0-9]$"
+SHA256 = r"^[0-9a-f]{64}$"
+RUNFILE_URL = (
+    r"^https?://[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~%+-]+)*"
+    r"/NVIDIA-Linux-(x86_64|aarch64)-[0-9]{3}\.[0-9]{1,3}(\.[0-9]{1,3})?\.run$"
+)
 
 ALLOWED: dict[str, str] = {
     NAME: "a lowercase letter, then at most 31 of a-z, 0-9 and '-', not ending in '-'",
@@ -38,6 +45,10 @@ ALLOWED: dict[str, str] = {
     LABEL_KEY: "a name of 1 to 63 of A-Z, a-z, 0-9, '_', '.' and '-', beginning and ending with"
     " a letter or digit; before it, if wanted, a DNS name and '/'",
     VERSION: 'a full version X.Y.Z, for example "2.60.0"',
+    BRANCH: 'a driver branch, for example "535"',
+    CUDA: 'a CUDA release, for example "12.4"',
+    SHA256: "64 hex digits",
+    RUNFILE_URL: "http(s)://HOST/.../NVIDIA-Linux-x86_64-VERSION.run",
 }
 """What each pattern allows, in words."""
 
@@ -241,6 +252,10 @@ LabelKey = Annotated[str, Field(pattern=LABEL_KEY, max_length=253)]
 FreeLabelKey = Annotated[LabelKey, AfterValidator(_free_label_key)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]
 HostPath = Annotated[str, Field(pattern=HOST_PATH, max_length=200)]
+DriverBranch = Annotated[str, Field(pattern=BRANCH)]
+CudaVersion = Annotated[str, Field(pattern=CUDA)]
+Sha256 = Annotated[str, Field(pattern=SHA256)]
+RunfileUrl = Annotated[str, Field(pattern=RUNFILE_URL, max_length=300)]
 FilePath = Annotated[str, Field(max_length=1024), AfterValidator(_path)]
 Address = Annotated[str, AfterValidator(_address)]
 Ipv4 = Annotated[str, AfterValidator(_ipv4)]

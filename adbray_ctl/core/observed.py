@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.disks import DiskUse, FileSystem
 from adbray_ctl.core.gpu_units import Card
+from adbray_ctl.core.gpus import GpuReading
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import ScalingView
 
@@ -23,20 +24,30 @@ class HostFacts(_Observed):
     """What a host detects of itself. Memory in MiB; ``file_systems`` are those on its own disks.
 
     ``address`` is the host's own end of the SSH connection, ``network`` what that end can reach
-    without a router (CIDR notation), empty where it is not known. ``card`` is what each GPU is,
-    None where that is not known or they differ.
+    without a router (CIDR notation), empty where it is not known. ``boot`` is another one after
+    each boot.
     """
 
     address: str = ""
     network: str = ""
+    boot: str = ""
     cpus: int
     memory_mb: int
     file_systems: tuple[FileSystem, ...] = ()
     gpus: int
-    card: Card | None = None
+    gpu: GpuReading = GpuReading()
     arch: str
     os: str
     pythons: tuple[str, ...]
+
+    @property
+    def card(self) -> Card | None:
+        """What each GPU is; None where that is not known or they differ."""
+        kinds = {(card.name, card.memory_mb) for card in self.gpu.found}
+        if len(kinds) != 1:
+            return None
+        ((model, memory_mb),) = kinds
+        return Card(model=model, memory_mb=memory_mb) if memory_mb else None
 
 
 class UnitState(_Observed):

@@ -14,13 +14,16 @@ from adbray_ctl.core.differences import FieldChange, differences, grows, in_word
 from adbray_ctl.core.disks import Backend
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, UnitState
+from adbray_ctl.core.origins import Origins
+from adbray_ctl.core.plan_hosts import HostBoot, SilentHost
 from adbray_ctl.core.record import NodeAt, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.slots import HOST_RESERVE
+from adbray_ctl.core.spec_gpu import GPU
+from adbray_ctl.core.starts import set_aside
 from adbray_ctl.core.status import SlotAt, ended_nodes, living_nodes
 from adbray_ctl.core.topology import Placement, Topology
 
 ASKED_FOR = "a restart was asked for"
-REDIS_LOST = "what Ray had stored is lost: detached actors, list of jobs"
 
 
 class _Plan(BaseModel):
@@ -56,7 +59,12 @@ class NodeChange(_Plan):
     @property
     def tells_host(self) -> bool:
         """Whether something changes that all slots of its host share."""
-        return any(field.field == HOST_RESERVE for field in self.fields)
+        return self.tells_gpu or any(field.field == HOST_RESERVE for field in self.fields)
+
+    @property
+    def tells_gpu(self) -> bool:
+        """Whether another driver, or more beside it, is wanted of its host."""
+        return any(field.field.startswith(GPU) for field in self.fields)
 
     @property
     def interrupts(self) -> bool:
@@ -80,7 +88,8 @@ class Step(_Plan):
     ``roles`` is what runs then on ``hosts``.
     ``leaving`` means that the hosts give up the group altogether; ``canary`` that somebody should
     look at the outcome before the next step; ``trial`` that nothing changes, and that the group's
-    Ray is tried on ``hosts`` beside what runs there.
+    Ray is tried on ``hosts`` beside what runs there. ``boot`` is why its one host is booted before
+    ``roles``, and after the roles ``first``.
     """
 
     title: str
@@ -93,6 +102,8 @@ class Step(_Plan):
     leaving: bool = False
     canary: bool = False
     trial: bool = False
+    boot: str = ""
+    first: tuple[str, ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -105,31 +116,13 @@ class Step(_Plan):
         return tuple(member for member in self.members if member[0] in self.drain)
 
 
-class SilentHost(_Plan):
-    """A host that gave no answer, ``why``, and that the plan goes without."""
-
-    host: str
-    retired: bool
-    why: str
-
-    @property
-    def text(self) -> str:
-        """What that means, in one line."""
-        if self.retired:
-            return (
-                f"host {self.host} is retired and gives no answer:"
-                " what stands there stays until it answers"
-            )
-        return f"host {self.host} gives no answer, and nothing is placed there: {self.why}"
-
-
 class ChangePlan(_Plan):
     """What one apply does to one group: ``changes`` worst first, ``steps`` in the order of work.
 
     ``base`` tells, by node, the state the plan was made for; an apply refuses to carry it out when
-    that has moved. ``silent`` are the hosts it goes without. ``inputs`` is a digest of what the
-    spec asks for. ``blind`` says why it is not known what runs there. ``units`` is the arithmetic
-    of slices of GPUs.
+    that has moved. ``silent`` are the hosts it goes without, ``boots`` those it boots. ``inputs``
+    is a digest of what the spec asks for. ``blind`` says why it is not known what runs there.
+    ``units`` is the arithmetic of slices of GPUs.
     """
 
     group: str
@@ -138,6 +131,7 @@ class ChangePlan(_Plan):
     jobs: tuple[JobHit, ...] = ()
     blind: str = ""
     silent: tuple[SilentHost, ...] = ()
+    boots: tuple[HostBoot, ...] = ()
     units: tuple[str, ...] = ()
     base: dict[str, str] = {}
     namespace: str = ""
@@ -148,8 +142,8 @@ class ChangePlan(_Plan):
 
     @property
     def is_empty(self) -> bool:
-        """Nothing but kept nodes."""
-        return all(change.action is Impact.KEEP for change in self.changes)
+        """Nothing but kept nodes, and no host to boot."""
+        return not self.boots and all(change.action is Impact.KEEP for change in self.changes)
 
     @property
     def interrupted(self) -> tuple[NodeChange, ...]:
@@ -164,11 +158,12 @@ def node_changes(
     observed: Observed,
     restart: Collection[str] = (),
     retired: Collection[str] = frozenset(),
+    boots: Iterable[HostBoot] = (),
 ) -> tuple[NodeChange, ...]:
     """Compare the nodes that should stand (``records`` by node) with those that do, worst first.
 
-    Nodes in ``restart`` that run are restarted even where nothing differs. ``retired`` are hosts
-    that give up what stands there.
+    Nodes in ``restart`` that run are restarted even where nothing differs, and those on hosts that
+    boot. ``retired`` are hosts that give up what stands there.
     """
     view = observed.ray(topology.group) or RayView(group=topology.group)
     work = _work_by_node(view)
@@ -180,7 +175,9 @@ def node_changes(
     }
     units = {(h.host, unit.unit): unit for h in observed.hosts for unit in h.units}
     alive, ended = living_nodes(view.nodes), ended_nodes(view.nodes)
-    origins = _Origins(topology, observed, retired)
+    origins = Origins(topology, observed, retired)
+    booting = {boot.host: boot.reason for boot in boots}
+    aside = set_aside(topology, observed)
     changes: list[NodeChange] = []
     for placement in topology.placements:
         slot = standing.get((placement.host, placement.slot))
@@ -197,6 +194,10 @@ def node_changes(
             if told:
                 slot = slot.model_copy(update={"drift": (*slot.drift, *told)})
         change = _change(placement, records[placement.slot], slot, unit, origins)
+        if change.runs and placement.host in booting:
+            change = _booted(change, booting[placement.host])
+        elif placement.slot in aside:
+            change = _set_aside(change, aside[placement.slot])
         changes.append(_with_losses(change, slot, work))
     goals = {p.slot: p.host for p in topology.placements}
     for (host, node), slot in sorted(standing.items()):
@@ -205,42 +206,6 @@ def node_changes(
             reason = origins.of_gone(node, host, goals.get(node))
             changes.append(_with_losses(_departure(host, slot, unit, reason), slot, work))
     return tuple(sorted(changes, key=lambda change: -change.action.rank))
-
-
-class _Origins:
-    """Where nodes stand now, in words for a reason."""
-
-    def __init__(self, topology: Topology, observed: Observed, retired: Collection[str]) -> None:
-        self._retired = retired
-        self._silent = any(host.error for host in observed.hosts)
-        self._hosts: dict[str, list[str]] = {}
-        for host, record in observed.records():
-            if record.group == topology.group:
-                self._hosts.setdefault(record.slot, []).append(host)
-        # Of several Redis, one that stays has everything the others need.
-        self._redis_stays = any(p.host in self._hosts.get(p.slot, ()) for p in topology.redis)
-
-    def of_new(self, placement: Placement) -> str:
-        """Why a node is made on a host that has nothing of it."""
-        before = self._hosts.get(placement.slot, [])
-        if before:
-            told = f"moves from {before[0]}" + self._given_up(before[0], ", which is retired")
-        elif self._silent and self._hosts:
-            told = "made anew, for it is on no host that answers"
-        else:
-            return "new"
-        lost = placement.kind is SlotKind.REDIS and not self._redis_stays
-        return told + (f"; {REDIS_LOST}" if lost else "")
-
-    def of_gone(self, node: str, host: str, goal: str | None) -> str:
-        """Why a node leaves ``host``; ``goal`` is where it should stand."""
-        if goal is None:
-            return "no longer in the spec" + self._given_up(host, ", and the host is retired")
-        verb = "stands on" if goal in self._hosts[node] else "moves to"
-        return f"{verb} {goal}" + self._given_up(host, f": {host} is retired")
-
-    def _given_up(self, host: str, text: str) -> str:
-        return text if host in self._retired else ""
 
 
 def job_hits(changes: Iterable[NodeChange], observed: Observed, group: str) -> tuple[JobHit, ...]:
@@ -300,7 +265,7 @@ def _change(
     record: SlotRecord,
     slot: ObservedSlot | None,
     unit: UnitState | None,
-    origins: _Origins,
+    origins: Origins,
 ) -> NodeChange:
     fields: tuple[FieldChange, ...] = ()
     runs = unit is not None and unit.runs
@@ -349,6 +314,22 @@ def _change(
         new=slot is None,
         runs=runs,
     )
+
+
+def _booted(change: NodeChange, why: str) -> NodeChange:
+    told = [f"its host boots: {why}"]
+    if change.action is not Impact.KEEP:
+        told.append(change.reason)
+    return change.model_copy(update={"action": Impact.RESTART, "reason": "; ".join(told)})
+
+
+def _set_aside(change: NodeChange, why: str) -> NodeChange:
+    """The gate on its host starts it no more either, until the card is well."""
+    told = [f"set aside: {why}"]
+    if change.action is not Impact.KEEP:
+        told.append(change.reason)
+    action = Impact.STOP if change.runs else change.action
+    return change.model_copy(update={"action": action, "reason": "; ".join(told)})
 
 
 def _live(old: SlotRecord, new: SlotRecord) -> tuple[FieldChange, ...]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from adbray_ctl.core.boots import boots_of
 from adbray_ctl.core.gpu_lines import unit_lines
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import (
     ChangePlan,
-    SilentHost,
     base_of,
     inputs_of,
     job_hits,
     node_changes,
 )
+from adbray_ctl.core.plan_hosts import SilentHost
 from adbray_ctl.core.schedule import steps_of
 from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.spec import RayClusterSpec
@@ -35,17 +36,20 @@ def make_plan(
     ``namespace`` is the group's storage namespace, which a standing group keeps.
     """
     records = slot_records(fleet, spec, topology, namespace)
+    boots = boots_of(fleet, spec.name, topology.hosts, observed)
     changes = node_changes(
         topology=topology,
         records=records,
         observed=observed,
         restart=restart,
         retired=fleet.retired,
+        boots=boots,
     )
+    drivers = tuple(host for host in topology.hosts if fleet.gpu_of(host))
     return ChangePlan(
         group=spec.name,
         changes=changes,
-        steps=steps_of(spec, topology, changes, canary),
+        steps=steps_of(spec, topology, changes, canary, drivers=drivers, boots=boots),
         jobs=job_hits(changes, observed, spec.name),
         blind=_blind(spec.name, observed),
         silent=tuple(
@@ -53,6 +57,7 @@ def make_plan(
             for seen in observed.hosts
             if seen.error
         ),
+        boots=boots,
         base=base_of(spec.name, observed, changes),
         units=unit_lines(topology),
         namespace=namespace,

@@ -13,6 +13,7 @@ from adbray_ctl.core.backup import Entry, Secrets
 from adbray_ctl.core.drill import Call
 from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.external_redis import Cleared, Namespaces, RedisReading
+from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
 from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
@@ -108,6 +109,9 @@ class HostAccess(Protocol):
         Raises HostKeyError as ``observe`` does.
         """
 
+    def burn_in(self, fleet: Fleet, hosts: Sequence[str], seconds: float) -> tuple[BurnIn, ...]:
+        """Have each card of ``hosts`` carry data for ``seconds``, all hosts at once."""
+
     def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
         """Make safe fixes on the hosts named, at once. Raises HostKeyError as ``observe`` does."""
 
@@ -133,6 +137,9 @@ class Nodes(Protocol):
 
     def stop(self, fleet: Fleet, units: Mapping[str, Sequence[str]]) -> None:
         """Stop systemd units, by host, on all hosts at once. Raises HostError."""
+
+    def boot(self, fleet: Fleet, host: str) -> None:
+        """Have ``host`` boot; returns before it goes down. Raises HostError."""
 
     def hold(
         self, fleet: Fleet, group: str, slots: Mapping[str, Sequence[str]], seconds: float

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from adbray_ctl.core.advisories import advisories_for
 from adbray_ctl.core.findings import GROUP_WIDE, Finding, State, Subject, worse_of
 from adbray_ctl.core.needs import HostNeeds
-from adbray_ctl.core.preflight_room import disk, gpu, loop, memory, packages, ports
+from adbray_ctl.core.preflight_gpu import gpu
+from adbray_ctl.core.preflight_room import disk, loop, memory, packages, ports
 from adbray_ctl.core.readings import Check, Fix, HostAnswer, Silence, SysctlReading, TimeSyncReading
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet, Host

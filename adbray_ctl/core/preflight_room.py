@@ -1,4 +1,4 @@
-"""The part of `adbray check` about room: disk, memory, ports, cards, and Redis's packages."""
+"""The part of `adbray check` about room: disk, memory, ports, and Redis's packages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ _RUNTIME_GB = 2
 _RUNTIME_INODES = 100_000
 # For one slot of the smallest size, beside what is reserved.
 _MEMORY_MB = 1024
-# The oldest NVIDIA driver for CUDA 12.
-_DRIVER = 525
 # Package of each program that makes or grows a slot's disk.
 _PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
@@ -227,32 +225,6 @@ def _make_room(needs: HostNeeds, need: PortNeed, one: Listener) -> str:
     if need.purpose in ("gcs", "dashboard", "client"):
         return f"{stop}, or set head.ports.{need.purpose} in groups/{needs.group}.yml"
     return f"{stop}, or move `ports.base` in fleet.yml"
-
-
-def gpu(of: Subject) -> Iterator[Finding]:
-    """NVIDIA cards and driver, as far as cards are there, declared, or needed."""
-    seen = of.readings.gpu
-    declared = of.host.capacity.gpus if of.host.capacity is not None else None
-    wanted = max(declared or 0, of.needs.cards if of.needs is not None else 0)
-    # A container sees all of the machine's cards on the bus, whether it was given them or not.
-    on_pci = 0 if of.readings.system.container else seen.on_pci
-    found = f"{seen.cards} cards, driver {seen.driver}" if seen.driver else "no driver"
-    if on_pci > seen.cards:
-        found += f", {on_pci} cards on the PCI bus"
-    expected = f"{wanted} cards with their driver" if wanted else "a driver for every card"
-    if not on_pci and not seen.cards and not wanted:
-        yield of.finding(Check.GPU, State.OK, "no NVIDIA card", expected=expected)
-    elif seen.cards < wanted:
-        remedy = "install the NVIDIA driver, or lower capacity.gpus in fleet.yml"
-        yield of.finding(Check.GPU, State.FAIL, found, expected=expected, remedy=remedy)
-    elif on_pci > seen.cards:
-        remedy = "install the NVIDIA driver, or leave the cards unused"
-        yield of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
-    elif int(seen.driver.split(".")[0] or 0) < _DRIVER:
-        remedy = f"update the NVIDIA driver to {_DRIVER} or newer, which CUDA 12 needs"
-        yield of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
-    else:
-        yield of.finding(Check.GPU, State.OK, found, expected=expected)
 
 
 def packages(of: Subject) -> Iterator[Finding]:

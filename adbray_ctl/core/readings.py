@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.gpus import GpuReading
+
 
 class Check(StrEnum):
     """What is looked at, in the order of the table."""
@@ -145,14 +147,6 @@ class PackagesReading(_Reading):
     proxy: bool
     missing: tuple[str, ...]
     offered: tuple[str, ...]
-
-
-class GpuReading(_Reading):
-    """NVIDIA cards ``on_pci``, and those the driver (a version, or empty) shows."""
-
-    on_pci: int
-    cards: int
-    driver: str
 
 
 class SysctlReading(_Reading):

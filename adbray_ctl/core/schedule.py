@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.plan import NodeChange, Step
+from adbray_ctl.core.plan_hosts import HostBoot
 from adbray_ctl.core.record import NodeAt, SlotKind
 from adbray_ctl.core.slots import GPU_SHARE, HEAD_ADDRESS
 from adbray_ctl.core.spec import RayClusterSpec, WorkerGroup
@@ -17,7 +18,13 @@ _VERSIONS = frozenset({"ray.version", "ray.python"})
 
 
 def steps_of(
-    spec: RayClusterSpec, topology: Topology, changes: Iterable[NodeChange], canary: int = 0
+    spec: RayClusterSpec,
+    topology: Topology,
+    changes: Iterable[NodeChange],
+    canary: int = 0,
+    *,
+    drivers: Collection[str] = (),
+    boots: tuple[HostBoot, ...] = (),
 ) -> tuple[Step, ...]:
     """The steps that make ``changes``, in the order in which they hurt least.
 
@@ -29,27 +36,41 @@ def steps_of(
     tried on ``canary`` hosts of each worker group (at least one) beside what runs there, and then
     all nodes go over to it at once. Nor can another share of the cards: the old and the new would
     be more than there is, so workers that change theirs are stopped together.
+
+    Hosts that boot do so one by one, before anything is made on them; what they run is drained and
+    comes back changed. Behind a change of version they come last, when all nodes are of the new.
+    ``drivers`` are the hosts whose GPU driver is looked after.
     """
     todo = [change for change in changes if change.action is not Impact.KEEP]
     gone = [change for change in todo if change.action is Impact.DELETE]
     stay = [change for change in todo if change.action is not Impact.DELETE]
     together = _going_over(stay)
     over = {change.node for change in together}
-    rest = [change for change in stay if change.node not in over]
+    away = () if over else tuple(boot.host for boot in boots)
+    rest = [c for c in stay if c.node not in over and not (c.runs and c.host in away)]
+    aside = [change for change in rest if change.action is Impact.STOP]
     rolling = [change for change in rest if _rolls(change)]
-    base = [change for change in rest if not _rolls(change)]
+    base = [c for c in rest if not _rolls(c) and c.action is not Impact.STOP]
     # Software is put beside the old for all before the first node is touched.
-    bare = {change.host for change in stay if change.wants_software}
-    told = {change.host for change in stay if change.tells_host}
+    ready = [change for change in stay if change.new or change.host not in away]
+    bare = {change.host for change in ready if change.wants_software}
+    told = {change.host for change in ready if change.tells_host}
     prepared = tuple(host for host in topology.hosts if host in bare | told)
-    software: tuple[str, ...] = ("host_base",) if told or any(c.new for c in stay) else ()
+    software: tuple[str, ...] = ("host_base",) if told or any(c.new for c in ready) else ()
     software += ("ray_runtime",) if bare else ()
     sliced = frozenset(p.slot for p in topology.workers if p.gpu and p.gpu.slices > 1)
+    booting = tuple(_boots(boots, stay, sliced))
+    told = {change.host for change in stay if change.new or change.tells_gpu}
+    alone = told.intersection(drivers).difference(boot.host for boot in boots)
     return (
         *_departures(topology, gone),
+        *_asides(aside),
+        *_drivers(tuple(host for host in topology.hosts if host in alone)),
+        *(() if over else booting),
         *_base(base, prepared, software, sliced),
         *_cutover(spec, together, canary, sliced),
         *_batches(spec, topology, rolling, canary),
+        *(booting if over else ()),
     )
 
 
@@ -140,6 +161,45 @@ def _departures(topology: Topology, gone: list[NodeChange]) -> Iterator[Step]:
             hosts=leaving,
             drain=_drained(members),
             leaving=True,
+        )
+
+
+def _asides(aside: list[NodeChange]) -> Iterator[Step]:
+    """Workers that stop and are not started again; what their records say may change with it."""
+    for group, members in _by_group(aside).items():
+        yield Step(
+            title=f"set aside {_listed(members)} of worker group {group}",
+            members=_members(members),
+            hosts=tuple(dict.fromkeys(change.host for change in members)),
+            roles=_WORKER_ROLES,
+            drain=_drained(members),
+            worker_group=group,
+        )
+
+
+def _drivers(hosts: tuple[str, ...]) -> Iterator[Step]:
+    """Where nothing that is loaded is in the way, and what runs can go on."""
+    if hosts:
+        title = f"see to the GPU driver of {', '.join(hosts)}"
+        yield Step(title=title, members=(), hosts=hosts, roles=("host_base", "gpu"))
+
+
+def _boots(
+    boots: Iterable[HostBoot], stay: list[NodeChange], sliced: Collection[str]
+) -> Iterator[Step]:
+    for boot in boots:
+        members = [change for change in stay if change.runs and change.host == boot.host]
+        software = ("ray_runtime",) if any(c.wants_software for c in members) else ()
+        drained = f"drain {_listed(members)}, " if members else ""
+        yield Step(
+            title=f"{drained}install the GPU driver, boot {boot.host}: {boot.reason}",
+            members=_members(members),
+            hosts=(boot.host,),
+            first=("host_base", "gpu"),
+            boot=boot.reason,
+            # Once more: now it can try the cards.
+            roles=("gpu", *software, *_roles(members, sliced)),
+            drain=_drained(members),
         )
 
 

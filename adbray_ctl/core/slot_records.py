@@ -29,6 +29,7 @@ from adbray_ctl.core.slots import (
 )
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec_gpu import GPU
 from adbray_ctl.core.topology import Placement, Topology
 
 
@@ -61,7 +62,9 @@ def slot_records(
 
 def host_settings(fleet: Fleet, host: str) -> dict[str, JsonValue]:
     """What a host is told for all its slots, of whichever groups."""
-    return {HOST_RESERVE: fleet.reserved_on(fleet.host(host)).memory_gb}
+    gpu = fleet.gpu_of(host)
+    told = {f"{GPU}{name}": value for name, value in gpu.model_dump().items()} if gpu else {}
+    return _plain({HOST_RESERVE: fleet.reserved_on(fleet.host(host)).memory_gb, **told})
 
 
 def _shared_settings(

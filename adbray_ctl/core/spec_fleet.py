@@ -26,6 +26,7 @@ from adbray_ctl.core.impact import (
     TELLS_HOSTS,
 )
 from adbray_ctl.core.names import Address, HostPath, LabelKey, LabelValue, Name, SizeName
+from adbray_ctl.core.spec_gpu import HostGpu
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
 
 PowerWord = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
@@ -151,6 +152,8 @@ class Host(_Spec):
     """What differs from the fleet's system_reserved."""
     disk: HostDisk | None = None
     """Where its slots' disks are. Default: the fleet's."""
+    gpu: HostGpu | None = None
+    """Its GPU driver. Default: the fleet's, if capacity declares GPUs."""
     power: Power | None = None
     """How it is woken when workers are wanted there, and put to sleep when none are."""
     retired: Annotated[Bool, RETIRES] = False
@@ -213,6 +216,9 @@ class Fleet(_Spec):
     """Where the slots' ports lie."""
     disk: HostDisk = HostDisk()
     """Where hosts that say nothing of it keep their slots' disks."""
+    gpu: HostGpu | None = None
+    """The GPU driver of hosts that say nothing of it and declare GPUs in capacity. Default: none is
+    looked after."""
 
     def host(self, name: str) -> Host:
         """The host called ``name``; KeyError if there is none."""
@@ -221,6 +227,12 @@ class Fleet(_Spec):
     def disk_of(self, name: str) -> HostDisk:
         """Where the host called ``name`` keeps its slots' disks."""
         return self.host(name).disk or self.disk
+
+    def gpu_of(self, name: str) -> HostGpu | None:
+        """The GPU driver that adbray looks after on the host called ``name``, if it does."""
+        host = self.host(name)
+        declared = host.capacity is not None and bool(host.capacity.gpus)
+        return host.gpu or (self.gpu if declared else None)
 
     @cached_property
     def retired(self) -> frozenset[str]:

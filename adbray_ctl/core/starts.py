@@ -6,6 +6,8 @@ number, but because fewer than min_workers of its group run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.slots import unit_name
@@ -13,7 +15,11 @@ from adbray_ctl.core.topology import Topology
 
 
 def settled(topology: Topology, observed: Observed) -> Topology:
-    """``topology`` with ``started`` moved from stopped workers to others that run already."""
+    """``topology`` with ``started`` moved from stopped workers to others that run already.
+
+    A worker whose card is of no use is not to be started, whether another can be or not.
+    """
+    aside = set_aside(topology, observed)
     least: dict[str | None, int] = {}
     for placement in topology.workers:
         least[placement.worker_group] = least.get(placement.worker_group, 0) + placement.started
@@ -25,7 +31,7 @@ def settled(topology: Topology, observed: Observed) -> Topology:
     )
     started = set()
     for placement in order:
-        if least[placement.worker_group] > 0:
+        if least[placement.worker_group] > 0 and placement.slot not in aside:
             least[placement.worker_group] -= 1
             started.add(placement.slot)
     return topology.model_copy(
@@ -38,3 +44,15 @@ def settled(topology: Topology, observed: Observed) -> Topology:
             )
         }
     )
+
+
+def set_aside(topology: Topology, observed: Observed) -> Mapping[str, str]:
+    """The workers on cards that are of no use, each with what is wrong with them."""
+    found = {}
+    for placement in topology.workers:
+        facts = observed.host(placement.host).facts
+        if placement.gpu is not None and facts is not None:
+            why = facts.gpu.faults_of(placement.gpu.cards)
+            if why:
+                found[placement.slot] = why
+    return found

@@ -17,6 +17,7 @@ from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.status import GroupStatus, State, group_status
 from adbray_ctl.services import external_redis
+from adbray_ctl.services.boot import boot_for_driver
 from adbray_ctl.services.nodes import drain_and_stop, held_back
 from adbray_ctl.services.plan import Prepared, inventory_of
 from adbray_ctl.services.tools import Tools
@@ -187,6 +188,8 @@ def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> 
             drain_and_stop(tools, prepared.fleet, spec.name, leaving, within_s, report)
         if step.leaving:
             return _leave_hosts(tools, prepared, step, report)
+        if step.boot:
+            boot_for_driver(tools, prepared, step, report)
         scope = Scope(hosts=step.hosts, roles=step.roles, nodes=step.nodes)
         log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)
     here = {(p.slot, p.host) for p in prepared.topology.started}

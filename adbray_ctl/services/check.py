@@ -9,6 +9,7 @@ from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.findings import CheckReport, Finding, fixes_of
 from adbray_ctl.core.needs import HostNeeds, group_needs, possible_needs
 from adbray_ctl.core.preflight import does_not_fit, placed, preflight, ray_version, unplaced
+from adbray_ctl.core.preflight_gpu import burned
 from adbray_ctl.core.readings import HostAnswer
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
@@ -16,6 +17,9 @@ from adbray_ctl.core.topology import place
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.observe import addresses, capacities, unseen_nodes
 from adbray_ctl.services.tools import Tools
+
+# For each card: long enough to get warm, short enough to wait for.
+_BURN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,21 @@ def check(tools: Tools, group: str | None) -> CheckReport:
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet) if group is not None else None
     return _judge(tools, fleet, spec)
+
+
+def burn_in(tools: Tools) -> tuple[Finding, ...]:
+    """The findings of some seconds of work on every card that has a driver.
+
+    What runs on the cards is slower meanwhile. Raises what ``check`` raises.
+    """
+    fleet = tools.specs.fleet()
+    retired = fleet.retired
+    hosts = [
+        answer.host
+        for answer in tools.hosts.read_hosts(fleet)
+        if answer.readings and answer.readings.gpu.cards and answer.host not in retired
+    ]
+    return tuple(burned(tools.hosts.burn_in(fleet, hosts, _BURN_S)))
 
 
 def check_and_fix(tools: Tools, group: str | None) -> CheckReport:

@@ -24,6 +24,7 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()
 # The hosts each role's main tasks run on, by the play in site.yml.
 ROLE_GROUPS = {
     "host_base": "adbray_hosts",
+    "gpu": "adbray_gpu",
     "worker_disk": "adbray_hosts",
     "gpu_share": "adbray_hosts",
     "redis": "adbray_redis",
@@ -33,11 +34,19 @@ ROLE_GROUPS = {
     "ray_worker": "adbray_hosts",
 }
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
+URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
+GPUS = {
+    "a": {"driver": "distro", "branch": "535", "cuda": ["12.4"]},
+    "b": {"driver": "runfile", "runfile": {"url": URL, "sha256": "0" * 64}},
+}
 FLEET = Fleet.model_validate(
     {
         "kind": "Fleet",
         "ssh": {"user": "root"},
-        "hosts": [{"name": name, "address": address} for name, address in ADDRESSES.items()],
+        "hosts": [
+            {"name": name, "address": address, "gpu": GPUS[name]}
+            for name, address in ADDRESSES.items()
+        ],
     }
 )
 SITE = Site(
@@ -51,6 +60,7 @@ SITE = Site(
     slot_key_file="/p/slot_key",
     provider_dir="/a/provider",
     keeper_dir="/a/keeper",
+    scripts_dir="/a/adapters",
     wheel_cache="/c/wheels",
 )
 REDIS_MODES = {

@@ -140,21 +140,23 @@ def apply_one(
 
 def _ask(plan: ChangePlan, consent: Consent) -> None:
     """Raise RefusedError unless everything that is lost was agreed to."""
-    if not plan.interrupted and not plan.count(Impact.DELETE):
+    others = any(boot.others for boot in plan.boots)
+    if not plan.interrupted and not plan.count(Impact.DELETE) and not others:
         return
     unknown = bool(plan.blind and plan.interrupted)
-    grave = bool(plan.jobs) or unknown or plan.count(Impact.DELETE) > 0
+    grave = bool(plan.jobs) or unknown or plan.count(Impact.DELETE) > 0 or others
     if consent.yes and (consent.force or not grave):
         return
     if consent.yes:
-        what = f"interrupts {len(plan.jobs)} running jobs" if plan.jobs else "deletes nodes"
+        what = "interrupts slots of other groups" if others else "deletes nodes"
+        what = f"interrupts {len(plan.jobs)} running jobs" if plan.jobs else what
         what = "interrupts nodes, and what runs there is not known" if unknown else what
         raise RefusedError(
             f"this {what}, which --yes does not cover",
             where=f"group {plan.group}",
             hint="look at `adbray plan`, then add --force",
         )
-    nodes = len(plan.interrupted)
+    nodes = len(plan.interrupted) + sum(len(boot.others) for boot in plan.boots)
     confirm(f"{nodes} running nodes are interrupted and what runs there is lost. Go on?")
 
 

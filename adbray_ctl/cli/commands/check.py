@@ -20,16 +20,20 @@ from adbray_ctl.services import check as service
 )
 @click.argument("group", type=GROUP, required=False)
 @click.option("--apply", "fix", is_flag=True, help="Mend what is safe to mend, then check again.")
+@click.option("--gpu", "burn", is_flag=True, help="Have each GPU work for ten seconds first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_state
-def check(state: State, group: str | None, fix: bool, as_json: bool) -> None:
+def check(state: State, group: str | None, fix: bool, burn: bool, as_json: bool) -> None:
     """Check every host, and what GROUP needs of it; each finding has its remedy.
 
     Nothing is changed without --apply, which loads the loop module, raises inotify limits and
     turns time synchronization on, where these are missing. Warnings alone exit with 0.
     """
     run = service.check_and_fix if fix else service.check
+    # What it brings to light in counters and logs, the check then sees.
+    burned = service.burn_in(state.tools) if burn else ()
     report = run(state.tools, group)
+    report = report.model_copy(update={"findings": report.findings + burned})
     if as_json:
         print_json(report)
     else:

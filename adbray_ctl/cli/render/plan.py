@@ -36,6 +36,8 @@ def print_plan(plan: ChangePlan, *, kept: bool = False) -> None:
         console.print(Text(f"! {host.text}", "yellow"), soft_wrap=True)
     for line in plan.units:
         console.print(Text("GPU ", "dim").append(line, "default"), soft_wrap=True)
+    for boot in plan.boots:
+        console.print(Text(f"! {boot.text}", "yellow"), soft_wrap=True)
     _print_jobs(console, plan)
     _print_steps(console, plan)
 

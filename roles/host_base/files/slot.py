@@ -152,6 +152,22 @@ def is_held(group: str, slot: str) -> bool:
     return is_before(os.path.join(RUN, group, f"{slot}.hold"))
 
 
+def card_fault(group: str, slot: str) -> str:
+    """What the watch of the role gpu found wrong with a slot's cards; nothing without such a watch.
+
+    A worker would only fail there, and Ray would hand it the next task.
+    """
+    try:
+        with open(os.path.join(ETC, group, f"{slot}.json"), encoding="utf-8") as file:
+            cards = (json.load(file).get("gpu") or {}).get("cards", [])
+        with open(os.path.join(RUN, "gpus.json"), encoding="utf-8") as file:
+            told = json.load(file)["found"]
+        bad = [card for card in told if card["index"] in cards and card["faults"]]
+        return "; ".join(f"GPU {card['index']}: {', '.join(card['faults'])}" for card in bad)
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def is_before(path: str) -> bool:
     """Whether it is earlier than the time (seconds since the epoch) that a file holds."""
     try:
@@ -216,6 +232,9 @@ def start(group: str, slot: str) -> dict[str, Any]:
             return now
         if now["held"]:
             raise Refused(f"{slot} is held back by an operator")
+        fault = card_fault(group, slot)
+        if fault:
+            raise Refused(f"{slot} is set aside: {fault}")
         unit = unit_of(group, slot)
         run(SYSTEMCTL, "reset-failed", "--", unit)
         done = run(SYSTEMCTL, "start", "--", unit)

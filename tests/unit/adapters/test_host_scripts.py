@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import adbray_ctl.adapters
-from adbray_ctl.adapters.host_scripts import disk_script
+from adbray_ctl.adapters.host_scripts import reading_script
 from adbray_ctl.adapters.lease import _SCRIPT as LEASE
 from adbray_ctl.core.disks import carrier
 from adbray_ctl.core.observed import HostFacts, Trace
@@ -20,7 +20,7 @@ from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.readings import FixOutcome, HostFixResults, HostReadings
 
 FOLDER = Path(adbray_ctl.adapters.__file__).parent
-FILE_SYSTEMS = FOLDER / "file_systems.py"
+MODULES = tuple(FOLDER / name for name in ("file_systems.py", "gpus.py", "nvml.py"))
 
 
 def run(script: str, argument: dict[str, Any]) -> Any:
@@ -32,7 +32,7 @@ def run(script: str, argument: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    "script", sorted(path.name for path in (*FOLDER.glob("*_script.py"), FILE_SYSTEMS))
+    "script", sorted(path.name for path in (*FOLDER.glob("*_script.py"), *MODULES))
 )
 def test_the_oldest_python_of_hosts_can_read_it(script: str) -> None:
     ast.parse((FOLDER / script).read_text(), feature_version=(3, 7))
@@ -123,7 +123,7 @@ def test_what_a_script_needs_travels_with_it(script: str) -> None:
     # Isolated and without site-packages: nothing of ours is there.
     command = [sys.executable, "-I", "-S", "-", json.dumps({"path": "/", "spill_path": "/usr"})]
     done = subprocess.run(
-        command, input=disk_script(script), capture_output=True, text=True, check=True
+        command, input=reading_script(script), capture_output=True, text=True, check=True
     )
     answer = json.loads(done.stdout)
     if script == "check_script.py":

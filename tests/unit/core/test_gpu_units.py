@@ -18,6 +18,7 @@ from adbray_ctl.core.gpu_units import (
     thread_percentage,
     unservable,
 )
+from adbray_ctl.core.gpus import GpuCard, GpuReading
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostFacts, HostObservation, Observed
@@ -158,8 +159,12 @@ def test_status_tells_what_holds_a_worker(unit: int | str, isolation: str, text:
 def test_what_is_declared_goes_before_what_is_detected(
     declared: dict[str, Any], detected: Card | None, card: Card | None
 ) -> None:
+    cards = (
+        [GpuCard(index=0, name=detected.model, memory_mb=detected.memory_mb)] if detected else []
+    )
+    gpu = GpuReading(cards=len(cards), found=tuple(cards))
     facts = HostFacts(
-        cpus=8, memory_mb=2**15, gpus=1, card=detected, arch="x86_64", os="Debian", pythons=()
+        cpus=8, memory_mb=2**15, gpus=1, gpu=gpu, arch="x86_64", os="Debian", pythons=()
     )
     seen = Observed(hosts=(HostObservation(host="a", facts=facts),))
     room = capacities(fleet(**declared), seen)["a"]

@@ -24,6 +24,7 @@ SITE = Site(
     slot_key_file="/p/slot_key",
     provider_dir="/a/provider",
     keeper_dir="/a/keeper",
+    scripts_dir="/a/adapters",
     wheel_cache="/c/wheels",
 )
 FLEET = Fleet.model_validate(

@@ -68,7 +68,7 @@ class Gate:
         self.script = base / "slot.py"
         self.script.write_text(text)
 
-    def record(self, group: str, slot: str, **fields: str) -> None:
+    def record(self, group: str, slot: str, **fields: Any) -> None:
         record = {"group": group, "slot": slot, "kind": "worker", "worker_group": "w"} | fields
         (self.base / "etc" / group / f"{slot}.json").write_text(json.dumps(record))
 
@@ -225,4 +225,24 @@ def test_a_resting_host_starts_nothing_of_any_group(gate: Gate) -> None:
         assert "about to be put to sleep" in refused["error"]
     assert not gate.ask("start nosuch-0")["resting"], "that is no reason to wait"
     (gate.base / "run" / "resting").write_text(str(time.time() - 1))
+    assert gate.ask("start w-0")["slots"][0]["state"] == "running"
+
+
+def test_a_slot_on_a_bad_card_is_not_started(gate: Gate) -> None:
+    gate.record("demo", "w-0", gpu={"cards": [1], "slices": 1})
+    gate.record("demo", "w-1", gpu={"cards": [0], "slices": 1})
+    cards = [{"index": 0, "faults": []}, {"index": 1, "faults": ["XID 79: gone"]}]
+    told = gate.base / "run" / "gpus.json"
+    told.write_text(json.dumps({"found": cards}))
+    assert gate.ask("start w-0")["error"] == "w-0 is set aside: GPU 1: XID 79: gone"
+    assert gate.ask("start w-1")["slots"][0]["state"] == "running"
+    cards[1]["faults"] = []
+    told.write_text(json.dumps({"found": cards}))
+    assert gate.ask("start w-0")["slots"][0]["state"] == "running"
+
+
+@pytest.mark.parametrize("told", ["", "{}", '{"found": [{}]}', "[]"])
+def test_a_watch_that_tells_nonsense_keeps_no_slot_back(gate: Gate, told: str) -> None:
+    gate.record("demo", "w-0", gpu={"cards": [0], "slices": 1})
+    (gate.base / "run" / "gpus.json").write_text(told)
     assert gate.ask("start w-0")["slots"][0]["state"] == "running"

@@ -12,6 +12,7 @@ import pytest
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import ClusterError, HostError
 from adbray_ctl.core.external_redis import Cleared, Namespace, Namespaces, RedisReading
+from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.history import RunOutcome, RunStart
 from adbray_ctl.core.observed import HostObservation, Observed, Trace
 from adbray_ctl.core.orphans import Leftovers, OrphanKind
@@ -48,6 +49,9 @@ class Hosts:
         return self.observed
 
     def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
+        return ()
+
+    def burn_in(self, fleet: Fleet, hosts: Sequence[str], seconds: float) -> tuple[BurnIn, ...]:
         return ()
 
     def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:

@@ -10,6 +10,7 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.record import SlotKind, revision_of
@@ -43,6 +44,9 @@ class Hosts:
         return self.observed
 
     def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
+        return ()
+
+    def burn_in(self, fleet: Fleet, hosts: Sequence[str], seconds: float) -> tuple[BurnIn, ...]:
         return ()
 
     def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:

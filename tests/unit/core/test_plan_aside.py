@@ -1,0 +1,83 @@
+"""Workers on cards that are of no use: stopped, not started, and not missed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adbray_ctl.core.impact import Impact
+from adbray_ctl.core.observed import Observed, UnitState
+from adbray_ctl.core.plan import ChangePlan
+from tests.unit.cluster import applied, placed, planned
+from tests.unit.core.test_plan import SPEC, fleet, spec
+from tests.unit.core.test_plan_boots import with_reading
+
+# On host c: a card each, two that run and one that is prepared.
+GROUP: dict[str, Any] = {
+    "worker_groups": [
+        *(g for g in SPEC["worker_groups"] if g["name"] != "g"),
+        {
+            "name": "g",
+            "type": "GPU",
+            "allocation_unit": 1,
+            "size": "small",
+            "min_workers": 2,
+            "max_workers": 3,
+            "hosts": {"names": ["c"]},
+        },
+    ]
+}
+FAULT = "XID 79: it has fallen off the bus"
+
+
+def standing(*bad: int) -> Observed:
+    seen = applied(fleet(), spec(**GROUP), placed(fleet(), spec(**GROUP)))
+    cards = [{"index": index, "faults": [FAULT] if index in bad else []} for index in range(4)]
+    return with_reading(seen, driver="535.1", installed="535.1", found=cards)
+
+
+def plan(observed: Observed) -> ChangePlan:
+    return planned(fleet(), spec(**GROUP), observed)
+
+
+def card_of(observed: Observed, node: str) -> int:
+    (gpu,) = (r.gpu for _, r in observed.records() if r.slot == node)
+    assert gpu is not None
+    return gpu.cards[0]
+
+
+def changes(found: ChangePlan) -> dict[str, tuple[Impact, str]]:
+    return {c.node: (c.action, c.reason) for c in found.changes if c.node.startswith("g-")}
+
+
+def test_healthy_cards_change_nothing() -> None:
+    assert plan(standing()).is_empty
+
+
+def test_a_worker_on_a_bad_card_stops_and_a_prepared_one_starts() -> None:
+    bad = card_of(standing(), "g-0")
+    found = plan(standing(bad))
+    told = changes(found)
+    assert told["g-0"][0] is Impact.STOP
+    assert told["g-0"][1] == f"set aside: GPU {bad}: {FAULT}"
+    assert told["g-2"][0] is Impact.START
+    assert told["g-1"][0] is Impact.KEEP
+    aside, start = found.steps
+    assert (aside.nodes, aside.drain) == (("g-0",), ("g-0",))
+    assert start.nodes == ("g-2",)
+
+
+def test_a_worker_that_is_set_aside_stays_so() -> None:
+    bad = card_of(standing(), "g-0")
+    seen = standing(bad)
+    stopped = {"adbray-worker@demo.g-0.service": "inactive", "adbray-worker@demo.g-2.service": ""}
+
+    def now(unit: UnitState) -> UnitState:
+        active = stopped.get(unit.unit, unit.active) or "active"
+        return unit.model_copy(update={"active": active})
+
+    hosts = (
+        h.model_copy(update={"units": tuple(now(unit) for unit in h.units)}) for h in seen.hosts
+    )
+    told = changes(plan(Observed(hosts=tuple(hosts))))
+    assert told["g-0"] == (Impact.KEEP, f"set aside: GPU {bad}: {FAULT}")
+    assert told["g-2"][0] is Impact.KEEP
