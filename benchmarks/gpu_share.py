@@ -46,7 +46,7 @@ LEAST_OF_LIMIT = 0.85
 # Multiprocessors are given out in pairs, or more on some cards.
 MOST_OVER = 1.15
 
-gpu: Any = load("gpu")
+gpu: Any = load("gpu_share")
 
 
 class Unfit(Exception):

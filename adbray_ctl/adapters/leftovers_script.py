@@ -19,7 +19,7 @@ PATHS = (
     "/usr/local/libexec/adbray",
     "/etc/sudoers.d/adbray-slot",
     "/etc/systemd/system/adbray-proc.service",
-    "/etc/systemd/system/adbray-gpu.service",
+    "/etc/systemd/system/adbray-gpu-share.service",
     "/etc/systemd/system/adbray-mps@.service",
 )
 # Ray runs as the first, heads log in as the second.

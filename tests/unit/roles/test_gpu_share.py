@@ -50,7 +50,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-gpu: Any = load("gpu")
+gpu: Any = load("gpu_share")
 
 
 def part(slot: str, card: int, isolation: str = "mig", parts: int = 2) -> Any:
@@ -189,9 +189,9 @@ def test_what_is_wanted_is_read_and_what_is_left_is_removed(tmp_path: Path) -> N
 
 
 def test_a_host_of_which_nothing_is_wanted_needs_no_driver() -> None:
-    done = run("gpu", "ensure", "--check")
+    done = run("gpu_share", "ensure", "--check")
     assert (done.returncode, json.loads(done.stdout)["changed"]) == (0, False)
-    assert run("gpu", "cut").returncode == 2
+    assert run("gpu_share", "cut").returncode == 2
 
 
 def test_a_host_without_a_driver_says_what_to_do(

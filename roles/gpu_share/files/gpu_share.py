@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Cuts this host's GPUs into what its slots have of them, and tells each slot which part it has.
 
-    gpu ensure [--check]
+    gpu_share ensure [--check]
 
 Run as root, by the role gpu_share and at boot, since MIG's instances do not outlive one. What is
 wanted is in ETC, a file a slot. For each slot it writes the environment of its unit to RUN, and for
