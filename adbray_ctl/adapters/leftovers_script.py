@@ -19,6 +19,7 @@ PATHS = (
     "/usr/local/libexec/adbray",
     "/etc/sudoers.d/adbray-slot",
     "/etc/systemd/system/adbray-proc.service",
+    "/etc/systemd/system/adbray-usage.timer",
 )
 # Ray runs as the first, heads log in as the second.
 USERS = ("adbray", "adbray-slot")
