@@ -24,6 +24,7 @@ from adbray_ctl.core.impact import (
     TELLS_HOSTS,
 )
 from adbray_ctl.core.names import Address, HostPath, LabelKey, LabelValue, Name, SizeName
+from adbray_ctl.core.spec_prices import Prices
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
 
 PowerWord = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
@@ -195,6 +196,8 @@ class Fleet(_Spec):
     """Where the slots' ports lie."""
     disk: HostDisk = HostDisk()
     """Where hosts that say nothing of it keep their slots' disks."""
+    prices: Prices | None = None
+    """What usage costs. Default: `adbray usage` tells hours alone."""
 
     def host(self, name: str) -> Host:
         """The host called ``name``; KeyError if there is none."""

@@ -72,16 +72,12 @@ def gpu_model(cards: list[int]) -> str:
     folders = sorted(glob.glob(os.path.join(GPUS, "*")))
     if not cards or max(cards) >= len(folders):
         return ""
-    with (
-        contextlib.suppress(OSError),
-        open(
-            os.path.join(folders[cards[0]], "information"), encoding="utf-8", errors="replace"
-        ) as file,
-    ):
-        for line in file:
-            if line.startswith("Model:"):
-                return line.partition(":")[2].strip()
-    return ""
+    try:
+        with open(os.path.join(folders[cards[0]], "information"), encoding="utf-8") as file:
+            told = [line.partition(":")[2].strip() for line in file if line.startswith("Model:")]
+    except (OSError, ValueError):
+        return ""
+    return told[0] if told else ""
 
 
 def path_of(group: str, name: str) -> str:
