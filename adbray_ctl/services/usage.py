@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from adbray_ctl.core.billing import usage_report
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.usage import By, HostUsage, Period, UsageReport, usage_report
+from adbray_ctl.core.usage import By, HostUsage, Period, UsageReport
 from adbray_ctl.services.tools import Tools
 
 

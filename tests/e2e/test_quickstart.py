@@ -163,7 +163,6 @@ def test_a_killed_raylet_comes_back(cluster: Project) -> None:
 
 
 def test_usage_is_told_by_the_hosts(cluster: Project) -> None:
-    # Others keep what they wrote down of an earlier life of the group.
     report = cluster.json("usage", GROUP, "--by", "worker-group")
     assert report["complete"], report["problems"]
     rows = {row["worker_group"]: row for row in report["rows"]}
@@ -197,10 +196,11 @@ def test_destroy_leaves_nothing(cluster: Project) -> None:
             " getent passwd adbray; grep hidepid /proc/mounts; true"
         )
         assert cluster.on(host, left) == ""
-    # Usage is what stays: every life has its end.
-    assert cluster.json("usage", GROUP)["total"]["node_hours"] > 0
+    # Usage is what stays, and it grows no more.
+    used = cluster.json("usage", GROUP)["total"]
+    assert used["node_hours"] > 0
     time.sleep(1.1)
-    assert cluster.json("usage", GROUP)["total"] == cluster.json("usage", GROUP)["total"]
+    assert cluster.json("usage", GROUP)["total"] == used
     assert cluster.on("lab3", "ls /var/lib/adbray-usage/open") == ""
     assert not (cluster.directory / ".adbray" / "secrets" / GROUP).exists()
     assert "nothing to remove" in cluster.ok("destroy", GROUP, "--yes")

@@ -70,7 +70,7 @@ def billed(group: str, name: str) -> dict[str, Any] | None:
 def gpu_model(cards: list[int]) -> str:
     """The model of the first of ``cards``, which NVIDIA numbers in the order of their buses."""
     folders = sorted(glob.glob(os.path.join(GPUS, "*")))
-    if not cards or max(cards) >= len(folders):
+    if not cards or cards[0] not in range(len(folders)):
         return ""
     try:
         with open(os.path.join(folders[cards[0]], "information"), encoding="utf-8") as file:

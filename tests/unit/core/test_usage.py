@@ -12,8 +12,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adbray_ctl.core.billing import usage_report
 from adbray_ctl.core.spec_prices import Prices
-from adbray_ctl.core.usage import By, HostUsage, Item, Lifetime, Period, UsageRow, usage_report
+from adbray_ctl.core.usage import By, HostUsage, Item, Lifetime, Period, UsageRow
 
 CASES = Path(__file__).parents[1] / "cases" / "usage"
 DAY = 86400

@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,24 @@ def test_a_host_that_never_wrote_tells_nothing(tmp_path: Path) -> None:
     assert host.told(now=T) == []
     host.tick(T)
     assert host.told(now=T) == []
+
+
+def test_units_and_timer_call_it_with_words(host: UsageHost) -> None:
+    before = os.umask(0o022)
+    try:
+        assert host.script.main(["start", "demo", "w-0"], "one") == 0
+        host.runs("w-0", "one", time.monotonic())
+        assert host.script.main(["tick"], "") == 0
+        (line,) = host.told(now=time.time() + 60)
+        assert host.script.main(["stop", "demo", "w-0"], "one") == 0
+    finally:
+        os.umask(before)
+    assert line[2] - line[1] == pytest.approx(60, abs=20), "it ran, by the clock of the host"
+    ((slot, start, end),) = host.told(now=time.time() + 60)
+    assert (slot, start) == line[:2]
+    assert end - start < 60, "it has ended"
+    written = host.data / host.months()[0]
+    assert written.stat().st_mode & 0o777 == 0o600
 
 
 def test_wrong_words_are_refused() -> None:
