@@ -34,6 +34,7 @@ def tools(directory: Path) -> Tools:
     from adbray_ctl.adapters.nodes import SshNodes
     from adbray_ctl.adapters.redis_check import SshRedis
     from adbray_ctl.adapters.ssh import SshHosts
+    from adbray_ctl.adapters.usage_log import SshUsage
 
     state = directory / ".adbray"
     hosts = SshHosts(KnownHosts(state / "known_hosts"))
@@ -41,6 +42,7 @@ def tools(directory: Path) -> Tools:
         specs=project_files(directory),
         hosts=hosts,
         leftovers=SshLeftovers(hosts),
+        usage=SshUsage(hosts),
         nodes=SshNodes(hosts),
         secrets=SecretFiles(state, cache_dir(), package_dir()),
         inventories=InventoryFiles(state),

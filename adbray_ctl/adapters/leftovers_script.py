@@ -21,6 +21,7 @@ PATHS = (
     "/etc/systemd/system/adbray-proc.service",
     "/etc/systemd/system/adbray-gpu-share.service",
     "/etc/systemd/system/adbray-mps@.service",
+    "/etc/systemd/system/adbray-usage.timer",
 )
 # Ray runs as the first, heads log in as the second.
 USERS = ("adbray", "adbray-slot")

@@ -30,6 +30,7 @@ from adbray_ctl.cli.commands.scale import scale
 from adbray_ctl.cli.commands.spec import schema, validate
 from adbray_ctl.cli.commands.status import addresses, env, status
 from adbray_ctl.cli.commands.unlock import unlock
+from adbray_ctl.cli.commands.usage import usage
 from adbray_ctl.cli.commands.version import version
 from adbray_ctl.cli.commands.wake import wake
 from adbray_ctl.cli.render.errors import print_error
@@ -87,6 +88,7 @@ for command in (
     apply,
     status,
     events,
+    usage,
     addresses,
     env,
     job,

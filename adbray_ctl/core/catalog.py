@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,7 +21,7 @@ _CORES = {
 }
 
 # Family prefix -> GiB of memory per core, and ACU (AnalyticDB compute unit) per core.
-_FAMILIES = {"c.": (2, 0.8), "": (4, 1.0), "m.": (8, 1.25)}
+_FAMILIES = {"c.": (2, Fraction(4, 5)), "": (4, Fraction(1)), "m.": (8, Fraction(5, 4))}
 
 
 class Size(BaseModel):
@@ -61,7 +62,12 @@ class Catalog(Mapping[str, Size]):
 
     def acu(self, name: str) -> float:
         """The size's compute units: cores times its family's factor. KeyError if unknown."""
-        return self[name].cpus * _FAMILIES[family(name)][1]
+        return float(self[name].cpus * acu_factor(name))
+
+
+def acu_factor(name: str) -> Fraction:
+    """The compute units of a core of the size called ``name``, by its family."""
+    return _FAMILIES[family(name)][1]
 
 
 def family(name: str) -> str:

@@ -23,6 +23,7 @@ from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec import RayClusterSpec, RedisSpec
 from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.usage import HostUsage
 
 Report: TypeAlias = Callable[[RunEvent], None]
 
@@ -124,6 +125,16 @@ class LeftoverProbe(Protocol):
 
     def read(self, fleet: Fleet, hosts: Sequence[str]) -> tuple[Leftovers, ...]:
         """Ask ``hosts`` at once. Raises HostError if one gives no answer."""
+
+
+class UsageLog(Protocol):
+    """What hosts wrote down of when their heads and workers ran."""
+
+    def read(self, fleet: Fleet, since: int, group: str | None) -> tuple[HostUsage, ...]:
+        """What did not end before ``since``, on all hosts, asked at once; of ``group`` if named.
+
+        A host without an answer says why. Raises HostKeyError as HostAccess does.
+        """
 
 
 class Nodes(Protocol):

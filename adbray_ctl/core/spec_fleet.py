@@ -27,6 +27,7 @@ from adbray_ctl.core.impact import (
 )
 from adbray_ctl.core.names import Address, HostPath, LabelKey, LabelValue, Name, SizeName
 from adbray_ctl.core.spec_gpu import HostGpu
+from adbray_ctl.core.spec_prices import Prices
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
 
 PowerWord = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
@@ -219,6 +220,8 @@ class Fleet(_Spec):
     gpu: HostGpu | None = None
     """The GPU driver of hosts that say nothing of it and declare GPUs in capacity. Default: none is
     looked after."""
+    prices: Prices | None = None
+    """What usage costs. Default: `adbray usage` tells hours alone."""
 
     def host(self, name: str) -> Host:
         """The host called ``name``; KeyError if there is none."""

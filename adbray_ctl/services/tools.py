@@ -24,6 +24,7 @@ from adbray_ctl.core.ports import (
     RedisProbe,
     SecretStore,
     Specs,
+    UsageLog,
 )
 
 
@@ -38,6 +39,7 @@ class Tools:
     specs: Specs
     hosts: HostAccess
     leftovers: LeftoverProbe
+    usage: UsageLog
     nodes: Nodes
     secrets: SecretStore
     inventories: InventoryStore

@@ -162,6 +162,25 @@ def test_a_killed_raylet_comes_back(cluster: Project) -> None:
     _until(lambda: cluster.status()["ready"])
 
 
+def test_usage_is_told_by_the_hosts(cluster: Project) -> None:
+    report = cluster.json("usage", GROUP, "--by", "worker-group")
+    assert report["complete"], report["problems"]
+    rows = {row["worker_group"]: row for row in report["rows"]}
+    assert set(rows) == {"head", "small", "large"}
+    for row in rows.values():
+        hours = {item["item"]: item["quantity"] for item in row["items"]}
+        assert row["node_hours"] > 0
+        assert hours["disk_gb_hours"] > 0
+        assert hours["acu_hours"] > 0
+    # nano has one core, micro two; all have 2 GiB of disk.
+    small = {item["item"]: item["quantity"] for item in rows["small"]["items"]}
+    assert abs(small["acu_hours"] - rows["small"]["node_hours"]) < 0.00001
+    assert abs(small["disk_gb_hours"] - 2 * rows["small"]["node_hours"]) < 0.00001
+    lines = cluster.ok("usage", GROUP, "--csv").splitlines()
+    assert len(lines) == 3, "what the columns are, disk, ACUs"
+    assert cluster.on("lab3", "systemctl is-active adbray-usage.timer").strip() == "active"
+
+
 def test_destroy_leaves_nothing(cluster: Project) -> None:
     refused = cluster.adbray("destroy", GROUP)
     assert refused.code == 3
@@ -177,6 +196,12 @@ def test_destroy_leaves_nothing(cluster: Project) -> None:
             " getent passwd adbray; grep hidepid /proc/mounts; true"
         )
         assert cluster.on(host, left) == ""
+    # Usage is what stays, and it grows no more.
+    used = cluster.json("usage", GROUP)["total"]
+    assert used["node_hours"] > 0
+    time.sleep(1.1)
+    assert cluster.json("usage", GROUP)["total"] == used
+    assert cluster.on("lab3", "ls /var/lib/adbray-usage/open") == ""
     assert not (cluster.directory / ".adbray" / "secrets" / GROUP).exists()
     assert "nothing to remove" in cluster.ok("destroy", GROUP, "--yes")
 

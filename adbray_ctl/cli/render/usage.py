@@ -1,0 +1,85 @@
+"""Usage as a table, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import sys
+
+from rich.text import Text
+
+from adbray_ctl.cli.render.tables import make_console, plain_table
+from adbray_ctl.core.usage import By, Item, UsageItem, UsageReport, UsageRow, named
+
+_COLUMNS = {
+    By.GROUP: ("group",),
+    By.WORKER_GROUP: ("group", "worker group"),
+    By.DAY: ("day", "group"),
+}
+_CSV = (
+    *("from", "to", "day", "group", "worker_group"),
+    *("item", "gpu_model", "gpu_unit", "quantity", "cost", "currency"),
+)
+
+
+def print_usage(report: UsageReport) -> None:
+    """One row each and their sum, then what is not in it."""
+    console = make_console()
+    console.print(Text(f"from {report.start} to {report.end}", "dim"))
+    if report.rows:
+        _print_table(report)
+    else:
+        console.print("nothing ran")
+    for note in report.notes:
+        console.print(Text(note, "dim"), soft_wrap=True)
+    for problem in report.problems:
+        console.print(Text(f"! {problem}", "red"), soft_wrap=True)
+
+
+def write_csv(report: UsageReport) -> None:
+    """A line for each thing that is billed of each row; no sum."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(_CSV)
+    for row in report.rows:
+        for one in row.items:
+            writer.writerow(
+                (
+                    *(report.start, report.end, row.day, row.group, row.worker_group),
+                    *(one.item, one.gpu_model, one.gpu_unit, _plain(one.quantity)),
+                    *("" if one.cost is None else _plain(one.cost), report.currency or ""),
+                )
+            )
+
+
+def _print_table(report: UsageReport) -> None:
+    keys = _COLUMNS[report.by]
+    costs = (f"cost {report.currency}",) if report.currency else ()
+    table = plain_table(*keys, "node hours", "disk GiB-hours", "ACU-hours", "GPU-hours", *costs)
+    for row in report.rows:
+        names = {"group": row.group, "worker group": row.worker_group, "day": row.day}
+        table.add_row(*(names[key] for key in keys), *_figures(row, report))
+    table.add_row("all", *("" for _ in keys[1:]), *_figures(report.total, report), style="bold")
+    make_console().print(table)
+
+
+def _figures(row: UsageRow, report: UsageReport) -> list[str]:
+    found = [_hours(row.node_hours)]
+    for item in Item:
+        told = [_item(one) for one in row.items if one.item is item]
+        found.append("\n".join(told) or "-")
+    if report.currency:
+        found.append("?" if row.cost is None else f"{row.cost:,.2f}")
+    return found
+
+
+def _item(one: UsageItem) -> str:
+    hours = _hours(one.quantity)
+    return f"{hours} of {named(one.gpu_model)}, unit {one.gpu_unit}" if one.gpu_unit else hours
+
+
+def _hours(quantity: float) -> str:
+    return f"{quantity:,.2f}"
+
+
+def _plain(figure: float) -> str:
+    """Without an exponent, which some programs do not read."""
+    return f"{figure:.6f}".rstrip("0").rstrip(".")

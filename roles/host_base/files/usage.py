@@ -1,0 +1,250 @@
+#!/usr/bin/python3 -I
+"""Write down when the heads and workers of this host ran, and with what: their usage.
+
+Runs as root, from their units and once a minute. It says nothing when all is well.
+
+    start GROUP NAME    the unit has started whose record is /etc/adbray/GROUP/NAME.json
+    stop GROUP NAME     it has ended
+    tick                what runs is seen; what ended unseen is closed, what began unseen is opened
+
+A node that runs has a file in open/, whose time of change is when it was last seen to run. One that
+ended is a line in the file of the month, in UTC, in which it ended. All times are whole seconds
+since the epoch. The head has no part in it: its loss loses nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import glob
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+ETC = "/etc/adbray"
+DATA = "/var/lib/adbray-usage"
+GPUS = "/proc/driver/nvidia/gpus"
+SYSTEMCTL = "/usr/bin/systemctl"
+
+# A year can still be looked at when it is over.
+KEPT_MONTHS = 13
+SHOWN = "Id,ActiveState,InvocationID,ActiveEnterTimestampMonotonic"
+
+
+def read_json(path: str) -> dict[str, Any] | None:
+    """None for what is not there, or was cut short by a loss of power."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def billed(group: str, name: str) -> dict[str, Any] | None:
+    """What the node is billed for, as its record says; None if it has none."""
+    record = read_json(os.path.join(ETC, group, name + ".json"))
+    if record is None or record.get("kind") not in ("head", "worker"):
+        return None
+    gpu = record.get("gpu") or {}
+    cards = gpu.get("cards") or []
+    return {
+        "group": group,
+        "slot": record["slot"],
+        "worker_group": record.get("worker_group") or "",
+        "size": record.get("size") or "",
+        "cpus": record["cpus"],
+        "disk_gb": record["disk_gb"],
+        "cards": len(cards),
+        "slices": gpu.get("slices", 1),
+        "gpu_model": gpu_model(cards),
+        "unit": record["unit"],
+    }
+
+
+def gpu_model(cards: list[int]) -> str:
+    """The model of the first of ``cards``, which NVIDIA numbers in the order of their buses."""
+    folders = sorted(glob.glob(os.path.join(GPUS, "*")))
+    if not cards or cards[0] not in range(len(folders)):
+        return ""
+    try:
+        with open(os.path.join(folders[cards[0]], "information"), encoding="utf-8") as file:
+            told = [line.partition(":")[2].strip() for line in file if line.startswith("Model:")]
+    except (OSError, ValueError):
+        return ""
+    return told[0] if told else ""
+
+
+def path_of(group: str, name: str) -> str:
+    return os.path.join(DATA, "open", group + "." + name + ".json")
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    os.makedirs(os.path.join(DATA, "open"), mode=0o700, exist_ok=True)
+    handle = os.open(DATA, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def open_span(path: str, span: dict[str, Any], seen: float) -> None:
+    new = os.path.join(os.path.dirname(path), ".new")
+    with open(new, "w", encoding="utf-8") as file:
+        json.dump(span, file)
+    os.utime(new, (seen, seen))
+    os.rename(new, path)
+
+
+def close_span(path: str, span: dict[str, Any], end: float) -> None:
+    """The open file goes once the line is on the disk: in between there are both, never none."""
+    # Without room for the line, the end is known all the same when there is some again.
+    os.utime(path, (end, end))
+    closed = {key: value for key, value in span.items() if key != "unit"}
+    closed["end"] = max(int(end), span["start"])
+    month = time.strftime("%Y-%m", time.gmtime(closed["end"]))
+    append(os.path.join(DATA, month + ".jsonl"), json.dumps(closed) + "\n")
+    os.unlink(path)
+
+
+def append(path: str, line: str) -> None:
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        size = os.lseek(handle, 0, os.SEEK_END)
+        if size and os.pread(handle, 1, size - 1) != b"\n":
+            line = "\n" + line  # after one that a full disk or a loss of power cut short
+        data = line.encode()
+        if os.write(handle, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def start(group: str, name: str, invocation: str, now: float) -> None:
+    path = path_of(group, name)
+    with locked():
+        close_unseen(path)
+        node = billed(group, name)
+        if node is not None:
+            open_span(path, dict(node, id=invocation, start=int(now)), now)
+
+
+def stop(group: str, name: str, invocation: str, now: float) -> None:
+    path = path_of(group, name)
+    with locked():
+        span = read_json(path)
+        if span is not None and span["id"] == invocation:
+            close_span(path, span, now)
+        else:
+            close_unseen(path)
+
+
+def close_unseen(path: str) -> None:
+    """Close what ended without saying so, as of when it was last seen."""
+    span = read_json(path)
+    if span is not None:
+        close_span(path, span, os.stat(path).st_mtime)
+
+
+def tick(now: float, up: float) -> None:
+    """``up`` is for how long the host has run, as systemd's monotonic times count."""
+    with locked():
+        prune(now)
+        nodes = known()
+        states = ask([node["unit"] for node in nodes.values()])
+        for path, node in nodes.items():
+            state = states.get(node["unit"])
+            if state is not None:
+                entered = int(state.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
+                settle(path, state, now, began=now - max(up - entered, 0))
+
+
+def known() -> dict[str, dict[str, Any]]:
+    """All nodes with a record or an open file, by the path of the latter."""
+    nodes = {}
+    for path in glob.glob(os.path.join(DATA, "open", "*.json")):
+        span = read_json(path)
+        if span is not None:
+            nodes[path] = span
+    for record in glob.glob(os.path.join(ETC, "*", "*.json")):
+        group, name = os.path.basename(os.path.dirname(record)), os.path.basename(record)[:-5]
+        node = billed(group, name)
+        if node is not None:
+            nodes.setdefault(path_of(group, name), node)
+    return nodes
+
+
+def ask(units: list[str]) -> dict[str, dict[str, str]]:
+    """What systemd says of ``units``; nothing of those of which it says nothing."""
+    if not units:
+        return {}
+    done = subprocess.run(
+        [SYSTEMCTL, "show", "--property=" + SHOWN, "--", *units],
+        stdout=subprocess.PIPE,
+        timeout=20,
+        check=True,
+    )
+    found = {}
+    for block in done.stdout.decode().strip().split("\n\n"):
+        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        found[fields.get("Id", "")] = fields
+    return found
+
+
+def settle(path: str, state: dict[str, str], now: float, began: float) -> None:
+    """Make what is written of one node agree with what systemd says of it."""
+    span, active = read_json(path), state.get("ActiveState", "")
+    ended = active in ("inactive", "failed")
+    if span is not None and (ended or span["id"] != state.get("InvocationID")):
+        close_unseen(path)
+        span = None
+    # In any other state the unit's own call is under way.
+    if active != "active":
+        return
+    group, _, name = os.path.basename(path)[:-5].partition(".")
+    node = billed(group, name)
+    if span is None and node is not None:
+        span = dict(node, id=state.get("InvocationID", ""), start=int(began))
+        open_span(path, span, now)
+    elif span is not None and node is not None and node["disk_gb"] != span["disk_gb"]:
+        # A disk grows under a node that runs on, and the record is written as it does.
+        written = os.stat(os.path.join(ETC, group, name + ".json")).st_mtime
+        grown = int(min(max(written, span["start"]), now))
+        close_span(path, span, grown)
+        open_span(path, dict(span, disk_gb=node["disk_gb"], start=grown), now)
+    elif span is not None:
+        os.utime(path, (now, now))
+
+
+def prune(now: float) -> None:
+    today = time.gmtime(now)
+    months = today.tm_year * 12 + today.tm_mon - 1 - KEPT_MONTHS
+    oldest = f"{months // 12:04d}-{months % 12 + 1:02d}"
+    for path in glob.glob(os.path.join(DATA, "[0-9]*-[0-9]*.jsonl")):
+        if os.path.basename(path)[: len(oldest)] < oldest:
+            os.unlink(path)
+
+
+def main(words: list[str], invocation: str) -> int:
+    os.umask(0o077)
+    now = time.time()
+    if words == ["tick"]:
+        tick(now, time.monotonic())
+    elif len(words) == 3 and words[0] in ("start", "stop"):
+        (start if words[0] == "start" else stop)(words[1], words[2], invocation, now)
+    else:
+        print("usage: usage start GROUP NAME | stop GROUP NAME | tick", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ.get("INVOCATION_ID", "")))

@@ -1,0 +1,122 @@
+"""A host that writes usage down: its real scripts on real files, with times as they are told."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import adbray_ctl.adapters
+from adbray_ctl.core.usage import HostUsage
+
+WRITER = Path(__file__).parents[2] / "roles" / "host_base" / "files" / "usage.py"
+READER = Path(adbray_ctl.adapters.__file__).parent / "usage_script.py"
+GROUP = "demo"
+
+
+class UsageHost:
+    """One host; a stand-in for systemctl tells which starts of which units run."""
+
+    def __init__(self, base: Path) -> None:
+        self.base, self.name = base, base.name
+        self.data = base / "usage"
+        self._running: dict[str, tuple[str, float]] = {}
+        for folder in (self.etc, base / "gpus"):
+            folder.mkdir(parents=True)
+        systemctl = base / "systemctl"
+        systemctl.write_text(f"#!/bin/sh\ncat {base}/shown\n")
+        systemctl.chmod(0o755)
+        spec = importlib.util.spec_from_file_location("usage", WRITER)
+        assert spec is not None
+        assert spec.loader is not None
+        script: Any = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        script.ETC, script.DATA = str(base / "etc"), str(self.data)
+        script.GPUS, script.SYSTEMCTL = str(base / "gpus"), str(systemctl)
+        self.script = script
+        self._show()
+
+    @property
+    def etc(self) -> Path:
+        return self.base / "etc" / GROUP
+
+    def record(self, slot: str, size: str, cpus: int, disk_gb: int, **more: Any) -> None:
+        """What the roles write of a slot."""
+        kind = "worker" if "worker_group" in more else "head"
+        name = slot if kind == "worker" else "head"
+        sized = {"size": size, "cpus": cpus, "disk_gb": disk_gb}
+        record = (
+            {"group": GROUP, "slot": slot, "kind": kind, "unit": self.unit(name)} | sized | more
+        )
+        (self.etc / f"{name}.json").write_text(json.dumps(record))
+
+    def unit(self, name: str) -> str:
+        return f"{name}.service"
+
+    def start(self, name: str, start_id: str, at: float) -> None:
+        """Its unit starts, and calls."""
+        self.runs(name, start_id, at)
+        self.script.start(GROUP, name, start_id, at)
+
+    def stop(self, name: str, at: float) -> None:
+        """Its unit ends, and calls."""
+        start_id, _ = self._running[name]
+        self.ends(name)
+        self.script.stop(GROUP, name, start_id, at)
+
+    def runs(self, name: str, start_id: str, at: float) -> None:
+        """Its unit runs since then, and has not called."""
+        self._running[name] = (start_id, at)
+        self._show()
+
+    def ends(self, name: str) -> None:
+        """Its unit ends, and does not call."""
+        del self._running[name]
+        self._show()
+
+    def power_off(self) -> None:
+        self._running.clear()
+        self._show()
+
+    def tick(self, at: float) -> None:
+        # It booted at 0.
+        self.script.tick(at, at)
+
+    def read(self, now: float, since: int = 0, group: str = "") -> HostUsage:
+        """What the script that is sent there tells."""
+        text = READER.read_text().replace("time.time()", str(now))
+        for name, path in {"DATA": self.data, "SYSTEMCTL": self.base / "systemctl"}.items():
+            (line,) = [one for one in text.splitlines() if one.startswith(f"{name} = ")]
+            text = text.replace(line, f"{name} = {str(path)!r}")
+        command = [sys.executable, "-", str(since), group]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
+        assert done.stderr == ""
+        return HostUsage.model_validate({**json.loads(done.stdout), "host": self.name})
+
+    def told(self, now: float) -> list[tuple[str, int, int]]:
+        """Slot, start and end of each lifetime."""
+        return [(one.slot, one.start, one.end) for one in self.read(now).lifetimes]
+
+    def months(self) -> list[str]:
+        return sorted(path.name for path in self.data.glob("*.jsonl"))
+
+    def written_at(self, slot: str, at: float) -> None:
+        """The record's time of change."""
+        os.utime(self.etc / f"{slot}.json", (at, at))
+
+    def _show(self) -> None:
+        """A unit without an entry is inactive."""
+        records = {path.stem for path in self.etc.glob("*.json")} | set(self._running)
+        blocks = []
+        for name in sorted(records):
+            start_id, at = self._running.get(name, ("", 0.0))
+            active = "active" if name in self._running else "inactive"
+            blocks.append(
+                f"Id={self.unit(name)}\nActiveState={active}\nInvocationID={start_id}\n"
+                f"ActiveEnterTimestampMonotonic={int(at * 1e6)}\n"
+            )
+        (self.base / "shown").write_text("\n".join(blocks))
