@@ -145,7 +145,9 @@ def remove(systemd: Systemd, patterns: list[str], kept: set[str]) -> None:
     gone = sorted(set(found) - kept)
     if not gone:
         return
-    systemd.act("stop", *gone)
+    # Of a template only what was made of it runs.
+    running = [unit.replace("@.", "@*.") for unit in gone]
+    systemd.act("stop", *running)
     systemd.act("disable", *gone)
     if not systemd.check_mode:
         for unit in gone:
@@ -153,7 +155,7 @@ def remove(systemd: Systemd, patterns: list[str], kept: set[str]) -> None:
     systemd.act("daemon-reload")
     if not systemd.check_mode:
         # A unit killed while stopping stays listed as failed otherwise.
-        run("systemctl", "reset-failed", "--", *gone)
+        run("systemctl", "reset-failed", "--", *running)
 
 
 def switch_off(systemd: Systemd, units: list[str]) -> None:
