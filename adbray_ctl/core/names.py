@@ -27,6 +27,7 @@ _DNS = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?
 LABEL_KEY = rf"^({_DNS}/)?[A-Za-z0-9]([A-Za-z0-9_.-]{{0,61}}[A-Za-z0-9])?$"
 SHARE = r"([1-9][0-9]?|100)%"
 VERSION = r"^[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}$"
+DURATION = r"^[1-9][0-9]{0,3}[hdwy]$"
 
 ALLOWED: dict[str, str] = {
     NAME: "a lowercase letter, then at most 31 of a-z, 0-9 and '-', not ending in '-'",
@@ -38,6 +39,7 @@ ALLOWED: dict[str, str] = {
     LABEL_KEY: "a name of 1 to 63 of A-Z, a-z, 0-9, '_', '.' and '-', beginning and ending with"
     " a letter or digit; before it, if wanted, a DNS name and '/'",
     VERSION: 'a full version X.Y.Z, for example "2.60.0"',
+    DURATION: "a number of hours, days, weeks or years, for example 15d",
 }
 """What each pattern allows, in words."""
 

@@ -146,8 +146,8 @@ class ChangePlan(_Plan):
 
     @property
     def is_empty(self) -> bool:
-        """Nothing but kept nodes."""
-        return all(change.action is Impact.KEEP for change in self.changes)
+        """Nothing but kept nodes, and no other work."""
+        return not self.steps and all(change.action is Impact.KEEP for change in self.changes)
 
     @property
     def interrupted(self) -> tuple[NodeChange, ...]:

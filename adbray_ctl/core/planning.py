@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import (
     ChangePlan,
@@ -13,6 +14,7 @@ from adbray_ctl.core.plan import (
     job_hits,
     node_changes,
 )
+from adbray_ctl.core.plan_monitoring import monitoring_steps
 from adbray_ctl.core.schedule import steps_of
 from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.spec import RayClusterSpec
@@ -41,10 +43,14 @@ def make_plan(
         restart=restart,
         retired=fleet.retired,
     )
+    monitoring = monitoring_of(fleet, spec, topology)
     return ChangePlan(
         group=spec.name,
         changes=changes,
-        steps=steps_of(spec, topology, changes, canary),
+        steps=(
+            *steps_of(spec, topology, changes, canary),
+            *monitoring_steps(topology, monitoring, observed),
+        ),
         jobs=job_hits(changes, observed, spec.name),
         blind=_blind(spec.name, observed),
         silent=tuple(

@@ -24,6 +24,7 @@ from adbray_ctl.core.impact import (
     TELLS_HOSTS,
 )
 from adbray_ctl.core.names import Address, HostPath, LabelKey, LabelValue, Name, SizeName
+from adbray_ctl.core.spec_monitoring import Monitoring
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
 
 PowerWord = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
@@ -195,6 +196,8 @@ class Fleet(_Spec):
     """Where the slots' ports lie."""
     disk: HostDisk = HostDisk()
     """Where hosts that say nothing of it keep their slots' disks."""
+    monitoring: Monitoring | None = None
+    """Prometheus for all groups. Default: nothing is installed for it."""
 
     def host(self, name: str) -> Host:
         """The host called ``name``; KeyError if there is none."""
@@ -203,6 +206,10 @@ class Fleet(_Spec):
     def disk_of(self, name: str) -> HostDisk:
         """Where the host called ``name`` keeps its slots' disks."""
         return self.host(name).disk or self.disk
+
+    def monitors(self, name: str) -> bool:
+        """Whether the host called ``name`` carries Prometheus."""
+        return self.monitoring is not None and self.monitoring.host == name
 
     @cached_property
     def retired(self) -> frozenset[str]:
