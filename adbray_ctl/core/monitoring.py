@@ -98,7 +98,11 @@ def _ray_job(group: str, topology: Topology) -> dict[str, Any]:
             {
                 "url": f"http://{dashboard}/api/prometheus/sd",
                 "refresh_interval": _DISCOVERY,
-                "authorization": {"credentials_file": TOKEN_FILE.format(group=group)},
+                # Prometheus 2.42 names no type by itself in a discovery.
+                "authorization": {
+                    "type": "Bearer",
+                    "credentials_file": TOKEN_FILE.format(group=group),
+                },
             }
         ],
         "static_configs": [{"targets": list(heads), "labels": {"job": "ray"}}],

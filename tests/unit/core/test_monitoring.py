@@ -86,7 +86,7 @@ def test_every_slot_is_named_by_its_port_and_the_head_is_always_a_target() -> No
     (discovery,) = job["http_sd_configs"]
     assert discovery["url"] == f"http://{head.address}:8265/api/prometheus/sd"
     file = "/etc/adbray-monitoring/tokens/demo"
-    assert discovery["authorization"] == {"credentials_file": file}
+    assert discovery["authorization"] == {"type": "Bearer", "credentials_file": file}
 
 
 def test_of_a_head_that_may_move_all_places_are_called_head_and_no_host() -> None:
