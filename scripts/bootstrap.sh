@@ -2,7 +2,7 @@
 # Makes this checkout ready: apt packages for the lab, and everything Python in .venv.
 #
 #   scripts/bootstrap.sh        what `make quickstart` needs; wants root
-#   scripts/bootstrap.sh test   what `make test` needs: a Redis for the contract tests as well
+#   scripts/bootstrap.sh test   what `make test` needs: Redis and promtool for contract tests as well
 #   scripts/bootstrap.sh vm     what `make soak` needs: qemu for VMs in the lab as well
 #   scripts/bootstrap.sh venv   only .venv: enough for `make lint` and `make test-fast`
 #
@@ -68,7 +68,7 @@ install_packages() {
     missing=$(printf '%s\n' $missing | sort -u | tr '\n' ' ')
     say "installing apt packages: $missing"
     log=$(mktemp)
-    # Debian would start the Redis that it installs, now and at every boot (policy-rc.d(8)).
+    # Debian would start the servers that it installs, now and at every boot (policy-rc.d(8)).
     policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then policy=""; else install -m 755 /dev/stdin "$policy" <<-'END'
 		#!/bin/sh
@@ -82,9 +82,10 @@ install_packages() {
         stop "apt-get failed; its last lines are above." "mend apt (network, sources), run again."
     fi
     rm -f "$log" ${policy:+"$policy"}
-    case "$missing" in
-    *redis-server*) [ ! -d /run/systemd/system ] || systemctl -q disable redis-server.service ;;
-    esac
+    [ -d /run/systemd/system ] || return 0
+    for server in redis-server prometheus; do
+        case "$missing" in *$server*) systemctl -q disable "$server.service" ;; esac
+    done
 }
 
 # Whether .venv holds what these files ask for; sets $stamp.
@@ -122,7 +123,7 @@ trust_system_authorities() {
 # second run beside a lab that has filled it is fine.
 case "${1-}" in
 "") check_machine ;;
-test) check_machine && TOOLS="$TOOLS redis-server:redis-server" ;;
+test) check_machine && TOOLS="$TOOLS redis-server:redis-server promtool:prometheus" ;;
 vm) check_machine && TOOLS="$TOOLS qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils" ;;
 venv) ;;
 *) stop "\`$1\` is unknown." "scripts/bootstrap.sh [test|vm|venv]" ;;

@@ -26,6 +26,7 @@ DATA = "/var/lib/adbray"
 RUN = "/run/adbray"
 UNITS = "/etc/systemd/system"
 KEYS = ETC + "/.slot/.ssh/authorized_keys"
+WATCHED = "/etc/adbray-monitoring/groups"
 
 
 def read(path: str) -> str:
@@ -201,6 +202,9 @@ def traces() -> list[dict[str, Any]]:
         match = re.search(' --group ([a-z0-9-]+)"', line)
         if match:
             add(match.group(1), "its head's key in " + KEYS, KEYS)
+    for name in _listdir(WATCHED):
+        path = os.path.join(WATCHED, name)
+        add(name.rsplit(".", 1)[0], "what Prometheus knows of it: " + path, path)
     return [
         {
             "group": group,
@@ -210,6 +214,18 @@ def traces() -> list[dict[str, Any]]:
         }
         for group, left in sorted(found.items())
     ]
+
+
+def watched() -> dict[str, str]:
+    """The groups that this host's Prometheus watches, with the revision of what it knows."""
+    found = {}
+    for name in _listdir(WATCHED):
+        try:
+            told = json.loads(read(os.path.join(WATCHED, name)))
+            found[str(told["group"])] = str(told["revision"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
 
 
 def group_of_unit(name: str) -> str:
@@ -369,6 +385,7 @@ def main() -> None:
                 "units": running,
                 "groups": [trace["group"] for trace in left],
                 "traces": left,
+                "watched": watched(),
                 "ray": answers,
             }
         )

@@ -68,7 +68,12 @@ def load_fleet(path: Path, *, text: str | None = None) -> Fleet:
     hosts = tuple(
         host.model_copy(update={"ssh": _resolve_override(host.ssh, base)}) for host in fleet.hosts
     )
-    return fleet.model_copy(update={"ssh": _resolve_ssh(fleet.ssh, base), "hosts": hosts})
+    changes = {"ssh": _resolve_ssh(fleet.ssh, base), "hosts": hosts}
+    monitoring = fleet.monitoring
+    if monitoring is not None and monitoring.webhook_url_file:
+        file = _resolve(monitoring.webhook_url_file, base)
+        changes |= {"monitoring": monitoring.model_copy(update={"webhook_url_file": file})}
+    return fleet.model_copy(update=changes)
 
 
 def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClusterSpec:

@@ -63,6 +63,24 @@ def _fleet_faults(fleet: Fleet) -> Iterator[Fault]:
         what = f"a block of {ports.block} from {ports.base} on does not end below 32768"
         allowed = f"a base of at most {EPHEMERAL_PORTS.start - ports.block}"
         yield Fault(("ports",), what, allowed)
+    yield from _monitoring(fleet)
+
+
+def _monitoring(fleet: Fleet) -> Iterator[Fault]:
+    if fleet.monitoring is None:
+        return
+    known = tuple(host.name for host in fleet.hosts if not host.retired)
+    name = fleet.monitoring.host
+    if name not in known:
+        hint = did_you_mean(name, known)
+        what = f"host {name!r} is not in fleet.yml, or is retired"
+        yield Fault(("monitoring", "host"), what, _some(known), hint)
+    first: dict[int, str] = {}
+    for key, port in fleet.monitoring.ports.items():
+        yield from _head_port(fleet, port, ("monitoring", key))
+        if first.setdefault(port, key) != key:
+            what = f"{port} is the {first[port]} too"
+            yield Fault(("monitoring", key), what, "three different ports", relative=True)
 
 
 def _gpus(fleet: Fleet) -> Iterator[Fault]:

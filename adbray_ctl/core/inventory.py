@@ -10,6 +10,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.inventory_monitoring import (
+    measured_vars,
+    monitoring_groups,
+    monitoring_vars,
+)
+from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling import autoscaling_config
 from adbray_ctl.core.slot_records import slot_records
@@ -63,23 +69,43 @@ class Inventory(BaseModel):
 
 
 def build_inventory(
-    *, fleet: Fleet, spec: RayClusterSpec, topology: Topology, namespace: str, site: Site
+    *,
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    topology: Topology,
+    namespace: str,
+    site: Site,
+    unmonitoring: tuple[str, ...] = (),
 ) -> Inventory:
-    """Everything `playbooks/site.yml` needs to make ``topology`` real."""
+    """Everything `playbooks/site.yml` needs to make ``topology`` real.
+
+    ``unmonitoring`` are hosts whose Prometheus still has the group and is to forget it.
+    """
+    monitoring = monitoring_of(fleet, spec, topology)
     groups = {group.name: group for group in spec.worker_groups}
     records = slot_records(fleet, spec, topology, namespace)
     here: dict[str, list[Placement]] = {}
     for placement in topology.placements:
         here.setdefault(placement.host, []).append(placement)
+    # These may have nothing of the group but its monitoring.
+    beside = (monitoring.host if monitoring else "", *unmonitoring)
     return Inventory(
-        groups=_groups(fleet, topology),
+        groups=_groups(fleet, topology) | monitoring_groups(monitoring, unmonitoring),
         all_vars=_all_vars(spec, topology, records, site)
-        | _scaling_vars(fleet, spec, topology, site),
+        | _scaling_vars(fleet, spec, topology, site)
+        | {"prometheus_group": spec.name}
+        | monitoring_vars(fleet.monitoring, monitoring, site.token_file),
         host_vars={
+            host: _connection(fleet, host, site) | measured_vars(fleet.monitoring, host, "")
+            for host in beside
+            if host
+        }
+        | {
             host: _connection(fleet, host, site)
             | {"host_base_reserved_memory_mb": _reserved_mb(fleet, host)}
             | _gpu_vars(fleet, host)
             | _host_vars(groups, records, placements)
+            | measured_vars(fleet.monitoring, host, placements[0].address)
             for host, placements in here.items()
         },
     )
@@ -104,8 +130,13 @@ def build_removal_inventory(
             "ray_head_forget_state": not stays,
             "ray_head_keeper_dir": site.keeper_dir,
             "ray_worker_group": group,
+            "prometheus_group": group,
         },
-        host_vars={host: _connection(fleet, host, site) for host in hosts},
+        host_vars={
+            host: _connection(fleet, host, site)
+            | {"prometheus_stays": stays and fleet.monitors(host)}
+            for host in hosts
+        },
     )
 
 

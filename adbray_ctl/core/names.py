@@ -34,6 +34,7 @@ RUNFILE_URL = (
     r"^https?://[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~%+-]+)*"
     r"/NVIDIA-Linux-(x86_64|aarch64)-[0-9]{3}\.[0-9]{1,3}(\.[0-9]{1,3})?\.run$"
 )
+DURATION = r"^[1-9][0-9]{0,3}[hdwy]$"
 
 ALLOWED: dict[str, str] = {
     NAME: "a lowercase letter, then at most 31 of a-z, 0-9 and '-', not ending in '-'",
@@ -49,6 +50,7 @@ ALLOWED: dict[str, str] = {
     CUDA: 'a CUDA release, for example "12.4"',
     SHA256: "64 hex digits",
     RUNFILE_URL: "http(s)://HOST/.../NVIDIA-Linux-x86_64-VERSION.run",
+    DURATION: "a number of hours, days, weeks or years, for example 15d",
 }
 """What each pattern allows, in words."""
 

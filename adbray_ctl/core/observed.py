@@ -171,7 +171,10 @@ class Trace(_Observed):
 
 
 class HostObservation(_Observed):
-    """One host's answer; ``error`` is set, and all else empty, when it gave none."""
+    """One host's answer; ``error`` is set, and all else empty, when it gave none.
+
+    ``watched`` has the groups that its Prometheus watches, with the revision of what it knows.
+    """
 
     host: str
     facts: HostFacts | None = None
@@ -180,6 +183,7 @@ class HostObservation(_Observed):
     groups: tuple[str, ...] = ()
     traces: tuple[Trace, ...] = ()
     ray: tuple[RayView, ...] = ()
+    watched: dict[str, str] = {}
     error: str | None = None
 
     def unit(self, name: str) -> UnitState | None:
@@ -245,6 +249,10 @@ class Observed(_Observed):
             if slot.record.group == group and slot.primary
         )
         return told.most_common(1)[0][0] if told else ""
+
+    def watching(self, group: str) -> dict[str, str]:
+        """The hosts whose Prometheus watches ``group``, with the revision of what each knows."""
+        return {h.host: h.watched[group] for h in self.hosts if group in h.watched}
 
     def hosts_with(self, group: str) -> tuple[str, ...]:
         """Hosts that hold anything of ``group``: a record, a unit, or a directory."""

@@ -142,8 +142,10 @@ class ChangePlan(_Plan):
 
     @property
     def is_empty(self) -> bool:
-        """Nothing but kept nodes, and no host to boot."""
-        return not self.boots and all(change.action is Impact.KEEP for change in self.changes)
+        """Nothing but kept nodes, no host to boot, and no other work."""
+        return not (self.boots or self.steps) and all(
+            change.action is Impact.KEEP for change in self.changes
+        )
 
     @property
     def interrupted(self) -> tuple[NodeChange, ...]:

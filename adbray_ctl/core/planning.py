@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from adbray_ctl.core.boots import boots_of
 from adbray_ctl.core.gpu_lines import unit_lines
+from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import (
     ChangePlan,
@@ -15,6 +16,7 @@ from adbray_ctl.core.plan import (
     node_changes,
 )
 from adbray_ctl.core.plan_hosts import SilentHost
+from adbray_ctl.core.plan_monitoring import monitoring_steps
 from adbray_ctl.core.schedule import steps_of
 from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.spec import RayClusterSpec
@@ -46,10 +48,14 @@ def make_plan(
         boots=boots,
     )
     drivers = tuple(host for host in topology.hosts if fleet.gpu_of(host))
+    monitoring = monitoring_of(fleet, spec, topology)
     return ChangePlan(
         group=spec.name,
         changes=changes,
-        steps=steps_of(spec, topology, changes, canary, drivers=drivers, boots=boots),
+        steps=(
+            *steps_of(spec, topology, changes, canary, drivers=drivers, boots=boots),
+            *monitoring_steps(topology, monitoring, observed),
+        ),
         jobs=job_hits(changes, observed, spec.name),
         blind=_blind(spec.name, observed),
         silent=tuple(

@@ -27,6 +27,7 @@ from adbray_ctl.core.impact import (
 )
 from adbray_ctl.core.names import Address, HostPath, LabelKey, LabelValue, Name, SizeName
 from adbray_ctl.core.spec_gpu import HostGpu
+from adbray_ctl.core.spec_monitoring import Monitoring
 from adbray_ctl.core.spec_prices import Prices
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
 
@@ -222,6 +223,8 @@ class Fleet(_Spec):
     looked after."""
     prices: Prices | None = None
     """What usage costs. Default: `adbray usage` tells hours alone."""
+    monitoring: Monitoring | None = None
+    """Prometheus for all groups. Default: nothing is installed for it."""
 
     def host(self, name: str) -> Host:
         """The host called ``name``; KeyError if there is none."""
@@ -236,6 +239,10 @@ class Fleet(_Spec):
         host = self.host(name)
         declared = host.capacity is not None and bool(host.capacity.gpus)
         return host.gpu or (self.gpu if declared else None)
+
+    def monitors(self, name: str) -> bool:
+        """Whether the host called ``name`` carries Prometheus."""
+        return self.monitoring is not None and self.monitoring.host == name
 
     @cached_property
     def retired(self) -> frozenset[str]:

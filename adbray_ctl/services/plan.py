@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.inventory import Inventory, build_inventory
+from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import ChangePlan, moved_since
+from adbray_ctl.core.plan_monitoring import unmonitoring
 from adbray_ctl.core.planning import make_plan
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
@@ -93,10 +95,12 @@ def require_unmoved(plan: ChangePlan, prepared: Prepared) -> None:
 
 def inventory_of(tools: Tools, prepared: Prepared) -> Inventory:
     """The inventory that makes ``prepared`` real; the group's secrets are there after it."""
+    monitoring = monitoring_of(prepared.fleet, prepared.spec, prepared.topology)
     return build_inventory(
         fleet=prepared.fleet,
         spec=prepared.spec,
         topology=prepared.topology,
         namespace=prepared.namespace,
         site=tools.secrets.site(prepared.spec.name),
+        unmonitoring=tuple(unmonitoring(prepared.spec.name, monitoring, prepared.observed)),
     )

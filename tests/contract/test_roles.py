@@ -32,6 +32,9 @@ ROLE_GROUPS = {
     "ray_runtime": "adbray_hosts",
     "ray_head": "adbray_head",
     "ray_worker": "adbray_hosts",
+    "node_exporter": "adbray_measured",
+    "alertmanager": "adbray_monitoring",
+    "prometheus": "adbray_monitoring",
 }
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
@@ -47,6 +50,7 @@ FLEET = Fleet.model_validate(
             {"name": name, "address": address, "gpu": GPUS[name]}
             for name, address in ADDRESSES.items()
         ],
+        "monitoring": {"host": "b", "webhook_url_file": "/p/webhook"},
     }
 )
 SITE = Site(
@@ -146,7 +150,8 @@ def test_inventory_gives_every_role_what_it_requires(role: str, redis: str) -> N
 @pytest.mark.parametrize("role", ROLES)
 def test_removal_inventory_gives_every_role_what_it_requires(role: str) -> None:
     inventory = build_removal_inventory(fleet=FLEET, group="demo", hosts=("a", "b"), site=SITE)
-    check(options(role, "delete"), own(role, inventory.all_vars))
+    for given in inventory.host_vars.values():
+        check(options(role, "delete"), own(role, inventory.all_vars | given))
 
 
 def test_every_variable_of_the_inventory_belongs_to_a_role() -> None:

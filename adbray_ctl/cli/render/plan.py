@@ -66,7 +66,8 @@ def _print_jobs(console: Console, plan: ChangePlan) -> None:
 
 
 def _print_steps(console: Console, plan: ChangePlan) -> None:
-    if len(plan.steps) > 1:
+    # What belongs to no node is in no table.
+    if len(plan.steps) > 1 or any(not step.members for step in plan.steps):
         console.print(Text("in this order, each step awaited before the next:", "bold"))
         for number, step in enumerate(plan.steps, start=1):
             console.print(f"{number:>3}. {step.title}", soft_wrap=True)

@@ -1,0 +1,38 @@
+"""The steps of a plan that bring Prometheus to what the fleet and one group ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adbray_ctl.core.monitoring import GroupMonitoring
+from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.plan import Step
+from adbray_ctl.core.topology import Topology
+
+# Taken in this order by playbooks/site.yml: the scraped before the one who scrapes.
+_ROLES = ("node_exporter", "alertmanager", "prometheus")
+
+
+def monitoring_steps(
+    topology: Topology, wanted: GroupMonitoring | None, observed: Observed
+) -> Iterator[Step]:
+    """Nothing where each host that watches the group, or should, knows what is ``wanted``."""
+    watching = observed.watching(topology.group)
+    left = tuple(unmonitoring(topology.group, wanted, observed))
+    if wanted is None and left:
+        hosts = tuple(dict.fromkeys((*topology.hosts, *left)))
+        title = f"monitoring: remove it from {', '.join(hosts)}"
+        yield Step(title=title, members=(), hosts=hosts, roles=_ROLES)
+    elif wanted is not None and (left or watching.get(wanted.host) != wanted.revision):
+        verb = "update" if wanted.host in watching else "install"
+        title = f"monitoring: {verb} on {wanted.host}"
+        title += f", remove from {', '.join(left)}" if left else ""
+        hosts = tuple(dict.fromkeys((*wanted.hosts, *left)))
+        yield Step(title=title, members=(), hosts=hosts, roles=_ROLES)
+
+
+def unmonitoring(group: str, wanted: GroupMonitoring | None, observed: Observed) -> Iterator[str]:
+    """The hosts whose Prometheus watches the group and should not."""
+    for host in observed.watching(group):
+        if wanted is None or host != wanted.host:
+            yield host

@@ -1,0 +1,51 @@
+"""What the operator writes of monitoring: where Prometheus stands, and whom alerts go to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from adbray_ctl.core.impact import MEASURES
+from adbray_ctl.core.names import DURATION, FilePath, Name
+from adbray_ctl.core.spec_ssh import SPEC_CONFIG
+
+_Port = Annotated[int, Field(strict=True, ge=1024, le=65535), MEASURES]
+
+
+class Listen(StrEnum):
+    """Who reaches Prometheus and Alertmanager. They ask nobody who they are."""
+
+    LOOPBACK = "loopback"
+    """Who is on their host: through an SSH tunnel."""
+    HOST = "host"
+    """Who reaches their host."""
+
+
+class Monitoring(BaseModel):
+    """One Prometheus with Alertmanager for all groups, and a node exporter on their hosts."""
+
+    model_config = SPEC_CONFIG
+
+    host: Annotated[Name, MEASURES]
+    """The host of the fleet that carries them. What they need is to be in its system_reserved."""
+    retention: Annotated[str, Field(pattern=DURATION), MEASURES] = "15d"
+    """How long samples are kept: hours, days, weeks or years, for example 15d."""
+    listen: Annotated[Listen, MEASURES] = Listen.LOOPBACK
+    """loopback: their own host alone reaches Prometheus and Alertmanager; host: who reaches it."""
+    prometheus_port: _Port = 9090
+    """Port of Prometheus."""
+    alertmanager_port: _Port = 9093
+    """Port of Alertmanager."""
+    node_exporter_port: _Port = 9100
+    """Port of the node exporters."""
+    webhook_url_file: Annotated[FilePath | None, MEASURES] = None
+    """File on this machine that holds the URL alerts are posted to; relative to fleet.yml. Default:
+    alerts are shown and go nowhere."""
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports by the keys that set them."""
+        keys = ("prometheus_port", "alertmanager_port", "node_exporter_port")
+        return {key: getattr(self, key) for key in keys}

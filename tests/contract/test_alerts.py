@@ -1,0 +1,117 @@
+"""Alerts: that they fire and clear, stand on metrics that exist, and have a runbook each."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import ray.dashboard.modules.metrics.dashboards as ray_dashboards
+import yaml
+
+from adbray_ctl.core.ledger import Capacity
+from adbray_ctl.core.monitoring import monitoring_of
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.topology import place
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMETHEUS = ROOT / "roles" / "prometheus"
+RULES = sorted((PROMETHEUS / "files" / "rules").glob("*.yml"))
+TESTS = ROOT / "tests" / "alerts"
+OWN = ROOT / "roles" / "node_exporter" / "files" / "metrics.py"
+
+
+def rules() -> list[dict[str, Any]]:
+    files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in RULES]
+    return [rule for file in files for group in file["groups"] for rule in group["rules"]]
+
+
+def promtool(*arguments: str) -> None:
+    """The real one; skips where there is none, as there is no other that knows PromQL."""
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not installed; scripts/bootstrap.sh test does that")
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_alerts_fire_and_clear(path: Path) -> None:
+    promtool("test", "rules", str(TESTS / path.name))
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_each_alert_is_tested_when_it_fires_and_when_it_does_not(path: Path) -> None:
+    found = yaml.safe_load((TESTS / path.name).read_text(encoding="utf-8"))
+    tried = [one for test in found["tests"] for one in test["alert_rule_test"]]
+    fires = {one["alertname"] for one in tried if one["exp_alerts"]}
+    silent = {one["alertname"] for one in tried if not one["exp_alerts"]}
+    groups = yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    named = {rule["alert"] for group in groups for rule in group["rules"]}
+    assert fires == silent == named
+
+
+def test_each_alert_has_its_runbook_and_each_runbook_its_alert() -> None:
+    text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\w+)$", text, flags=re.MULTILINE)
+    assert sorted(headings) == sorted(rule["alert"] for rule in rules())
+    for rule in rules():
+        anchor = rule["alert"].lower()
+        assert rule["annotations"]["runbook_url"] == f"docs/alerts.md#{anchor}"
+
+
+def test_alerts_stand_on_metrics_that_were_seen() -> None:
+    seen = {"up"} | own_metrics() | ray_panels()
+    for path in (TESTS / "metrics").glob("*.txt"):
+        seen |= {line for line in path.read_text().splitlines() if not line.startswith("#")}
+    for rule in rules():
+        used = set(re.findall(r"\b(?:up|(?:ray|redis|node|adbray)_\w+)\b", rule["expr"]))
+        assert used, rule["alert"]
+        assert used <= seen, (rule["alert"], used - seen)
+
+
+def own_metrics() -> set[str]:
+    """What a host tells of its slots."""
+    tree = ast.parse(OWN.read_text(encoding="utf-8"))
+    (found,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HELP"
+    )
+    return set(ast.literal_eval(found))
+
+
+def ray_panels() -> set[str]:
+    """What Ray's own dashboards ask for: some metrics appear with the first event alone."""
+    source = Path(str(ray_dashboards.__path__[0])) / "default_dashboard_panels.py"
+    return set(re.findall(r"\bray_\w+", source.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("redis", ["managed", "sentinel", "none"])
+def test_prometheus_takes_the_configuration(redis: str, tmp_path: Path) -> None:
+    hosts = [{"name": name, "address": f"10.0.0.{n}"} for n, name in enumerate("abc", 1)]
+    fleet = Fleet.model_validate({"kind": "Fleet", "hosts": hosts, "monitoring": {"host": "a"}})
+    group = {"name": "w", "size": "small"}
+    document = {"kind": "RayCluster", "name": "demo", "worker_groups": [group]}
+    spec = RayClusterSpec.model_validate(document | {"redis": {"mode": redis}})
+    room = dict.fromkeys("abc", Capacity(cpus=64, memory_mb=2**18, disk_gb=4000))
+    topology = place(fleet=fleet, spec=spec, capacities=room, records=())
+    found = monitoring_of(fleet, spec, topology)
+    assert found is not None
+    template = (PROMETHEUS / "templates" / "shared.yml.j2").read_text(encoding="utf-8")
+    ports = {"prometheus_port": 9090, "prometheus_alertmanager_port": 9093}
+    shared = jinja2.Template(template).render(_prometheus_etc=str(tmp_path), **ports)
+    lines = "".join(f"  - {json.dumps(scrape)}\n" for scrape in found.scrapes)
+    for folder in ("rules", "nodes"):
+        (tmp_path / folder).mkdir()
+    for path in RULES:
+        shutil.copy(path, tmp_path / "rules")
+    (tmp_path / "nodes" / "demo.json").write_text(json.dumps(found.nodes))
+    (tmp_path / "prometheus.yml").write_text(f"{shared}\n{lines}")
+    promtool("check", "config", str(tmp_path / "prometheus.yml"))

@@ -1,0 +1,121 @@
+"""What a host tells Prometheus of its slots: real files and a stand-in for systemctl."""
+
+from __future__ import annotations
+
+import json
+import runpy
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+from adbray_ctl.adapters.certificate import own_certificate
+
+SCRIPT = Path(__file__).parents[3] / "roles" / "node_exporter" / "files" / "metrics.py"
+SYSTEMCTL = """#!/bin/sh
+printf 'Id=adbray-head@g.service\\nActiveState=active\\nNRestarts=2\\n\\n'
+printf 'Id=adbray-worker@g.w-0.service\\nActiveState=inactive\\nNRestarts=0\\n'
+"""
+Told: TypeAlias = Callable[[], dict[str, float]]
+
+
+def write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def record(root: Path, kind: str, slot: str, **more: Any) -> None:
+    unit = f"adbray-{kind}@g{'.' + slot if kind == 'worker' else ''}.service"
+    found = {"group": "g", "slot": slot, "kind": kind, "unit": unit} | more
+    write(root / "etc" / "adbray" / "g" / f"{slot}.json", found)
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    """Gives what is told now: name and labels of each sample, with its value."""
+    script = runpy.run_path(str(SCRIPT))
+    systemctl, mounts = tmp_path / "systemctl", tmp_path / "mountinfo"
+    systemctl.write_text(SYSTEMCTL)
+    systemctl.chmod(0o755)
+    mounts.write_text("")
+    host = script["Host"](str(tmp_path), str(systemctl), str(mounts))
+
+    def look() -> dict[str, float]:
+        text = script["exposition"](script["samples"](host, 1000.0))
+        pairs = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in pairs}
+
+    return look
+
+
+def test_units_are_told_by_slot(tmp_path: Path, told: Told) -> None:
+    record(tmp_path, "head", "head")
+    record(tmp_path, "worker", "w-0")
+    write(tmp_path / "etc" / "adbray" / "g" / "keeper.json", {"no": "record"})
+    write(tmp_path / "etc" / "adbray" / "g" / "broken.json", "{")
+    assert told() == {
+        'adbray_slot_running{group="g",slot="head",kind="head"}': 1,
+        'adbray_slot_restarts_total{group="g",slot="head",kind="head"}': 2,
+        'adbray_slot_running{group="g",slot="w-0",kind="worker"}': 0,
+        'adbray_slot_restarts_total{group="g",slot="w-0",kind="worker"}': 0,
+        'adbray_head_leads{group="g",slot="head"}': 0,
+    }
+
+
+def test_the_leader_alone_tells_of_scaling(tmp_path: Path, told: Told) -> None:
+    record(tmp_path, "head", "head")
+    view = {
+        "at": 990.0,
+        "waiting": [{"since": 700.0}, {"since": 900.0}],
+        "set_aside": [{"slot": "w-1", "host": "b", "times": 3, "reason": 'no "disk"'}],
+    }
+    write(tmp_path / "var/lib/adbray/g/head/logs/scaling.json", view)
+    assert not any("scaling" in line for line in told())
+    write(tmp_path / "run/adbray-head.g/keeper.json", {"state": "leads"})
+    found = told()
+    assert found['adbray_head_leads{group="g",slot="head"}'] == 1
+    assert found['adbray_scaling_age_seconds{group="g"}'] == 10
+    assert found['adbray_demand_blocked{group="g"}'] == 2
+    assert found['adbray_demand_blocked_seconds{group="g"}'] == 300
+    assert found['adbray_slot_set_aside{group="g",slot="w-1",on="b"}'] == 3
+    write(tmp_path / "var/lib/adbray/g/head/logs/scaling.json", {"at": 990.0})
+    assert told()['adbray_demand_blocked_seconds{group="g"}'] == 0
+
+
+def test_a_view_that_lacks_what_is_needed_leaves_the_rest(tmp_path: Path, told: Told) -> None:
+    record(tmp_path, "head", "head")
+    write(tmp_path / "run/adbray-head.g/keeper.json", {"state": "leads"})
+    write(tmp_path / "var/lib/adbray/g/head/logs/scaling.json", {"waiting": []})
+    found = told()
+    assert found['adbray_slot_running{group="g",slot="head",kind="head"}'] == 1
+    assert not any("demand" in line for line in found)
+
+
+def test_a_disk_that_is_not_mounted_is_not_told(tmp_path: Path, told: Told) -> None:
+    record(tmp_path, "worker", "w-0", disk_gb=30)
+    (tmp_path / "var/lib/adbray/g/w-0").mkdir(parents=True)
+    assert not any("disk" in line for line in told())
+
+
+def test_a_mounted_disk_is_told_with_its_size(tmp_path: Path, told: Told) -> None:
+    record(tmp_path, "worker", "w-0", disk_gb=30)
+    disk = tmp_path / "var/lib/adbray/g/w-0"
+    write(tmp_path / "mountinfo", f"1 2 7:0 / {disk} rw - ext4 /dev/loop0 rw\n")
+    disk.mkdir(parents=True)
+    found = told()
+    size = found['adbray_slot_disk_size_bytes{group="g",slot="w-0",disk="data"}']
+    free = found['adbray_slot_disk_avail_bytes{group="g",slot="w-0",disk="data"}']
+    assert 0 < free < size
+
+
+def test_the_end_of_a_certificate_is_told(tmp_path: Path, told: Told) -> None:
+    record(tmp_path, "redis", "redis")
+    certificate, _ = own_certificate("redis of g")
+    write(tmp_path / "etc/adbray/g/redis.crt", certificate.decode())
+    write(tmp_path / "etc/adbray/g/broken.crt", "no certificate")
+    found = told()
+    (end,) = (value for line, value in found.items() if "certificate" in line)
+    assert end > time.time()
+    assert 'adbray_certificate_expires_seconds{group="g",file="redis.crt"}' in found
