@@ -240,6 +240,7 @@ def test_jobs_that_an_earlier_head_left_are_ended_beside(driven: Driven) -> None
 
 def test_jobs_that_cannot_be_looked_at_are_no_reason_not_to_scale(driven: Driven) -> None:
     driven.jobs = (Job("any", running=True, submitted_s=1.0),)
+    driven.running()  # launches go to hosts that have been read
     driven.adapter.launch({"v": 1}, "request")
     until(lambda: "v-0" in driven.running())
 
