@@ -309,18 +309,13 @@ def _as_root(ssh: Ssh, command: str) -> str:
 
 
 def _execute(
-    client: paramiko.SSHClient,
-    command: str,
-    stdin: bytes,
-    host: str,
-    within_s: float = _ANSWER_S,
+    client: paramiko.SSHClient, command: str, stdin: bytes, host: str, within_s: float = _ANSWER_S
 ) -> tuple[int, bytes, str]:
     try:
-        into, out, errors = client.exec_command(command, timeout=within_s)
-        into.write(stdin)
-        into.channel.shutdown_write()
+        _, out, errors = client.exec_command(command, timeout=within_s)
+        _hand_over(out.channel, stdin)
         output, complaint = out.read(), errors.read().decode(errors="replace")
-        return out.channel.recv_exit_status(), output, complaint
+        status = out.channel.recv_exit_status()
     except TimeoutError as error:
         raise HostError(
             f"no answer within {within_s:g} s of logging in",
@@ -329,6 +324,20 @@ def _execute(
         ) from error
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise HostError(f"the connection broke: {error}", where=host) from error
+    if status == -1:  # paramiko's word for none
+        raise HostError("the connection broke before the command had ended", where=host)
+    return status, output, complaint
+
+
+def _hand_over(channel: paramiko.Channel, stdin: bytes) -> None:
+    """Write it all, unless the command ends first: what it has said then tells why."""
+    try:
+        channel.sendall(stdin)
+        channel.shutdown_write()
+    except TimeoutError:
+        raise
+    except OSError:
+        pass
 
 
 def _run_script(
