@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
@@ -178,7 +179,10 @@ async def _next(stream: AsyncIterator[str]) -> str | None:
 def _explain(error: Exception, address: str) -> ClusterError:
     text = str(error).strip().split("\nTraceback")[0]
     lowered = text.lower()
-    if "authentication" in lowered or "401" in lowered or "403" in lowered:
+    # Not the number alone, which may be part of a port.
+    status = re.search(r"(?:status code|http error) (\d{3})\b", lowered)
+    code = status[1] if status else ""
+    if "authentication" in lowered or code in ("401", "403"):
         return ClusterError(
             "the cluster refused the token",
             where=address,
@@ -187,12 +191,12 @@ def _explain(error: Exception, address: str) -> ClusterError:
     # Also those of aiohttp and requests.
     if isinstance(error, OSError):
         return _AwayError("no Ray dashboard answers", where=address, hint="look at `adbray status`")
-    if "does not exist" in lowered or "404" in lowered:
+    if "does not exist" in lowered or code == "404":
         return ClusterError(
             "there is no such job", where=address, hint="`adbray job list` names them all"
         )
     told = text.splitlines()[-1] if text else repr(error)
-    away = "status code 5" in lowered or "websocket" in lowered
+    away = code.startswith("5") or "websocket" in lowered
     return (_AwayError if away else ClusterError)(told, where=address)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from email.message import Message
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 
@@ -22,3 +24,17 @@ def test_a_head_that_never_answers_is_not_waited_for(
         api = ray_jobs.RayJobs(address=address, token_file=str(token))
         with pytest.raises(ClusterError, match="no Ray dashboard answers"):
             api.status("raysubmit_1")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ConnectionError("Failed to connect at http://127.0.0.1:39401"), "no Ray dashboard"),
+        (RuntimeError("Request failed with status code 401: who are you?"), "refused the token"),
+        (HTTPError("http://127.0.0.1:1", 403, "Forbidden", Message(), None), "refused the token"),
+        (RuntimeError("Request failed with status code 404: gone."), "no such job"),
+        (RuntimeError("Request failed with status code 503: 404 of 404"), "status code 503"),
+    ],
+)
+def test_a_status_is_no_part_of_a_port(error: Exception, told: str) -> None:
+    assert told in str(ray_jobs._explain(error, "http://127.0.0.1:39401"))
