@@ -87,7 +87,8 @@ FAILURES = (
         "rack",
         "all hosts killed and started at once",
         "The job table; detached actors that may be restarted are, under their names and without"
-        " their memory.",
+        " their memory. Until Ray has given up the node that such an actor was on, calls raise"
+        " ActorUnavailableError, and may be made again.",
         "Everything that ran, all objects, and the last second of what was written to Redis.",
     ),
 )

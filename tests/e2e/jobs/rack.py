@@ -4,6 +4,7 @@ import sys
 import time
 
 import ray
+from ray.exceptions import ActorUnavailableError
 
 ray.init(log_to_driver=False, namespace="e2e")
 
@@ -12,6 +13,18 @@ ray.init(log_to_driver=False, namespace="e2e")
 class Kept:
     def answer(self) -> int:
         return 42
+
+
+def answer_of(name: str, within_s: float) -> int:
+    """Ask until it is there: Ray tells of an actor whose node it has not given up yet as away."""
+    ends_at = time.monotonic() + within_s
+    while True:
+        try:
+            return int(ray.get(ray.get_actor(name).answer.remote()))
+        except ActorUnavailableError:
+            if time.monotonic() > ends_at:
+                raise
+            time.sleep(0.5)
 
 
 if sys.argv[1] == "make":
@@ -23,5 +36,5 @@ else:
     while ray.util.list_named_actors() != ["restarts"] and time.monotonic() < ends_at:
         time.sleep(0.5)
     assert ray.util.list_named_actors() == ["restarts"], ray.util.list_named_actors()
-    assert ray.get(ray.get_actor("restarts").answer.remote()) == 42
+    assert answer_of("restarts", 60) == 42
     ray.kill(ray.get_actor("restarts"))
