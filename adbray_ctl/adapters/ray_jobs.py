@@ -136,12 +136,18 @@ class RayJobs:
     @property
     def _client(self) -> JobSubmissionClient:
         if self._connected is None:
+            from ray.exceptions import AuthenticationError
             from ray.job_submission import JobSubmissionClient
+
+            address = self._address
 
             class Client(JobSubmissionClient):
                 # Ray's waits for ever on a head that went away between a question and its answer.
                 def _do_request(self, *words: Any, **options: Any) -> Any:
-                    return super()._do_request(*words, timeout=_WITHIN_S, **options)
+                    try:
+                        return super()._do_request(*words, timeout=_WITHIN_S, **options)
+                    except AuthenticationError as error:  # no RuntimeError, as its others are
+                        raise _explain(error, address) from error
 
             # What the client tells (package uploads, closed sockets) is not the job's output.
             for name in _CHATTY:

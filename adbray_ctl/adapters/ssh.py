@@ -325,7 +325,7 @@ def _execute(
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise HostError(f"the connection broke: {error}", where=host) from error
     if status == -1:  # paramiko's word for none
-        raise HostError("the connection broke before the command had ended", where=host)
+        raise HostError("the command was killed, or the connection broke", where=host)
     return status, output, complaint
 
 

@@ -1,0 +1,83 @@
+"""Commands that end before they have read what is written to them, over SSH."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+import pytest
+from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+
+from adbray_ctl.adapters.known_hosts import KnownHosts
+from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.spec_fleet import Fleet
+
+# More than SSH lets a sender have under way: who writes it waits until it is read, or nobody reads.
+LONG = "#" * 2**23
+
+
+class Ends(paramiko.ServerInterface):
+    """Takes any key, and ends each command at once with ``status``; without one if that is None."""
+
+    def __init__(self, status: int | None) -> None:
+        self._status = status
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return AUTH_SUCCESSFUL
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        threading.Timer(0.2, self._end, (channel,)).start()
+        return True
+
+    def _end(self, channel: paramiko.Channel) -> None:
+        channel.sendall_stderr(b"env: 'python3': No such file or directory\n")
+        if self._status is not None:
+            channel.send_exit_status(self._status)
+        channel.close()
+
+
+@contextmanager
+def host(folder: Path, status: int | None) -> Iterator[Fleet]:
+    """A fleet of one host, whose commands end so."""
+    key = folder / "key"
+    pair = paramiko.RSAKey.generate(2048)
+    pair.write_private_key_file(str(key))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(10)
+        ssh = {"user": "root", "port": listening.getsockname()[1], "identity_file": str(key)}
+        fleet = {"kind": "Fleet", "ssh": ssh, "hosts": [{"name": "a", "address": "127.0.0.1"}]}
+        served: list[paramiko.Transport] = []
+
+        def serve() -> None:
+            transport = paramiko.Transport(listening.accept()[0])
+            transport.add_server_key(pair)
+            transport.start_server(server=Ends(status))
+            served.append(transport)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield Fleet.model_validate(fleet)
+        finally:
+            thread.join()
+            for transport in served:
+                transport.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(127, "No such file or directory"), (None, "killed, or the connection")]
+)
+def test_what_a_command_said_is_told(tmp_path: Path, status: int | None, told: str) -> None:
+    with host(tmp_path, status) as fleet, pytest.raises(HostError, match=told):
+        SshHosts(KnownHosts(tmp_path / "known_hosts")).run_python(fleet, "a", LONG)
