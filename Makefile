@@ -25,7 +25,7 @@ down: venv ## Remove the lab of this checkout
 test: test-tools lint unit contract molecule e2e ## Everything; needs root, takes up to 30 minutes
 	@echo "test: everything passed"
 
-test-fast: unit contract ## Unit and contract tests; needs no root, takes seconds
+test-fast: unit contract ## Unit and contract tests; need no root once test-tools ran, take seconds
 
 lint: venv ## ruff, mypy, import contracts, yamllint, ansible-lint
 	ruff check

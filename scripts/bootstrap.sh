@@ -4,7 +4,7 @@
 #   scripts/bootstrap.sh        what `make quickstart` needs; wants root
 #   scripts/bootstrap.sh test   what `make test` needs: Redis and promtool for contract tests as well
 #   scripts/bootstrap.sh vm     what `make soak` needs: qemu for VMs in the lab as well
-#   scripts/bootstrap.sh venv   only .venv: enough for `make lint` and `make test-fast`
+#   scripts/bootstrap.sh venv   only .venv: enough for `make lint` and `make unit`
 #
 # Does nothing when nothing is missing, and takes less than a second to find out.
 set -eu

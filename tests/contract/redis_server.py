@@ -29,7 +29,7 @@ TcpFakeServer(("127.0.0.1", int(sys.argv[1])), server_type="redis").serve_foreve
 
 @contextmanager
 def running(kind: str, folder: Path) -> Iterator[Server]:
-    """An empty server of ``kind``, real or fake, that answers; skips where there is no real one."""
+    """An empty server of ``kind``, real or fake, that answers."""
     port = _free_port()
     fake = [sys.executable, "-c", _FAKE, str(port)]
     command = _real(folder, "--port", str(port)) if kind == "real" else fake
@@ -89,7 +89,7 @@ def _free_port() -> int:
 def _real(folder: Path, *settings: str) -> list[str]:
     program = shutil.which("redis-server")
     if program is None:
-        pytest.skip("redis-server is not installed")
+        pytest.fail("redis-server is not installed: run `scripts/bootstrap.sh test` as root")
     return [program, *settings, "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
 
 
