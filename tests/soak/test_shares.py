@@ -195,7 +195,7 @@ def compare(name: str, machine: Machine, alone: tuple[float, float, str]) -> Non
     assert share > alone[0] * (1 - LOSS)
 
 
-def test_the_host_keeps_its_reserve(machine: Machine) -> None:
+def test_the_host_keeps_its_reserve(machine: Machine, alone: tuple[float, float, str]) -> None:
     total = int(machine.on("awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo"))
     bound = int(machine.on("cat /sys/fs/cgroup/adbray.slice/memory.max"))
     tell(f"host {total} MiB, all slots together {bound >> 20} MiB")
