@@ -3,7 +3,7 @@
 # One step after the other, also under -j: bootstrap comes before what it installs.
 .NOTPARALLEL:
 .PHONY: help quickstart down test test-fast lint unit contract molecule e2e soak \
-	molecule-vm bootstrap test-tools vm-tools venv wheel constraints docs clean
+	molecule-vm bootstrap test-tools vm-tools venv wheel constraints docs dashboards clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/sh
 
@@ -81,6 +81,9 @@ constraints: venv ## Pin again, within the ranges of pyproject.toml, with hashes
 docs: venv ## Write docs/spec.md from the spec models, what-survives.md from drills
 	python scripts/spec_reference.py
 	python scripts/what_survives.py
+
+dashboards: venv ## Write the dashboards of the role grafana from scripts/dashboards
+	PYTHONPATH=scripts python -m dashboards roles/grafana/files/dashboards
 
 clean: ## Remove what was built and cached here; the lab and .venv stay
 	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

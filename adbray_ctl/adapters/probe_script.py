@@ -27,6 +27,7 @@ RUN = "/run/adbray"
 UNITS = "/etc/systemd/system"
 KEYS = ETC + "/.slot/.ssh/authorized_keys"
 WATCHED = "/etc/adbray-monitoring/groups"
+GRAFANA = "/etc/adbray-monitoring/grafana/admin_password"
 
 
 def read(path: str) -> str:
@@ -386,6 +387,7 @@ def main() -> None:
                 "groups": [trace["group"] for trace in left],
                 "traces": left,
                 "watched": watched(),
+                "grafana": os.path.exists(GRAFANA),
                 "ray": answers,
             }
         )

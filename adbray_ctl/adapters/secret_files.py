@@ -1,4 +1,4 @@
-"""Secrets as files under ``.adbray/secrets/<group>/``, readable by their owner only."""
+"""Secrets as files under ``.adbray/secrets/``, readable by their owner only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from adbray_ctl.adapters.certificate import own_certificate
 from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.errors import RunError
+from adbray_ctl.core.grafana import GrafanaSecrets
 from adbray_ctl.core.inventory import Site
 
 # Those that are drawn by lot, by the names of ``Secrets``.
@@ -35,6 +36,8 @@ class SecretFiles:
             redis_cert_file=str(self._directory(group) / "redis.crt"),
             redis_key_file=str(self._directory(group) / "redis.key"),
             slot_key_file=str(self._directory(group) / "slot_key"),
+            grafana_password_file=str(self._grafana / "admin_password"),
+            grafana_secret_key_file=str(self._grafana / "secret_key"),
             provider_dir=str(self._package / "provider"),
             keeper_dir=str(self._package / "keeper"),
             scripts_dir=str(self._package / "adapters"),
@@ -72,6 +75,17 @@ class SecretFiles:
     def forget(self, group: str) -> None:
         shutil.rmtree(self._directory(group), ignore_errors=True)
 
+    def has_grafana(self) -> bool:
+        return all((self._grafana / name).exists() for name in GrafanaSecrets.model_fields)
+
+    def store_grafana(self, secrets: GrafanaSecrets) -> None:
+        for name, value in secrets.model_dump().items():
+            self._write(self._grafana / name, value.encode())
+
+    def create_grafana(self) -> None:
+        drawn = {name: secrets.token_hex(32) for name in GrafanaSecrets.model_fields}
+        self.store_grafana(GrafanaSecrets.model_validate(drawn))
+
     def new_id(self) -> str:
         return secrets.token_hex(4)
 
@@ -87,6 +101,11 @@ class SecretFiles:
             "redis_key": Path(site.redis_key_file),
             "slot_key": Path(site.slot_key_file),
         }
+
+    @property
+    def _grafana(self) -> Path:
+        """Of the whole fleet. No group can be called so."""
+        return self._state / "secrets" / "_grafana"
 
     def _directory(self, group: str) -> Path:
         return self._state / "secrets" / group

@@ -18,6 +18,7 @@ from adbray_ctl.core.faults import Fault, did_you_mean, faults_of, show
 from adbray_ctl.core.salvage import salvage
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec_monitoring import Monitoring
 from adbray_ctl.core.spec_ssh import Jump, Ssh, SshOverride
 
 FLEET_FILE = "fleet.yml"
@@ -69,10 +70,8 @@ def load_fleet(path: Path, *, text: str | None = None) -> Fleet:
         host.model_copy(update={"ssh": _resolve_override(host.ssh, base)}) for host in fleet.hosts
     )
     changes = {"ssh": _resolve_ssh(fleet.ssh, base), "hosts": hosts}
-    monitoring = fleet.monitoring
-    if monitoring is not None and monitoring.webhook_url_file:
-        file = _resolve(monitoring.webhook_url_file, base)
-        changes |= {"monitoring": monitoring.model_copy(update={"webhook_url_file": file})}
+    if fleet.monitoring is not None:
+        changes |= {"monitoring": _resolve_monitoring(fleet.monitoring, base)}
     return fleet.model_copy(update=changes)
 
 
@@ -224,6 +223,17 @@ def _resolve_ssh(ssh: Ssh, base: Path) -> Ssh:
             "jump": _resolve_jump(ssh.jump, base),
         }
     )
+
+
+def _resolve_monitoring(monitoring: Monitoring, base: Path) -> Monitoring:
+    update: dict[str, object] = {"webhook_url_file": _resolve(monitoring.webhook_url_file, base)}
+    if (grafana := monitoring.grafana) is not None:
+        files: dict[str, object] = {"deb": _resolve(grafana.deb, base)}
+        if (tarball := grafana.tarball) is not None:
+            file = _resolve(tarball.path, base)
+            files["tarball"] = tarball.model_copy(update={"path": file})
+        update["grafana"] = grafana.model_copy(update=files)
+    return monitoring.model_copy(update=update)
 
 
 def _resolve_override(ssh: SshOverride | None, base: Path) -> SshOverride | None:

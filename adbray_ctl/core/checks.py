@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from adbray_ctl.core.catalog import Catalog
-from adbray_ctl.core.faults import Fault, Path, did_you_mean
+from adbray_ctl.core.checks_monitoring import monitoring_faults
+from adbray_ctl.core.checks_ports import EPHEMERAL_PORTS, port_faults
+from adbray_ctl.core.faults import Fault, Path, did_you_mean, some
 from adbray_ctl.core.names import RESERVED_SLOTS, requirement_name
 from adbray_ctl.core.shares import held_back_mb
 from adbray_ctl.core.spec import (
@@ -23,8 +25,6 @@ from adbray_ctl.core.spec import (
 from adbray_ctl.core.spec_fleet import Fleet, Range
 from adbray_ctl.core.spec_gpu import Driver, HostGpu
 
-# Linux takes the ports of outgoing connections from here (net.ipv4.ip_local_port_range).
-EPHEMERAL_PORTS = range(32768, 61000)
 # The first Ray that it was tried with.
 MIN_ROCKSDB = (2, 60, 0)
 
@@ -63,24 +63,7 @@ def _fleet_faults(fleet: Fleet) -> Iterator[Fault]:
         what = f"a block of {ports.block} from {ports.base} on does not end below 32768"
         allowed = f"a base of at most {EPHEMERAL_PORTS.start - ports.block}"
         yield Fault(("ports",), what, allowed)
-    yield from _monitoring(fleet)
-
-
-def _monitoring(fleet: Fleet) -> Iterator[Fault]:
-    if fleet.monitoring is None:
-        return
-    known = tuple(host.name for host in fleet.hosts if not host.retired)
-    name = fleet.monitoring.host
-    if name not in known:
-        hint = did_you_mean(name, known)
-        what = f"host {name!r} is not in fleet.yml, or is retired"
-        yield Fault(("monitoring", "host"), what, _some(known), hint)
-    first: dict[int, str] = {}
-    for key, port in fleet.monitoring.ports.items():
-        yield from _head_port(fleet, port, ("monitoring", key))
-        if first.setdefault(port, key) != key:
-            what = f"{port} is the {first[port]} too"
-            yield Fault(("monitoring", key), what, "three different ports", relative=True)
+    yield from monitoring_faults(fleet)
 
 
 def _gpus(fleet: Fleet) -> Iterator[Fault]:
@@ -133,7 +116,7 @@ def _head(fleet: Fleet, head: HeadSpec) -> Iterator[Fault]:
     ports = [("gcs", head.ports.gcs), ("dashboard", head.ports.dashboard)]
     ports.append(("client", head.ports.client))
     for name, port in ports:
-        yield from _head_port(fleet, port, ("head", "ports", name))
+        yield from port_faults(fleet, port, ("head", "ports", name))
     for (first, one), (second, other) in combinations(ports, 2):
         if one == other:
             what = f"{other} is the {first} port too"
@@ -163,17 +146,6 @@ def _storage(group: RayClusterSpec) -> Iterator[Fault]:
     if tuple(int(part) for part in group.ray.version.split(".")) < MIN_ROCKSDB:
         what = f"Ray {group.ray.version} knows no rocksdb"
         yield Fault(("gcs_storage",), what, "redis, or ray.version 2.60.0 or newer", relative=True)
-
-
-def _head_port(fleet: Fleet, port: int, path: Path) -> Iterator[Fault]:
-    base = fleet.ports.base
-    allowed = f"1024 to {base - 1}, or {EPHEMERAL_PORTS.stop} to 65535"
-    if base <= port < EPHEMERAL_PORTS.start:
-        what = f"{port} lies in the slots' port blocks ({base} to {EPHEMERAL_PORTS.start - 1})"
-        yield Fault(path, what, f"{allowed} (ports.base in fleet.yml)")
-    elif port in EPHEMERAL_PORTS:
-        what = f"{port} may be taken by any outgoing connection"
-        yield Fault(path, what, allowed)
 
 
 def _redis(fleet: Fleet, redis: RedisSpec) -> Iterator[Fault]:
@@ -288,7 +260,7 @@ def _selector(fleet: Fleet, selector: Selector, path: Path) -> Iterator[Fault]:
         if name not in known:
             unknown = True
             what, hint = f"host {name!r} is not in fleet.yml", did_you_mean(name, known)
-            yield Fault((*path, "names", index), what, _some(known), hint)
+            yield Fault((*path, "names", index), what, some(known), hint)
     if not unknown and not any(selector.admits(fleet.host(name)) for name in known):
         where = (*path, "labels") if selector.labels else path
         what = "no host of fleet.yml has all of these labels"
@@ -303,7 +275,3 @@ def _repeated(entries: Iterable[tuple[Path, str]], allowed: str) -> Iterator[Fau
         if value in first:
             yield Fault(path, f"{value!r} is there twice", allowed)
         first.add(value)
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

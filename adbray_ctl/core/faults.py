@@ -67,6 +67,11 @@ def did_you_mean(word: str, known: Mapping[str, object] | tuple[str, ...]) -> st
     return f"did you mean {near!r}?" if near else None
 
 
+def some(names: tuple[str, ...]) -> str:
+    """The first ten of ``names``, and how many more there are."""
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+
+
 def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
     """The faults that pydantic found while it validated a document against ``model``."""
     return tuple(

@@ -105,6 +105,7 @@ DRIVES = Effect(
     "and drains and boots the host where another driver is loaded",
 )
 MEASURES = Effect(Impact.KEEP, note="nothing; Prometheus and its exporters are brought to it")
+SHOWS = Effect(Impact.RESTART, (SlotKind.HEAD,), "of every group")
 RETIRES = Effect(Impact.KEEP, note="nothing, but all nodes of a retired host move")
 SCALES_UP = Effect(Impact.START, (SlotKind.WORKER,), "a lower value touches nothing")
 SCALES_DOWN = Effect(Impact.UPDATE, (SlotKind.WORKER,), "a lower value deletes the surplus")

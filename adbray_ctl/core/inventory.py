@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.grafana import head_settings
 from adbray_ctl.core.inventory_monitoring import (
+    grafana_vars,
     measured_vars,
     monitoring_groups,
     monitoring_vars,
@@ -52,6 +54,8 @@ class Site(BaseModel):
     redis_cert_file: str
     redis_key_file: str
     slot_key_file: str
+    grafana_password_file: str
+    grafana_secret_key_file: str
     provider_dir: str
     keeper_dir: str
     scripts_dir: str
@@ -93,8 +97,9 @@ def build_inventory(
         groups=_groups(fleet, topology) | monitoring_groups(monitoring, unmonitoring),
         all_vars=_all_vars(spec, topology, records, site)
         | _scaling_vars(fleet, spec, topology, site)
-        | {"prometheus_group": spec.name}
-        | monitoring_vars(fleet.monitoring, monitoring, site.token_file),
+        | {"prometheus_group": spec.name, "grafana_group": spec.name}
+        | monitoring_vars(fleet.monitoring, monitoring, site.token_file)
+        | _grafana_vars(fleet, spec, topology, site),
         host_vars={
             host: _connection(fleet, host, site) | measured_vars(fleet.monitoring, host, "")
             for host in beside
@@ -104,7 +109,7 @@ def build_inventory(
             host: _connection(fleet, host, site)
             | {"host_base_reserved_memory_mb": _reserved_mb(fleet, host)}
             | _gpu_vars(fleet, host)
-            | _host_vars(groups, records, placements)
+            | _host_vars(groups, head_settings(fleet, spec.name), records, placements)
             | measured_vars(fleet.monitoring, host, placements[0].address)
             for host, placements in here.items()
         },
@@ -131,13 +136,21 @@ def build_removal_inventory(
             "ray_head_keeper_dir": site.keeper_dir,
             "ray_worker_group": group,
             "prometheus_group": group,
+            "grafana_group": group,
         },
         host_vars={
             host: _connection(fleet, host, site)
-            | {"prometheus_stays": stays and fleet.monitors(host)}
+            | dict.fromkeys(("prometheus_stays", "grafana_stays"), stays and fleet.monitors(host))
             for host in hosts
         },
     )
+
+
+def _grafana_vars(
+    fleet: Fleet, spec: RayClusterSpec, topology: Topology, site: Site
+) -> dict[str, Any]:
+    files = (site.grafana_password_file, site.grafana_secret_key_file)
+    return grafana_vars(fleet.monitoring, spec, topology.head.host, files)
 
 
 def _groups(fleet: Fleet, topology: Topology) -> dict[str, tuple[str, ...]]:
@@ -252,7 +265,10 @@ def _redis_ca_file(spec: RayClusterSpec, site: Site) -> str:
 
 
 def _host_vars(
-    groups: Mapping[str, WorkerGroup], records: Mapping[str, SlotRecord], here: list[Placement]
+    groups: Mapping[str, WorkerGroup],
+    head_env: dict[str, str],
+    records: Mapping[str, SlotRecord],
+    here: list[Placement],
 ) -> dict[str, Any]:
     workers = [p for p in here if p.kind is SlotKind.WORKER]
     return {
@@ -266,7 +282,7 @@ def _host_vars(
             }
             for p in workers
         ],
-        **_head_vars(records, here),
+        **_head_vars(head_env, records, here),
         **_own_redis_vars(records, here),
     }
 
@@ -306,7 +322,9 @@ def _disk_vars(placement: Placement) -> dict[str, Any]:
     return found
 
 
-def _head_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict[str, Any]:
+def _head_vars(
+    env: dict[str, str], records: Mapping[str, SlotRecord], here: list[Placement]
+) -> dict[str, Any]:
     """Of a host that runs the head, or may take it over."""
     head = next((p for p in here if p.kind is SlotKind.HEAD), None)
     if head is None:
@@ -316,6 +334,7 @@ def _head_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict
         "ray_head_host_address": head.address,
         "ray_head_slot": {
             **slot_vars(head, None),
+            "env": env,
             "record": records[head.slot].model_dump(mode="json"),
         },
     }

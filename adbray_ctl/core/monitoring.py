@@ -1,4 +1,4 @@
-"""What Prometheus is told of one group: its scrape jobs, its hosts, and the revision of both."""
+"""What monitoring is told of one group: its scrape jobs, its hosts, and the revision of both."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.record import SlotKind, revision_of
+from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_monitoring import Listen, Monitoring
@@ -31,7 +32,7 @@ class GroupMonitoring(BaseModel):
     """What stands on the monitoring host for one group.
 
     ``scrapes`` are scrape_configs of Prometheus, ``nodes`` targets as its file_sd
-    reads them.
+    reads them; ``grafana`` is whether it has one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +41,7 @@ class GroupMonitoring(BaseModel):
     hosts: tuple[str, ...]
     scrapes: tuple[dict[str, Any], ...]
     nodes: tuple[dict[str, Any], ...]
+    grafana: bool
     revision: str
 
 
@@ -50,14 +52,26 @@ def monitoring_of(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -> Gro
         return None
     scrapes = tuple(scrape_configs(spec, topology))
     nodes = tuple(_nodes(fleet, wanted, topology))
-    settings = wanted.model_dump(mode="json")
+    told: dict[str, Any] = {"fleet": _settings(wanted), "scrapes": scrapes, "nodes": nodes}
+    if wanted.grafana is not None:
+        # Whose own dashboards it has.
+        told["ray"] = runtime_venv(spec)
     return GroupMonitoring(
         host=wanted.host,
         hosts=tuple(dict.fromkeys((*topology.hosts, wanted.host))),
         scrapes=scrapes,
         nodes=nodes,
-        revision=revision_of({"fleet": settings, "scrapes": scrapes, "nodes": nodes}),
+        grafana=wanted.grafana is not None,
+        revision=revision_of(told),
     )
+
+
+def _settings(wanted: Monitoring) -> dict[str, Any]:
+    """What the fleet says of monitoring; without Grafana nothing of it."""
+    found = wanted.model_dump(mode="json")
+    if wanted.grafana is None:
+        del found["grafana"], found["grafana_port"]
+    return found
 
 
 def bind_of(wanted: Monitoring) -> str:

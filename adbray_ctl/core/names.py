@@ -34,6 +34,8 @@ RUNFILE_URL = (
     r"^https?://[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~%+-]+)*"
     r"/NVIDIA-Linux-(x86_64|aarch64)-[0-9]{3}\.[0-9]{1,3}(\.[0-9]{1,3})?\.run$"
 )
+DOWNLOAD_URL = r"^https?://[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~%+-]+)+$"
+PAGE_URL = r"^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/grafana/$"
 DURATION = r"^[1-9][0-9]{0,3}[hdwy]$"
 
 ALLOWED: dict[str, str] = {
@@ -50,6 +52,8 @@ ALLOWED: dict[str, str] = {
     CUDA: 'a CUDA release, for example "12.4"',
     SHA256: "64 hex digits",
     RUNFILE_URL: "http(s)://HOST/.../NVIDIA-Linux-x86_64-VERSION.run",
+    DOWNLOAD_URL: "http(s)://HOST/PATH, without a user, a query and a fragment",
+    PAGE_URL: "http(s)://HOST/grafana/ or http(s)://HOST:PORT/grafana/",
     DURATION: "a number of hours, days, weeks or years, for example 15d",
 }
 """What each pattern allows, in words."""
@@ -258,6 +262,8 @@ DriverBranch = Annotated[str, Field(pattern=BRANCH)]
 CudaVersion = Annotated[str, Field(pattern=CUDA)]
 Sha256 = Annotated[str, Field(pattern=SHA256)]
 RunfileUrl = Annotated[str, Field(pattern=RUNFILE_URL, max_length=300)]
+DownloadUrl = Annotated[str, Field(pattern=DOWNLOAD_URL, max_length=300)]
+PageUrl = Annotated[str, Field(pattern=PAGE_URL, max_length=300)]
 FilePath = Annotated[str, Field(max_length=1024), AfterValidator(_path)]
 Address = Annotated[str, AfterValidator(_address)]
 Ipv4 = Annotated[str, AfterValidator(_ipv4)]

@@ -173,7 +173,8 @@ class Trace(_Observed):
 class HostObservation(_Observed):
     """One host's answer; ``error`` is set, and all else empty, when it gave none.
 
-    ``watched`` has the groups that its Prometheus watches, with the revision of what it knows.
+    ``watched`` has the groups that its Prometheus watches, with the revision of what it knows;
+    ``grafana`` is whether a Grafana stands there.
     """
 
     host: str
@@ -184,6 +185,7 @@ class HostObservation(_Observed):
     traces: tuple[Trace, ...] = ()
     ray: tuple[RayView, ...] = ()
     watched: dict[str, str] = {}
+    grafana: bool = False
     error: str | None = None
 
     def unit(self, name: str) -> UnitState | None:

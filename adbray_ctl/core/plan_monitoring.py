@@ -1,4 +1,4 @@
-"""The steps of a plan that bring Prometheus to what the fleet and one group ask for."""
+"""The steps of a plan that bring monitoring to what the fleet and one group ask for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from adbray_ctl.core.plan import Step
 from adbray_ctl.core.topology import Topology
 
 # Taken in this order by playbooks/site.yml: the scraped before the one who scrapes.
-_ROLES = ("node_exporter", "alertmanager", "prometheus")
+_ROLES = ("node_exporter", "alertmanager", "prometheus", "grafana")
 
 
 def monitoring_steps(

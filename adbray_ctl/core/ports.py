@@ -14,6 +14,7 @@ from adbray_ctl.core.drill import Call
 from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.external_redis import Cleared, Namespaces, RedisReading
 from adbray_ctl.core.gpus import BurnIn
+from adbray_ctl.core.grafana import GrafanaSecrets
 from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
 from adbray_ctl.core.inventory import Inventory, Site
 from adbray_ctl.core.jobs import Job, JobRequest
@@ -257,6 +258,15 @@ class SecretStore(Protocol):
 
     def forget(self, group: str) -> None:
         """Remove the group's secrets."""
+
+    def has_grafana(self) -> bool:
+        """Whether what the fleet's Grafana is made with is there."""
+
+    def store_grafana(self, secrets: GrafanaSecrets) -> None:
+        """Keep what a Grafana that stands was made with."""
+
+    def create_grafana(self) -> None:
+        """Draw what a new Grafana is made with."""
 
     def new_id(self) -> str:
         """Eight fresh hex digits."""

@@ -15,6 +15,7 @@ from pydantic_core import to_jsonable_python
 
 from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.differences import without_sizes
+from adbray_ctl.core.grafana import panels
 from adbray_ctl.core.impact import settings_of
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.scaling import scaling_settings
@@ -22,6 +23,7 @@ from adbray_ctl.core.slots import (
     GPU_SHARE,
     HEAD_ADDRESS,
     HOST_RESERVE,
+    PANELS,
     REDIS_USER,
     redis_address,
     runtime_venv,
@@ -45,6 +47,9 @@ def slot_records(
     for group in spec.worker_groups:
         common = shared[SlotKind.WORKER, None]
         shared[SlotKind.WORKER, group.name] = common | _group_settings(group)
+    if found := panels(fleet):
+        # Of fleets that have it alone: other heads are made of nothing more.
+        shared[SlotKind.HEAD, None] |= {PANELS: list(found.values())}
     scaling = scaling_settings(fleet, spec, topology)
     return {
         p.slot: _record(

@@ -21,6 +21,8 @@ HEAD_ADDRESS = "head address"
 GPU_SHARE = "GPU share"
 # The setting of a host that tells how much of its memory slots cannot have.
 HOST_RESERVE = "system_reserved.memory_gb"
+# The setting of a head that tells where the panels of its dashboard come from.
+PANELS = "monitoring.grafana.panels_in_ray"
 
 
 def unit_name(kind: SlotKind, group: str, slot: str) -> str:

@@ -1,4 +1,4 @@
-"""What the operator writes of monitoring: where Prometheus stands, and whom alerts go to."""
+"""What the operator writes of monitoring: where it stands, and whom alerts go to."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pydantic import BaseModel, Field
 
 from adbray_ctl.core.impact import MEASURES
 from adbray_ctl.core.names import DURATION, FilePath, Name
+from adbray_ctl.core.spec_grafana import Grafana
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG
 
 _Port = Annotated[int, Field(strict=True, ge=1024, le=65535), MEASURES]
 
 
 class Listen(StrEnum):
-    """Who reaches Prometheus and Alertmanager. They ask nobody who they are."""
+    """Who reaches Prometheus, Alertmanager and Grafana. The first two ask nobody who they are."""
 
     LOOPBACK = "loopback"
     """Who is on their host: through an SSH tunnel."""
@@ -33,19 +34,26 @@ class Monitoring(BaseModel):
     retention: Annotated[str, Field(pattern=DURATION), MEASURES] = "15d"
     """How long samples are kept: hours, days, weeks or years, for example 15d."""
     listen: Annotated[Listen, MEASURES] = Listen.LOOPBACK
-    """loopback: their own host alone reaches Prometheus and Alertmanager; host: who reaches it."""
+    """loopback: Prometheus, Alertmanager and Grafana are reached on their own host alone; host: by
+    whoever reaches it."""
     prometheus_port: _Port = 9090
     """Port of Prometheus."""
     alertmanager_port: _Port = 9093
     """Port of Alertmanager."""
     node_exporter_port: _Port = 9100
     """Port of the node exporters."""
+    grafana_port: _Port = 3000
+    """Port of Grafana."""
     webhook_url_file: Annotated[FilePath | None, MEASURES] = None
     """File on this machine that holds the URL alerts are posted to; relative to fleet.yml. Default:
     alerts are shown and go nowhere."""
+    grafana: Grafana | None = None
+    """Dashboards. Default: there is no Grafana."""
 
     @property
     def ports(self) -> dict[str, int]:
         """The ports by the keys that set them."""
-        keys = ("prometheus_port", "alertmanager_port", "node_exporter_port")
+        keys = ["prometheus_port", "alertmanager_port", "node_exporter_port"]
+        if self.grafana is not None:
+            keys.append("grafana_port")
         return {key: getattr(self, key) for key in keys}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.errors import AdbrayError, ClusterError, RefusedError
 from adbray_ctl.core.events import Note, StepEnded, StepStarted
 from adbray_ctl.core.inventory import build_removal_inventory
@@ -20,6 +19,7 @@ from adbray_ctl.services import external_redis
 from adbray_ctl.services.boot import boot_for_driver
 from adbray_ctl.services.nodes import drain_and_stop, held_back
 from adbray_ctl.services.plan import Prepared, inventory_of
+from adbray_ctl.services.secrets import ensure_secrets
 from adbray_ctl.services.tools import Tools
 
 # Ray's head answers about 6 s after its start and a worker joins in about 3 s on an idle machine;
@@ -97,41 +97,6 @@ def _apply(
     if failures:
         raise next(iter(failures.values()))
     return _final_status(tools, prepared, report)
-
-
-def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
-    """Create a new group's secrets; fetch a standing group's back when they are not here."""
-    group = prepared.spec.name
-    if tools.secrets.has(group):
-        return
-    found = prepared.observed.head(group)
-    if found:
-        redis = [
-            (host, record)
-            for host, record in prepared.observed.records()
-            if (record.group, record.kind) == (group, SlotKind.REDIS)
-        ]
-
-        def kept(host: str, name: str) -> str:
-            path = f"/etc/adbray/{group}/{name}"
-            return tools.hosts.read_file(prepared.fleet, host, path).decode()
-
-        several = len(redis) > 1
-        # A Redis of an older adbray has no exporter beside it, and no user for one.
-        measured = bool(redis) and "exporter" in redis[0][1].ports
-        secrets = Secrets(
-            token=kept(found[0], "token"),
-            redis_password=kept(found[0], "redis_password") if redis else "",
-            redis_admin_password=kept(redis[0][0], "redis_admin_password") if several else "",
-            redis_exporter_password=kept(redis[0][0], "redis_exporter_password")
-            if measured
-            else "",
-            redis_cert=kept(redis[0][0], "redis.crt") if redis else "",
-            redis_key=kept(redis[0][0], "redis.key") if redis else "",
-            slot_key=kept(found[0], "slot_key"),
-        )
-        tools.secrets.store(group, secrets)
-    tools.secrets.create(group)
 
 
 def wait_ready(

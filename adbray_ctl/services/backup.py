@@ -6,8 +6,8 @@ from adbray_ctl.core.backup import Backup
 from adbray_ctl.core.errors import ClusterError, RefusedError
 from adbray_ctl.core.ports import ProjectFiles
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.services.apply import ensure_secrets
 from adbray_ctl.services.plan import Prepared, prepare
+from adbray_ctl.services.secrets import ensure_secrets
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools
 

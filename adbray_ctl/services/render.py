@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adbray_ctl.services.apply import ensure_secrets
 from adbray_ctl.services.plan import Prepared, inventory_of, prepare
+from adbray_ctl.services.secrets import ensure_secrets
 from adbray_ctl.services.tools import Tools
 
 

@@ -35,6 +35,7 @@ ROLE_GROUPS = {
     "node_exporter": "adbray_measured",
     "alertmanager": "adbray_monitoring",
     "prometheus": "adbray_monitoring",
+    "grafana": "adbray_grafana",
 }
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
@@ -50,7 +51,12 @@ FLEET = Fleet.model_validate(
             {"name": name, "address": address, "gpu": GPUS[name]}
             for name, address in ADDRESSES.items()
         ],
-        "monitoring": {"host": "b", "webhook_url_file": "/p/webhook"},
+        "monitoring": {
+            "host": "b",
+            "webhook_url_file": "/p/webhook",
+            "listen": "host",
+            "grafana": {"deb": "/p/grafana.deb", "panels_in_ray": True},
+        },
     }
 )
 SITE = Site(
@@ -62,6 +68,8 @@ SITE = Site(
     redis_cert_file="/p/redis.crt",
     redis_key_file="/p/redis.key",
     slot_key_file="/p/slot_key",
+    grafana_password_file="/p/grafana_admin_password",
+    grafana_secret_key_file="/p/grafana_secret_key",
     provider_dir="/a/provider",
     keeper_dir="/a/keeper",
     scripts_dir="/a/adapters",

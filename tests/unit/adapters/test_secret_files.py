@@ -51,3 +51,15 @@ def test_half_a_certificate_is_made_anew(store: SecretFiles) -> None:
     store.create("demo")
     after = store.load("demo")
     assert after.redis_cert != before.redis_cert
+
+
+def test_those_of_the_fleet_s_grafana_are_apart_from_groups(store: SecretFiles) -> None:
+    assert not store.has_grafana()
+    store.create_grafana()
+    assert store.has_grafana()
+    password = Path(store.site("demo").grafana_password_file)
+    assert len(password.read_text()) == 64
+    assert password.stat().st_mode & 0o077 == 0
+    assert password.read_text() != Path(store.site("demo").grafana_secret_key_file).read_text()
+    store.forget("grafana")
+    assert store.has_grafana()

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.gpus import BurnIn
-from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.record import SlotKind, revision_of
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.services.apply import ensure_secrets
 from adbray_ctl.services.plan import Prepared
+from adbray_ctl.services.secrets import ensure_secrets
+from adbray_ctl.services.tools import Tools
 from tests.unit.cluster import NAMESPACE, applied, placed, planned
 
 FLEET = """\
@@ -113,3 +115,48 @@ def test_an_exporter_s_password_comes_back_or_is_made(tmp_path: Path, *, older: 
         assert len(found.redis_exporter_password) == 64
     else:
         assert found.redis_exporter_password == "kept redis_exporter_password"
+
+
+GRAFANA = {
+    f"/etc/adbray-monitoring/grafana/{name}": f"kept {name}"
+    for name in ("admin_password", "secret_key")
+}
+
+
+def monitored(tmp_path: Path, **seen: Any) -> tuple[Tools, Prepared]:
+    """A new group of a fleet with Grafana, whose host tells what is ``seen`` there."""
+    (tmp_path / "groups").mkdir()
+    (tmp_path / "fleet.yml").write_text(FLEET + "monitoring: {host: b, grafana: {}}\n")
+    (tmp_path / "groups" / "demo.yml").write_text(GROUP)
+    tools = wiring.tools(tmp_path)
+    fleet = tools.specs.fleet()
+    spec = tools.specs.group("demo", fleet)
+    observed = Observed(hosts=(HostObservation(host="a"), HostObservation(host="b", **seen)))
+    prepared = Prepared(
+        fleet=fleet,
+        spec=spec,
+        observed=observed,
+        topology=placed(fleet, spec),
+        namespace=NAMESPACE,
+        plan=planned(fleet, spec),
+    )
+    return replace(tools, hosts=Hosts(observed, GRAFANA)), prepared
+
+
+@pytest.mark.parametrize("stands", [False, True])
+def test_grafana_s_password_is_made_or_comes_back(tmp_path: Path, *, stands: bool) -> None:
+    tools, prepared = monitored(tmp_path, grafana=stands)
+    ensure_secrets(tools, prepared)
+    file = Path(tools.secrets.site("demo").grafana_password_file)
+    made = file.read_text()
+    assert (made == "kept admin_password") is stands
+    ensure_secrets(tools, prepared)
+    assert file.read_text() == made
+
+
+def test_no_password_is_made_while_grafana_s_host_says_nothing(tmp_path: Path) -> None:
+    tools, prepared = monitored(tmp_path, error="no answer")
+    with pytest.raises(HostError) as caught:
+        ensure_secrets(tools, prepared)
+    assert caught.value.where == "b"
+    assert not tools.secrets.has_grafana()
