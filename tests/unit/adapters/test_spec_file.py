@@ -151,6 +151,24 @@ def test_list_groups(tmp_path: Path) -> None:
     assert list_groups(tmp_path) == ("a", "b")
 
 
+def test_files_of_monitoring_are_resolved_beside_the_fleet(tmp_path: Path) -> None:
+    text = """\
+kind: Fleet
+hosts: [{name: a, address: 10.0.0.1}]
+monitoring:
+  host: a
+  webhook_url_file: alerts.url
+  grafana: {tarball: {path: files/g.tar.gz, sha256: "%s"}}
+""" % ("0" * 64)
+    found = load_fleet(project(tmp_path, fleet=text) / "fleet.yml").monitoring
+    assert found is not None
+    assert found.webhook_url_file == str(tmp_path / "alerts.url")
+    assert found.grafana is not None
+    assert found.grafana.deb is None
+    assert found.grafana.tarball is not None
+    assert found.grafana.tarball.path == str(tmp_path / "files/g.tar.gz")
+
+
 def test_key_files_are_resolved_beside_the_fleet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
