@@ -24,7 +24,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-CGROUPS = "/sys/fs/cgroup"
+# As systemd itself sees them: a unit has its own cgroup for the root of all.
+CGROUPS = "/proc/1/root/sys/fs/cgroup"
 CPUS = "/sys/devices/system/cpu"
 DROP_INS = "/run/systemd/system.control"
 SYSTEMCTL = "/usr/bin/systemctl"
