@@ -37,8 +37,8 @@ grep -q 'wait_time_s = 300$' node.py && rm __pycache__/node.*.pyc
 # Writes in the neighbour's disk for as long as the job runs, as what runs in its slot would.
 WORK = f"""\
 while [ ! -e {BESIDE}/spill/enough ]; do
-  runuser -u adbray -- dd if=/dev/urandom of={BESIDE}/spill/work bs=1M count=16 conv=fsync status=none \
-    && date +%s.%N
+  runuser -u adbray -- dd if=/dev/zero of={BESIDE}/spill/work bs=1M count=16 conv=fsync 2>&1 \\
+    | grep -q copied && date +%s.%N
 done; rm {BESIDE}/spill/*
 """
 
