@@ -132,7 +132,7 @@ def test_other_words_are_told(plain: Machine, capsys: pytest.CaptureFixture[str]
     assert "usage: cores take UNIT COUNT" in capsys.readouterr().err
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)  # it writes files
 @given(threads=st.integers(1, 2), nodes=st.integers(1, 3), data=st.data())
 def test_no_cpu_is_given_twice(
     tmp_path_factory: pytest.TempPathFactory, threads: int, nodes: int, data: st.DataObject
