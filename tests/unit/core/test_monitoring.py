@@ -13,7 +13,7 @@ from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Topology
 from tests.unit.cluster import applied, placed, planned
 
-ROLES = ("node_exporter", "alertmanager", "prometheus")
+ROLES = ("node_exporter", "alertmanager", "web_proxy", "prometheus")
 
 
 def fleet(**monitoring: Any) -> Fleet:
