@@ -13,7 +13,7 @@ from adbray_ctl.core.web import ALERTMANAGER, CERTIFICATE, HASH, KEY, PASSWORD, 
 def monitoring_groups(
     found: GroupMonitoring | None, left: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
-    """The Ansible groups: who is measured, who measures, who shows it, who ``left`` it to others."""
+    """Ansible groups: who is measured, who measures, who shows it, who ``left`` it to another."""
     return {
         "adbray_measured": found.hosts if found else (),
         "adbray_monitoring": (found.host,) if found else (),
