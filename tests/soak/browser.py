@@ -37,12 +37,14 @@ class Browser:
         expression = "document.body ? document.body.innerText : ''"
         return str(self._call("Runtime.evaluate", expression=expression)["result"]["value"])
 
-    def await_text(self, *parts: str, within_s: float = 90) -> str:
-        """The page's text once it has all ``parts``."""
-        end = time.monotonic() + within_s
+    def await_text(self, *parts: str, reload: bool = False) -> str:
+        """The page's text once it has all ``parts``; it may need to be loaded again for that."""
+        end = time.monotonic() + 120
         while any(part not in (found := self.text()) for part in parts):
             assert time.monotonic() < end, f"{parts} are not all in:\n{found}"
-            time.sleep(0.5)
+            if reload:
+                self._call("Page.reload")
+            time.sleep(4 if reload else 0.5)
         return found
 
     def keep_screenshot(self, name: str) -> None:

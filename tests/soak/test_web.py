@@ -76,11 +76,17 @@ def test_the_index_leads_on(page: Browser) -> None:
 def test_prometheus_answers_a_question_in_its_own_page(site: Project, page: Browser) -> None:
     web = site.json("addresses", NAME)["web"]
     page.visit(f"{web}prometheus/graph?g0.expr=up%7Bjob%3D%22ray%22%7D&g0.tab=1")
-    found = page.await_text('job="ray"', 'slot="w-0"', f'group="{NAME}"')
-    assert 'slot="head"' in found
+    page.await_text(f'group="{NAME}"', 'job="ray"', 'slot="head"', 'slot="w-0"', reload=True)
     page.keep_screenshot("prometheus")
-    page.visit(f"{web}prometheus/targets")
-    page.await_text(f"ray-{NAME}", "UP")
+
+
+def test_alertmanager_answers(site: Project, page: Browser) -> None:
+    web = site.json("addresses", NAME)["web"]
+    page.visit(f"{web}alertmanager/")
+    page.await_text("lertmanager")
+    page.keep_screenshot("alertmanager")
+    page.visit(f"{web}alertmanager/api/v2/status")
+    page.await_text("versionInfo")
 
 
 def test_the_dashboard_shows_the_nodes_and_asks_for_no_token(site: Project, page: Browser) -> None:
