@@ -8,13 +8,21 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from adbray_ctl.adapters.certificate import own_certificate
+import bcrypt
+
+from adbray_ctl.adapters.certificate import is_for, own_certificate
+from adbray_ctl.core import web
 from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory import Site
 
 # Those that are drawn by lot, by the names of ``Secrets``.
 _RANDOM = ("token", "redis_password", "redis_admin_password", "redis_exporter_password")
+# No group is called so.
+_WEB = "_web"
+# 2 ms, since nginx computes it anew for each request. A password of 24 random bytes needs no hash
+# that is slow.
+_BCRYPT_ROUNDS = 5
 
 
 class SecretFiles:
@@ -35,6 +43,7 @@ class SecretFiles:
             redis_cert_file=str(self._directory(group) / "redis.crt"),
             redis_key_file=str(self._directory(group) / "redis.key"),
             slot_key_file=str(self._directory(group) / "slot_key"),
+            web_dir=str(self._directory(_WEB)),
             provider_dir=str(self._package / "provider"),
             keeper_dir=str(self._package / "keeper"),
             scripts_dir=str(self._package / "adapters"),
@@ -71,6 +80,34 @@ class SecretFiles:
 
     def forget(self, group: str) -> None:
         shutil.rmtree(self._directory(group), ignore_errors=True)
+
+    def has_web(self) -> bool:
+        return (self._directory(_WEB) / web.PASSWORD).exists()
+
+    def create_web(self, address: str) -> None:
+        folder = self._directory(_WEB)
+        password, hashed = folder / web.PASSWORD, folder / web.HASH
+        if not password.exists():
+            self._write(password, secrets.token_urlsafe(24).encode())
+        word = password.read_bytes()
+        if not hashed.exists() or not bcrypt.checkpw(word, hashed.read_bytes()):
+            self._write(hashed, bcrypt.hashpw(word, bcrypt.gensalt(_BCRYPT_ROUNDS)))
+        pair = (folder / web.CERTIFICATE, folder / web.KEY)
+        made = all(file.exists() for file in pair) and is_for(pair[0].read_bytes(), address)
+        if not made:
+            for file, pem in zip(pair, own_certificate(address, address), strict=True):
+                self._write(file, pem)
+
+    def store_web(self, found: web.WebSecrets) -> None:
+        folder = self._directory(_WEB)
+        known = {
+            web.PASSWORD: found.password,
+            web.CERTIFICATE: found.certificate,
+            web.KEY: found.key,
+        }
+        for name, value in known.items():
+            if value:
+                self._write(folder / name, value.encode())
 
     def new_id(self) -> str:
         return secrets.token_hex(4)

@@ -14,6 +14,7 @@ from adbray_ctl.core.inventory_monitoring import (
     measured_vars,
     monitoring_groups,
     monitoring_vars,
+    web_vars,
 )
 from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
@@ -39,7 +40,8 @@ class Site(BaseModel):
 
     ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
     ``provider_dir`` has the autoscaler's provider, ``keeper_dir`` the keeper; both run on the head.
-    ``scripts_dir`` has the scripts that run on hosts.
+    ``scripts_dir`` has the scripts that run on hosts, ``web_dir`` what browsers need: one for all
+    groups.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +54,7 @@ class Site(BaseModel):
     redis_cert_file: str
     redis_key_file: str
     slot_key_file: str
+    web_dir: str
     provider_dir: str
     keeper_dir: str
     scripts_dir: str
@@ -93,8 +96,9 @@ def build_inventory(
         groups=_groups(fleet, topology) | monitoring_groups(monitoring, unmonitoring),
         all_vars=_all_vars(spec, topology, records, site)
         | _scaling_vars(fleet, spec, topology, site)
-        | {"prometheus_group": spec.name}
-        | monitoring_vars(fleet.monitoring, monitoring, site.token_file),
+        | {"prometheus_group": spec.name, "web_proxy_group": spec.name}
+        | monitoring_vars(fleet, monitoring, site.token_file)
+        | web_vars(fleet, monitoring, site.token_file, site.web_dir),
         host_vars={
             host: _connection(fleet, host, site) | measured_vars(fleet.monitoring, host, "")
             for host in beside
@@ -131,10 +135,11 @@ def build_removal_inventory(
             "ray_head_keeper_dir": site.keeper_dir,
             "ray_worker_group": group,
             "prometheus_group": group,
+            "web_proxy_group": group,
         },
         host_vars={
             host: _connection(fleet, host, site)
-            | {"prometheus_stays": stays and fleet.monitors(host)}
+            | dict.fromkeys(("prometheus_stays", "web_proxy_stays"), stays and fleet.monitors(host))
             for host in hosts
         },
     )

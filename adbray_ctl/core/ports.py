@@ -24,6 +24,7 @@ from adbray_ctl.core.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec import RayClusterSpec, RedisSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.usage import HostUsage
+from adbray_ctl.core.web import WebSecrets
 
 Report: TypeAlias = Callable[[RunEvent], None]
 
@@ -257,6 +258,15 @@ class SecretStore(Protocol):
 
     def forget(self, group: str) -> None:
         """Remove the group's secrets."""
+
+    def has_web(self) -> bool:
+        """Whether the password for browsers is there."""
+
+    def create_web(self, address: str) -> None:
+        """Make what of it is not there yet, with a certificate for ``address``."""
+
+    def store_web(self, found: WebSecrets) -> None:
+        """Make ``found`` what browsers need."""
 
     def new_id(self) -> str:
         """Eight fresh hex digits."""

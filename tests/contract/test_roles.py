@@ -34,6 +34,7 @@ ROLE_GROUPS = {
     "ray_worker": "adbray_hosts",
     "node_exporter": "adbray_measured",
     "alertmanager": "adbray_monitoring",
+    "web_proxy": "adbray_web",
     "prometheus": "adbray_monitoring",
 }
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
@@ -50,7 +51,7 @@ FLEET = Fleet.model_validate(
             {"name": name, "address": address, "gpu": GPUS[name]}
             for name, address in ADDRESSES.items()
         ],
-        "monitoring": {"host": "b", "webhook_url_file": "/p/webhook"},
+        "monitoring": {"host": "b", "webhook_url_file": "/p/webhook", "web": {}},
     }
 )
 SITE = Site(
@@ -62,6 +63,7 @@ SITE = Site(
     redis_cert_file="/p/redis.crt",
     redis_key_file="/p/redis.key",
     slot_key_file="/p/slot_key",
+    web_dir="/p/_web",
     provider_dir="/a/provider",
     keeper_dir="/a/keeper",
     scripts_dir="/a/adapters",

@@ -22,6 +22,7 @@ SITE = Site(
     redis_cert_file="/p/secrets/demo/redis.crt",
     redis_key_file="/p/secrets/demo/redis.key",
     slot_key_file="/p/slot_key",
+    web_dir="/p/_web",
     provider_dir="/a/provider",
     keeper_dir="/a/keeper",
     scripts_dir="/a/adapters",
