@@ -63,7 +63,7 @@ worker_groups:
     disk_gb: {size}
     min_workers: 1
     max_workers: 2
-    object_store_gb: 0.2
+    object_store_gb: 0.1
     hosts: {{names: [{host}]}}
 """
 
@@ -109,7 +109,7 @@ def site(
         hosts = project.json("lab", "status")["hosts"]
         project.addresses = {host["name"]: host["address"] for host in hosts}
         found = Site(project, "lab1" if kind == "loop" else "vm1", kind)
-        found.write(1)
+        found.write(3)
         if vm:
             make_patient(found)
         apply(found)
@@ -150,7 +150,7 @@ def test_each_host_has_the_best_backend_and_says_why(site: Site) -> None:
     told = [f["found"] for f in found if f["host"] == site.host and "slots' disks" in f["found"]]
     assert f"by {BACKENDS[site.kind]}: " in told[0]
     assert site.project.adbray("plan", NAME, "--exit-code").code == 0
-    assert 900 < site.size_mb() <= 1024
+    assert 2700 < site.size_mb() <= 3072
 
 
 def test_a_slot_at_the_end_of_its_disk_keeps_its_data_and_hurts_no_other(site: Site) -> None:
@@ -177,10 +177,10 @@ def test_a_slot_at_the_end_of_its_disk_keeps_its_data_and_hurts_no_other(site: S
 def test_a_disk_grows_while_its_worker_runs(site: Site) -> None:
     before = site.processes()
     site.project.on(site.host, f"echo kept > {WHERE}/logs/kept")
-    site.write(2)
+    site.write(5)
     assert site.actions() == {"w-0": "update", "w-1": "update"}
     told = apply(site)
-    assert 1900 < site.size_mb() <= 2048
+    assert 4500 < site.size_mb() <= 5120
     grown_in_use = site.processes() == before
     sys.stderr.write(f"\n{site.kind}: grown, {'in use' if grown_in_use else 'started anew'}\n")
     # The loop image of a container needs a right that it may not have; that is told.
@@ -192,15 +192,15 @@ def test_a_disk_grows_while_its_worker_runs(site: Site) -> None:
 def test_a_disk_shrinks_with_a_restart(site: Site) -> None:
     before = site.processes()
     site.project.on(
-        site.host, f"dd if=/dev/zero of={WHERE}/spill/left bs=1M count=1100 status=none"
+        site.host, f"dd if=/dev/zero of={WHERE}/spill/left bs=1M count=3100 status=none"
     )
     status = site.project.json("status", NAME)["slots"]
     (used,) = (slot["disk_used"] for slot in status if slot["slot"] == "w-0")
     assert used > 0.5
-    site.write(1)
+    site.write(3)
     assert site.actions()["w-0"] == "restart"
     apply(site)
-    assert 900 < site.size_mb() <= 1024
+    assert 2700 < site.size_mb() <= 3072
     assert site.processes() != before
     assert site.project.on(site.host, f"cat {WHERE}/logs/kept; ls {WHERE}/spill") == "kept"
     assert site.project.adbray("plan", NAME, "--exit-code").code == 0
