@@ -118,7 +118,7 @@ def typed_event(raw: Mapping[str, Any]) -> RunEvent | None:
         outcome = Outcome.CHANGED
     if outcome is Outcome.FAILED and data.get("ignore_errors"):
         outcome = Outcome.OK
-    message = ""
+    message = "; ".join(map(str, result.get("warnings") or ()))
     if outcome in (Outcome.FAILED, Outcome.UNREACHABLE):
         message = _message(result)
     return HostResult(step=step, task=task, host=data["host"], outcome=outcome, message=message)

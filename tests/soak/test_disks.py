@@ -81,7 +81,7 @@ class Site:
 
     def actions(self) -> dict[str, str]:
         """What a plan does to the nodes it does not keep."""
-        changes = self.project.json("plan", NAME)["changes"]
+        changes = self.project.json("plan", NAME)[0]["changes"]
         return {c["node"]: c["action"] for c in changes if c["action"] != "keep"}
 
     def processes(self) -> str:
