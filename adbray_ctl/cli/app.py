@@ -12,6 +12,7 @@ import click
 from adbray_ctl.cli.commands.apply import apply, render
 from adbray_ctl.cli.commands.backup import backup, restore
 from adbray_ctl.cli.commands.check import check
+from adbray_ctl.cli.commands.collect import collect
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
 from adbray_ctl.cli.commands.destroy import destroy
@@ -21,6 +22,7 @@ from adbray_ctl.cli.commands.history import history
 from adbray_ctl.cli.commands.init import init
 from adbray_ctl.cli.commands.job import job
 from adbray_ctl.cli.commands.lab import lab
+from adbray_ctl.cli.commands.logs import logs
 from adbray_ctl.cli.commands.nodes import drain, restart
 from adbray_ctl.cli.commands.orphans import orphans
 from adbray_ctl.cli.commands.plan import plan
@@ -88,6 +90,8 @@ for command in (
     apply,
     status,
     events,
+    logs,
+    collect,
     usage,
     addresses,
     env,

@@ -26,6 +26,7 @@ from adbray_ctl.core.ports import (
     Specs,
     UsageLog,
 )
+from adbray_ctl.core.ports_insight import BundleProbe, NodeLogs
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Tools:
     leftovers: LeftoverProbe
     usage: UsageLog
     nodes: Nodes
+    logs: NodeLogs
+    bundles: BundleProbe
     secrets: SecretStore
     inventories: InventoryStore
     runner: PlaybookRunner
