@@ -41,6 +41,7 @@ def tools(directory: Path) -> Tools:
     from adbray_ctl.adapters.known_hosts import KnownHosts
     from adbray_ctl.adapters.lease import HostLease
     from adbray_ctl.adapters.leftovers import SshLeftovers
+    from adbray_ctl.adapters.loads import SshLoads
     from adbray_ctl.adapters.node_logs import SshNodeLogs
     from adbray_ctl.adapters.nodes import SshNodes
     from adbray_ctl.adapters.redis_check import SshRedis
@@ -57,6 +58,7 @@ def tools(directory: Path) -> Tools:
         nodes=SshNodes(hosts),
         logs=SshNodeLogs(hosts),
         bundles=SshBundleProbe(hosts),
+        loads=SshLoads(hosts),
         secrets=SecretFiles(state, cache_dir(), package_dir()),
         inventories=InventoryFiles(state),
         runner=AnsibleRunner(state / "runs"),

@@ -101,19 +101,17 @@ def present(asked: dict[str, Any]) -> None:
     command = journalctl(units, asked)
     if wants(JOURNAL, asked) and not asked["follow"]:
         emit(JOURNAL, slot_logs.said(*command).splitlines())
-    places: dict[tuple[str, int], int] = {}
+    places: dict[int, int] = {}
     for name, told in slot_logs.session_files(disk):
         if wants(slot_logs.shown(name), asked):
             text = slot_logs.tail(disk, name, bytes_of(asked))
             emit(slot_logs.shown(name), chosen(text, asked))
-        places[name, told.st_ino] = told.st_size
+        places[told.st_ino] = told.st_size
     if asked["follow"]:
         follow(asked, disk, command if wants(JOURNAL, asked) else [], places)
 
 
-def follow(
-    asked: dict[str, Any], disk: str, command: list[str], places: dict[tuple[str, int], int]
-) -> None:
+def follow(asked: dict[str, Any], disk: str, command: list[str], places: dict[int, int]) -> None:
     """Go on with whatever is written, until standard input ends."""
     told, tells = os.pipe()
     journal = subprocess.Popen([*command, "-f"], stdout=tells) if command else None
@@ -133,9 +131,10 @@ def follow(
             journal.kill()
 
 
-def grown(asked: dict[str, Any], disk: str, places: dict[tuple[str, int], int]) -> None:
+def grown(asked: dict[str, Any], disk: str, places: dict[int, int]) -> None:
+    # By inode: a log that is turned over has another name.
     for name, told in slot_logs.session_files(disk):
-        source, place = slot_logs.shown(name), places.get((name, told.st_ino), 0)
+        source, place = slot_logs.shown(name), places.get(told.st_ino, 0)
         place = 0 if told.st_size < place else place
         if told.st_size == place or not wants(source, asked):
             continue
@@ -151,7 +150,7 @@ def grown(asked: dict[str, Any], disk: str, places: dict[tuple[str, int], int]) 
         whole = data.rpartition(b"\n")[0]
         if whole:
             emit(source, whole.decode("utf-8", "replace").split("\n"))
-            places[name, told.st_ino] = place + len(whole) + 1
+            places[told.st_ino] = place + len(whole) + 1
 
 
 def main(asked: dict[str, Any]) -> None:

@@ -24,7 +24,10 @@ def masked(text: str) -> Masked:
     found = {id(node): (name, node) for name, node in _below(root, "")}
     shown = text.removeprefix("\ufeff")
     for _, node in sorted(found.values(), key=lambda one: -one[1].start_mark.index):
-        shown = shown[: node.start_mark.index] + f'"{MARK}"' + shown[node.end_mark.index :]
+        start, end = node.start_mark.index, node.end_mark.index
+        # A block of text ends behind its last line's end.
+        line_end = "\n" if shown[start:end].endswith("\n") else ""
+        shown = f'{shown[:start]}"{MARK}"{line_end}{shown[end:]}'
     values = ((name, str(node.value)) for name, node in found.values())
     return Masked(text=shown, values=tuple(dict.fromkeys(values)))
 

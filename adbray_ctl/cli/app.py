@@ -31,6 +31,7 @@ from adbray_ctl.cli.commands.revisions import rollback, upgrade
 from adbray_ctl.cli.commands.scale import scale
 from adbray_ctl.cli.commands.spec import schema, validate
 from adbray_ctl.cli.commands.status import addresses, env, status
+from adbray_ctl.cli.commands.top import top
 from adbray_ctl.cli.commands.unlock import unlock
 from adbray_ctl.cli.commands.usage import usage
 from adbray_ctl.cli.commands.version import version
@@ -89,6 +90,7 @@ for command in (
     plan,
     apply,
     status,
+    top,
     events,
     logs,
     collect,

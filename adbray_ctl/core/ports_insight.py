@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from adbray_ctl.core.bundle import CollectRequest, HostFiles
+from adbray_ctl.core.loads import HostLoads
 from adbray_ctl.core.node_logs import HostLogs, LogLine, LogRequest
 from adbray_ctl.core.spec_fleet import Fleet
 
@@ -35,4 +36,17 @@ class BundleProbe(Protocol):
         """All ``hosts``, asked at once, each as it answers or says why not; with secrets in it.
 
         Raises HostKeyError as HostAccess does.
+        """
+
+
+class LoadProbe(Protocol):
+    """What slots use, on their hosts."""
+
+    def watch(
+        self, fleet: Fleet, hosts: Sequence[str], group: str | None, every_s: float
+    ) -> AbstractContextManager[Callable[[], tuple[HostLoads, ...]]]:
+        """Ask ``hosts`` again and again while the block runs, of all groups if none is named.
+
+        Gives a function that tells each one's last answer, or why there is none; it raises
+        HostKeyError as HostAccess does.
         """

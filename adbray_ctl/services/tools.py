@@ -26,7 +26,7 @@ from adbray_ctl.core.ports import (
     Specs,
     UsageLog,
 )
-from adbray_ctl.core.ports_insight import BundleProbe, NodeLogs
+from adbray_ctl.core.ports_insight import BundleProbe, LoadProbe, NodeLogs
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Tools:
     nodes: Nodes
     logs: NodeLogs
     bundles: BundleProbe
+    loads: LoadProbe
     secrets: SecretStore
     inventories: InventoryStore
     runner: PlaybookRunner
