@@ -9,9 +9,20 @@ from adbray_ctl.core.loads import HostLoads, SlotLoad, SortBy, loads_of
 
 def slot(name: str, **told: object) -> SlotLoad:
     plain = {
-        "host": "a", "group": "demo", "slot": name, "kind": "worker", "runs": True, "cpus": 4,
-        "cores": None, "memory": None, "memory_limit": 2**30, "objects": None, "spilled": 0,
-        "disk": None, "disk_size": None, "restarts": 0,
+        "host": "a",
+        "group": "demo",
+        "slot": name,
+        "kind": "worker",
+        "runs": True,
+        "cpus": 4,
+        "cores": None,
+        "memory": None,
+        "memory_limit": 2**30,
+        "objects": None,
+        "spilled": 0,
+        "disk": None,
+        "disk_size": None,
+        "restarts": 0,
     }
     return SlotLoad.model_validate(plain | told)
 
