@@ -21,7 +21,7 @@ _KEY = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----"
 _KEY_END = r"-----END [A-Z0-9 ]*PRIVATE KEY-----"
 # A key, one that is cut short, and one whose beginning was cut off; \n may be two characters.
 _KEYS = re.compile(
-    rf"{_KEY}(?:.*?{_KEY_END}|(?:[A-Za-z0-9+/=\s]|\\[nr])*)|\A(?:[A-Za-z0-9+/=\s]|\\[nr])*{_KEY_END}",
+    rf"{_KEY}(?:.*?{_KEY_END}|(?:[A-Za-z0-9+/=\s]|\\[nr])*+)|\A(?:[A-Za-z0-9+/=\s]|\\[nr])*+{_KEY_END}",
     re.DOTALL,
 )
 # What was never told to adbray: how others log in.
@@ -62,7 +62,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """``text`` without a secret, whatever its lines are broken at."""
-        text = _KEYS.sub(MARK, text)
+        if "PRIVATE KEY-----" in text:
+            text = _KEYS.sub(MARK, text)
         text = _LOGINS.sub(lambda found: f"{found[1] or found[2]}{MARK}", text)
         for pattern in self._named:
             text = pattern.sub(rf"\g<1>{MARK}", text)
