@@ -24,6 +24,7 @@ from adbray_ctl.adapters.slot_logs import said
 LOG_BYTES = 256 * 1024
 # One text of a command; the rest is told to be cut.
 TEXT_BYTES = 1024 * 1024
+SHARED_UNITS = {"usage": "adbray-usage.service", "logs": "adbray-logs@*", "gpus": "adbray-gpu*"}
 OOM = ("out of memory", "oom-kill", "oom_reaper", "killed process", "memory cgroup")
 FIGURES = {
     "disks.txt": (["df", "-k", "-T"], ["df", "-i"]),
@@ -74,8 +75,8 @@ def journals(bundle: Bundle, group: str, lines: int, since: int) -> None:
     for unit in slot_logs.units_of(group):
         bundle.add("journal/%s.log" % unit, said("journalctl", *how, "-u", unit))
     bundle.add("journal/gate.log", said("journalctl", *how, "-t", "adbray-slot"))
-    for unit in ("adbray-usage.service", "adbray-logs@*", "adbray-gpu*.service"):
-        bundle.add("journal/%s.log" % unit.strip("*@"), said("journalctl", *how, "-u", unit))
+    for name, unit in SHARED_UNITS.items():
+        bundle.add("journal/%s.log" % name, said("journalctl", *how, "-u", unit))
     kernel = said("journalctl", "--no-pager", "-q", "-k", "-o", "short-iso", "--since", how[-1])
     told = [line for line in kernel.splitlines() if any(word in line.lower() for word in OOM)]
     bundle.add("journal/kernel-oom.log", "".join(line + "\n" for line in told[-lines:]))
