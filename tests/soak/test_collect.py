@@ -91,7 +91,7 @@ def test_logs_are_followed_until_interrupted(telling: Project) -> None:
                 break
         follower.send_signal(signal.SIGINT)
         assert follower.wait(10) == 130
-        assert follower.stderr.read() == "interrupted\n"
+        assert follower.stderr.read().strip() == "interrupted"
     until(lambda: telling.on(one["host"], "pgrep -cf 'journalctl.*-[f]' || true") == "0", 10)
 
 
