@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import bcrypt
@@ -77,6 +79,14 @@ class SecretFiles:
     def load(self, group: str) -> Secrets:
         files = self._files(group)
         return Secrets(**{name: file.read_text() for name, file in files.items()})
+
+    def all(self, files: Sequence[str]) -> tuple[str, ...]:
+        here = [path for path in (self._state / "secrets").rglob("*") if path.is_file()]
+        found = []
+        for path in (*here, *map(Path, files)):
+            with contextlib.suppress(OSError):
+                found.append(path.expanduser().read_text(errors="replace"))
+        return tuple(found)
 
     def forget(self, group: str) -> None:
         shutil.rmtree(self._directory(group), ignore_errors=True)

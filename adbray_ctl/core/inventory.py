@@ -94,7 +94,7 @@ def build_inventory(
     beside = (monitoring.host if monitoring else "", *unmonitoring)
     return Inventory(
         groups=_groups(fleet, topology) | monitoring_groups(monitoring, unmonitoring),
-        all_vars=_all_vars(spec, topology, records, site)
+        all_vars=_all_vars(fleet, spec, topology, records, site)
         | _scaling_vars(fleet, spec, topology, site)
         | {"prometheus_group": spec.name, "web_proxy_group": spec.name}
         | monitoring_vars(fleet, monitoring, site.token_file)
@@ -157,13 +157,19 @@ def _groups(fleet: Fleet, topology: Topology) -> dict[str, tuple[str, ...]]:
 
 
 def _all_vars(
-    spec: RayClusterSpec, topology: Topology, records: Mapping[str, SlotRecord], site: Site
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    topology: Topology,
+    records: Mapping[str, SlotRecord],
+    site: Site,
 ) -> dict[str, Any]:
     venv = runtime_venv(spec)
     head = topology.head
     namespace = records[head.slot].namespace
     return {
         "host_base_group": spec.name,
+        "host_base_kept_logs_days": fleet.kept_logs.days,
+        "host_base_kept_logs_mb": fleet.kept_logs.max_gb * 1024,
         "gpu_scripts_dir": site.scripts_dir,
         "ray_runtime_version": spec.ray.version,
         "ray_runtime_python": spec.ray.python,

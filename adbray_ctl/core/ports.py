@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.backup import Entry, Secrets
+from adbray_ctl.core.bundle import Masked
 from adbray_ctl.core.drill import Call
 from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.external_redis import Cleared, Namespaces, RedisReading
@@ -53,6 +54,9 @@ class Specs(Protocol):
 
     def text(self, group: str | None) -> str:
         """What groups/<group>.yml says, or fleet.yml for None, as it was written."""
+
+    def masked(self, text: str) -> Masked:
+        """``text``, of a spec file, without values that may be secret. Raises SpecError."""
 
 
 class ProjectFiles(Specs, Protocol):
@@ -256,6 +260,9 @@ class SecretStore(Protocol):
     def load(self, group: str) -> Secrets:
         """The group's secrets, which are all there."""
 
+    def all(self, files: Sequence[str]) -> tuple[str, ...]:
+        """The text of every secret here, of whichever group, and of those ``files`` there are."""
+
     def forget(self, group: str) -> None:
         """Remove the group's secrets."""
 
@@ -295,6 +302,9 @@ class PlaybookRunner(Protocol):
 
         Raises RunError naming host, task and the log when anything failed.
         """
+
+    def output(self, log: str, most: int) -> str:
+        """The last lines of a run's log, of ``most`` bytes; nothing if it is not there."""
 
 
 class Lock(Protocol):
