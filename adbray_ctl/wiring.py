@@ -7,6 +7,7 @@ from pathlib import Path
 
 from adbray_ctl.adapters.ansible import AnsibleRunner
 from adbray_ctl.adapters.backup_file import read_backup, write_backup
+from adbray_ctl.adapters.bundle_file import write_bundle
 from adbray_ctl.adapters.clock import SystemClock
 from adbray_ctl.adapters.content import package_dir
 from adbray_ctl.adapters.history_db import HistoryDb
@@ -21,16 +22,27 @@ from adbray_ctl.adapters.working_dir import list_files
 from adbray_ctl.core.lab import Lab
 from adbray_ctl.services.tools import Tools
 
-__all__ = ["cache_dir", "lab", "project_files", "read_backup", "tools", "write_backup"]
+__all__ = [
+    "cache_dir",
+    "lab",
+    "project_files",
+    "read_backup",
+    "tools",
+    "write_backup",
+    "write_bundle",
+]
 
 
 def tools(directory: Path) -> Tools:
     """The adapters of the project in ``directory``; nothing is touched until they are used."""
+    from adbray_ctl.adapters.bundle_probe import SshBundleProbe
     from adbray_ctl.adapters.drill import SshDrills
     from adbray_ctl.adapters.head_state import SshHeadState
     from adbray_ctl.adapters.known_hosts import KnownHosts
     from adbray_ctl.adapters.lease import HostLease
     from adbray_ctl.adapters.leftovers import SshLeftovers
+    from adbray_ctl.adapters.loads import SshLoads
+    from adbray_ctl.adapters.node_logs import SshNodeLogs
     from adbray_ctl.adapters.nodes import SshNodes
     from adbray_ctl.adapters.redis_check import SshRedis
     from adbray_ctl.adapters.ssh import SshHosts
@@ -44,6 +56,9 @@ def tools(directory: Path) -> Tools:
         leftovers=SshLeftovers(hosts),
         usage=SshUsage(hosts),
         nodes=SshNodes(hosts),
+        logs=SshNodeLogs(hosts),
+        bundles=SshBundleProbe(hosts),
+        loads=SshLoads(hosts),
         secrets=SecretFiles(state, cache_dir(), package_dir()),
         inventories=InventoryFiles(state),
         runner=AnsibleRunner(state / "runs"),

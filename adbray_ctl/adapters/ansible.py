@@ -75,6 +75,15 @@ class AnsibleRunner:
             raise _failure(playbook, failures, log)
         return log
 
+    def output(self, log: str, most: int) -> str:
+        try:
+            data = Path(log).read_bytes()
+        except OSError:
+            return ""
+        # Whole lines: half a secret is one that nobody finds.
+        data = data if len(data) <= most else data[-most:].partition(b"\n")[2]
+        return data.decode(errors="replace")
+
     def _prepare(self, ident: str) -> Path:
         self._runs.mkdir(mode=0o700, parents=True, exist_ok=True)
         for old in sorted(self._runs.iterdir())[: -(_KEPT_RUNS - 1)]:
@@ -118,7 +127,7 @@ def typed_event(raw: Mapping[str, Any]) -> RunEvent | None:
         outcome = Outcome.CHANGED
     if outcome is Outcome.FAILED and data.get("ignore_errors"):
         outcome = Outcome.OK
-    message = ""
+    message = "; ".join(map(str, result.get("warnings") or ()))
     if outcome in (Outcome.FAILED, Outcome.UNREACHABLE):
         message = _message(result)
     return HostResult(step=step, task=task, host=data["host"], outcome=outcome, message=message)

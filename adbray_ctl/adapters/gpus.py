@@ -90,7 +90,8 @@ def reading() -> dict[str, Any]:
     if loaded:
         found, answer["error"] = patiently(nvml_cards)
         log = output("journalctl", "-k", "-b", "-q", "-o", "cat", "--no-pager", "-g", "NVRM: ")
-        answer["found"] = [judged(card, xids_in(log)) for card in found]
+        xids = with_lost(found, xids_in(log))
+        answer["found"] = [judged(card, xids) for card in found]
     return answer
 
 
@@ -187,12 +188,12 @@ def nvml_cards() -> tuple[list[dict[str, Any]], str]:
     return cards_of(library)
 
 
-def xids_in(log: str) -> dict[str, list[int]]:
-    """The errors in the kernel's log that are a card's own, each once, by the card's PCI address.
+def xids_in(log: str) -> dict[str, dict[int, int]]:
+    """The errors in the kernel's log that are a card's own: how often each, by its PCI address.
 
     Such an address has no function: 0000:44:00. A card that vanishes may have no Xid of its own.
     """
-    found: dict[str, list[int]] = {}
+    found: dict[str, dict[int, int]] = {}
     for line in log.splitlines():
         xid, fallen = XID.search(line), FALLEN.search(line)
         if xid is not None:
@@ -201,10 +202,23 @@ def xids_in(log: str) -> dict[str, list[int]]:
             place, code = fallen.group(1), 79
         else:
             continue
-        codes = found.setdefault(short_pci(place), [])
-        if code in XIDS and code not in codes:
-            codes.append(code)
+        codes = found.setdefault(short_pci(place), {})
+        if code in XIDS:
+            codes[code] = codes.get(code, 0) + 1
     return found
+
+
+def with_lost(
+    cards: list[dict[str, Any]], xids: dict[str, dict[int, int]]
+) -> dict[str, dict[int, int]]:
+    """``xids``, and by an empty address those of no card whose address NVML can still tell."""
+    known = {short_pci(card["pci"]) for card in cards if card["pci"]}
+    lost: dict[int, int] = {}
+    for place, codes in xids.items():
+        if place not in known:
+            for code, times in codes.items():
+                lost[code] = lost.get(code, 0) + times
+    return dict(xids, **{"": lost})
 
 
 def short_pci(text: str) -> str:
@@ -213,9 +227,9 @@ def short_pci(text: str) -> str:
     return "%s:%s" % (domain[-4:], rest.split(".")[0])
 
 
-def judged(card: dict[str, Any], xids: dict[str, list[int]]) -> dict[str, Any]:
+def judged(card: dict[str, Any], xids: dict[str, dict[int, int]]) -> dict[str, Any]:
     """``card`` with its ``faults``, which make it useless, and ``complaints``, which do not."""
-    codes = xids.get(short_pci(card["pci"]), []) if card["pci"] else []
+    codes = xids.get(short_pci(card["pci"]) if card["pci"] else "", {})
     faults = ["XID %d: %s" % (code, XIDS[code]) for code in codes]
     if card["lost"]:
         faults.append("NVML says of it: %s" % card["lost"])
@@ -232,7 +246,8 @@ def judged(card: dict[str, Any], xids: dict[str, list[int]]) -> dict[str, Any]:
         complaints.append("PCIe x%d of x%d" % (width, most))
     if card["remap_pending"]:
         complaints.append("a bad row of memory is replaced at its next reset")
-    return dict(card, xids=codes, faults=faults, complaints=complaints)
+    counted = {"xids": list(codes), "xid_errors": sum(codes.values())}
+    return dict(card, faults=faults, complaints=complaints, **counted)
 
 
 def main() -> None:

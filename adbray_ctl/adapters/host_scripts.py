@@ -6,7 +6,8 @@ from importlib import resources
 
 _SCRIPTS = "adbray_ctl.adapters"
 # Each after those that it needs.
-_MODULES = ("file_systems", "nvml", "gpus")
+_READING = ("file_systems", "nvml", "gpus")
+_LOGS = ("slot_logs",)
 # The modules are known by their full names before the script asks for them: nothing is installed.
 _LOADER = """
 import sys, types
@@ -27,8 +28,17 @@ def host_script(name: str) -> str:
 
 def reading_script(name: str) -> str:
     """A script that looks at file systems and cards too, with what that takes."""
-    modules = [(_SCRIPTS, module, _read(f"{module}.py")) for module in _MODULES]
-    return _LOADER.format(modules=modules, script=_read(name))
+    return _with(_READING, name)
+
+
+def logs_reading_script(name: str) -> str:
+    """A script that reads logs of slots, with what that takes."""
+    return _with(_LOGS, name)
+
+
+def _with(modules: tuple[str, ...], name: str) -> str:
+    texts = [(_SCRIPTS, module, _read(f"{module}.py")) for module in modules]
+    return _LOADER.format(modules=texts, script=_read(name))
 
 
 def _read(name: str) -> str:

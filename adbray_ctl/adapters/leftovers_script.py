@@ -22,6 +22,8 @@ PATHS = (
     "/etc/systemd/system/adbray-gpu-share.service",
     "/etc/systemd/system/adbray-mps@.service",
     "/etc/systemd/system/adbray-usage.timer",
+    "/etc/systemd/system/adbray-logs@.service",
+    "/var/lib/adbray-logs",
 )
 # Ray runs as the first, heads log in as the second.
 USERS = ("adbray", "adbray-slot")

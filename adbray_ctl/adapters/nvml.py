@@ -33,6 +33,10 @@ class _Memory(ctypes.Structure):
     ]
 
 
+class _Utilization(ctypes.Structure):
+    _fields_ = [("gpu", ctypes.c_uint), ("memory", ctypes.c_uint)]
+
+
 class _Pci(ctypes.Structure):
     _fields_ = [
         ("bus_id_legacy", ctypes.c_char * 16),
@@ -72,12 +76,18 @@ def _card(library: Any, index: int) -> dict[str, Any]:
     mig = ask.numbers("nvmlDeviceGetMigMode", 2)
     rows = ask.numbers("nvmlDeviceGetRemappedRows", 4)
     ecc = ask.numbers("nvmlDeviceGetEccMode", 2)
+    busy = _Utilization()
+    told = ask.fill("nvmlDeviceGetUtilizationRates", busy)
+    milliwatts = ask.number("nvmlDeviceGetPowerUsage")
     return {
         "index": index,
         "uuid": ask.text("nvmlDeviceGetUUID"),
         "name": ask.text("nvmlDeviceGetName"),
         "pci": pci.bus_id.decode(errors="replace"),
         "memory_mb": memory.total // 2**20,
+        "memory_used_mb": memory.used // 2**20,
+        "utilization": busy.gpu / 100 if told else None,
+        "power_w": None if milliwatts is None else milliwatts / 1000,
         "mig_capable": mig is not None,
         "mig": bool(mig and mig[0]),
         "pcie_width": ask.number("nvmlDeviceGetCurrPcieLinkWidth") or 0,
@@ -99,6 +109,9 @@ def _unknown(index: int, why: str) -> dict[str, Any]:
         "name": "",
         "pci": "",
         "memory_mb": 0,
+        "memory_used_mb": 0,
+        "utilization": None,
+        "power_w": None,
         "mig_capable": False,
         "mig": False,
         "pcie_width": 0,
@@ -121,8 +134,8 @@ class _Asker:
         self._device = device
         self.lost = ""
 
-    def fill(self, name: str, structure: ctypes.Structure) -> None:
-        self._ask(name, ctypes.byref(structure))
+    def fill(self, name: str, structure: ctypes.Structure) -> bool:
+        return self._ask(name, ctypes.byref(structure))
 
     def text(self, name: str) -> str:
         buffer = ctypes.create_string_buffer(_TEXT)

@@ -24,6 +24,7 @@ from adbray_ctl.adapters.file_systems import disk_use, file_systems, is_mounted
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
 RUN = "/run/adbray"
+LOGS = "/var/lib/adbray-logs"
 UNITS = "/etc/systemd/system"
 KEYS = ETC + "/.slot/.ssh/authorized_keys"
 WATCHED = "/etc/adbray-monitoring/groups"
@@ -147,7 +148,7 @@ def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
 def units() -> list[dict[str, Any]]:
     keys = "Id,ActiveState,SubState,NRestarts,UnitFileState,ExecMainStartTimestampMonotonic"
     # By their files: a prepared unit is not loaded, so that a glob would not show it.
-    names = [os.path.basename(p) for p in glob.glob(UNITS + "/adbray-*.service")]
+    names = [name for name in _listdir(UNITS) if re.fullmatch(r"adbray-.*(?<!@)\.service", name)]
     if not names:
         return []
     command = ["systemctl", "show", "--property=" + keys, *names]
@@ -193,19 +194,21 @@ def traces() -> list[dict[str, Any]]:
         path = os.path.join(DATA, name)
         for disk in sorted(_listdir(path)) or [""]:
             add(name, os.path.join(path, disk).rstrip("/"), path)
-    for kind in (".images", ".slots"):
-        for name in _listdir(os.path.join(DATA, kind)):
-            path = os.path.join(DATA, kind, name)
-            add(name.split(".", 1)[0], path, path)
+    for folder, what in (
+        (DATA + "/.images", ""),
+        (DATA + "/.slots", ""),
+        (LOGS, "kept logs: "),
+        (WATCHED, "what Prometheus knows of it: "),
+    ):
+        for name in _listdir(folder):
+            path = os.path.join(folder, name)
+            add(name.split(".", 1)[0], what + path, path)
     for name in _listdir(UNITS):
         add(group_of_unit(name), name, os.path.join(UNITS, name))
     for line in read(KEYS).splitlines():
         match = re.search(' --group ([a-z0-9-]+)"', line)
         if match:
             add(match.group(1), "its head's key in " + KEYS, KEYS)
-    for name in _listdir(WATCHED):
-        path = os.path.join(WATCHED, name)
-        add(name.rsplit(".", 1)[0], "what Prometheus knows of it: " + path, path)
     return [
         {
             "group": group,

@@ -16,8 +16,10 @@ from adbray_ctl.adapters.spec_file import (
     load_fleet,
     load_group,
 )
-from adbray_ctl.adapters.yaml_source import parse
-from adbray_ctl.core.errors import RefusedError
+from adbray_ctl.adapters.spec_masked import masked
+from adbray_ctl.adapters.yaml_source import Broken, parse
+from adbray_ctl.core.bundle import Masked
+from adbray_ctl.core.errors import RefusedError, SpecError
 from adbray_ctl.core.schema import json_schema
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
@@ -41,6 +43,13 @@ class ProjectFiles:
     def text(self, group: str | None) -> str:
         # Line ends as they are: what is put back must be what was there.
         return self._path(group).read_bytes().decode()
+
+    def masked(self, text: str) -> Masked:
+        try:
+            return masked(text)
+        except Broken as error:
+            what = f"its text is no YAML, so that no secret in it can be found: {error.what}"
+            raise SpecError(what) from error
 
     def edit_group(self, name: str, changes: Mapping[tuple[str | int, ...], int | str]) -> str:
         return self.replace_group(name, edit_group(group_file(self._directory, name), changes))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-from adbray_ctl.adapters.certificate import own_certificate
+import bcrypt
+
+from adbray_ctl.adapters.certificate import is_for, own_certificate
+from adbray_ctl.core import web
 from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.grafana import GrafanaSecrets
@@ -16,6 +21,11 @@ from adbray_ctl.core.inventory import Site
 
 # Those that are drawn by lot, by the names of ``Secrets``.
 _RANDOM = ("token", "redis_password", "redis_admin_password", "redis_exporter_password")
+# No group is called so.
+_WEB = "_web"
+# 2 ms, since nginx computes it anew for each request. A password of 24 random bytes needs no hash
+# that is slow.
+_BCRYPT_ROUNDS = 5
 
 
 class SecretFiles:
@@ -36,8 +46,8 @@ class SecretFiles:
             redis_cert_file=str(self._directory(group) / "redis.crt"),
             redis_key_file=str(self._directory(group) / "redis.key"),
             slot_key_file=str(self._directory(group) / "slot_key"),
-            grafana_password_file=str(self._grafana / "admin_password"),
-            grafana_secret_key_file=str(self._grafana / "secret_key"),
+            grafana_dir=str(self._grafana),
+            web_dir=str(self._directory(_WEB)),
             provider_dir=str(self._package / "provider"),
             keeper_dir=str(self._package / "keeper"),
             scripts_dir=str(self._package / "adapters"),
@@ -72,6 +82,14 @@ class SecretFiles:
         files = self._files(group)
         return Secrets(**{name: file.read_text() for name, file in files.items()})
 
+    def all(self, files: Sequence[str]) -> tuple[str, ...]:
+        here = [path for path in (self._state / "secrets").rglob("*") if path.is_file()]
+        found = []
+        for path in (*here, *map(Path, files)):
+            with contextlib.suppress(OSError):
+                found.append(path.expanduser().read_text(errors="replace"))
+        return tuple(found)
+
     def forget(self, group: str) -> None:
         shutil.rmtree(self._directory(group), ignore_errors=True)
 
@@ -85,6 +103,34 @@ class SecretFiles:
     def create_grafana(self) -> None:
         drawn = {name: secrets.token_hex(32) for name in GrafanaSecrets.model_fields}
         self.store_grafana(GrafanaSecrets.model_validate(drawn))
+
+    def has_web(self) -> bool:
+        return (self._directory(_WEB) / web.PASSWORD).exists()
+
+    def create_web(self, address: str) -> None:
+        folder = self._directory(_WEB)
+        password, hashed = folder / web.PASSWORD, folder / web.HASH
+        if not password.exists():
+            self._write(password, secrets.token_urlsafe(24).encode())
+        word = password.read_bytes()
+        if not hashed.exists() or not bcrypt.checkpw(word, hashed.read_bytes()):
+            self._write(hashed, bcrypt.hashpw(word, bcrypt.gensalt(_BCRYPT_ROUNDS)))
+        pair = (folder / web.CERTIFICATE, folder / web.KEY)
+        made = all(file.exists() for file in pair) and is_for(pair[0].read_bytes(), address)
+        if not made:
+            for file, pem in zip(pair, own_certificate(address, address), strict=True):
+                self._write(file, pem)
+
+    def store_web(self, found: web.WebSecrets) -> None:
+        folder = self._directory(_WEB)
+        known = {
+            web.PASSWORD: found.password,
+            web.CERTIFICATE: found.certificate,
+            web.KEY: found.key,
+        }
+        for name, value in known.items():
+            if value:
+                self._write(folder / name, value.encode())
 
     def new_id(self) -> str:
         return secrets.token_hex(4)

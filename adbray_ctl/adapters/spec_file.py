@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from adbray_ctl.adapters.certificate import fingerprint_of
 from adbray_ctl.adapters.yaml_source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.errors import SpecError
@@ -18,6 +19,7 @@ from adbray_ctl.core.faults import Fault, did_you_mean, faults_of, show
 from adbray_ctl.core.salvage import salvage
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec_grafana import Grafana
 from adbray_ctl.core.spec_monitoring import Monitoring
 from adbray_ctl.core.spec_ssh import Jump, Ssh, SshOverride
 
@@ -64,14 +66,17 @@ def load_fleet(path: Path, *, text: str | None = None) -> Fleet:
     ``text`` is what the file is to hold, to be checked before it is written.
     Raises SpecError; its ``faults`` hold every fault of the file in the order of lines.
     """
-    fleet = _load(path, Fleet, check_fleet, _encoded(text))
     base = path.parent
+
+    def rules(fleet: Fleet) -> tuple[Fault, ...]:
+        return (*check_fleet(fleet), *_certificate_faults(fleet.monitoring, base))
+
+    fleet = _load(path, Fleet, rules, _encoded(text))
     hosts = tuple(
         host.model_copy(update={"ssh": _resolve_override(host.ssh, base)}) for host in fleet.hosts
     )
-    changes = {"ssh": _resolve_ssh(fleet.ssh, base), "hosts": hosts}
-    if fleet.monitoring is not None:
-        changes |= {"monitoring": _resolve_monitoring(fleet.monitoring, base)}
+    monitoring = _resolve_monitoring(fleet.monitoring, base)
+    changes = {"ssh": _resolve_ssh(fleet.ssh, base), "hosts": hosts, "monitoring": monitoring}
     return fleet.model_copy(update=changes)
 
 
@@ -204,10 +209,48 @@ def _kind_of(value: object) -> str:
     return "nothing" if value is None else "a single value"
 
 
+def _absolute(file: str, base: Path) -> Path:
+    return (base / Path(file).expanduser()).absolute()
+
+
 def _resolve(file: str | None, base: Path) -> str | None:
-    if file is None:
+    return None if file is None else str(_absolute(file, base))
+
+
+def _resolve_monitoring(monitoring: Monitoring | None, base: Path) -> Monitoring | None:
+    if monitoring is None:
         return None
-    return str((base / Path(file).expanduser()).absolute())
+    web = monitoring.web
+    if web is not None and web.certificate_file and web.key_file:
+        file, key = _absolute(web.certificate_file, base), _absolute(web.key_file, base)
+        web = web.located(str(file), str(key), fingerprint_of(file, key))
+    webhook = _resolve(monitoring.webhook_url_file, base)
+    grafana = _resolve_grafana(monitoring.grafana, base)
+    return monitoring.model_copy(
+        update={"webhook_url_file": webhook, "web": web, "grafana": grafana}
+    )
+
+
+def _resolve_grafana(grafana: Grafana | None, base: Path) -> Grafana | None:
+    if grafana is None:
+        return None
+    files: dict[str, object] = {"deb": _resolve(grafana.deb, base)}
+    if (tarball := grafana.tarball) is not None:
+        file = _resolve(tarball.path, base)
+        files["tarball"] = tarball.model_copy(update={"path": file})
+    return grafana.model_copy(update=files)
+
+
+def _certificate_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
+    """An operator's own certificate that no web server would take."""
+    web = monitoring.web if monitoring else None
+    if web is None or not web.certificate_file or not web.key_file:
+        return
+    try:
+        fingerprint_of(_absolute(web.certificate_file, base), _absolute(web.key_file, base))
+    except ValueError as error:
+        allowed = "a certificate as PEM, and in key_file its private key without a passphrase"
+        yield Fault(("monitoring", "web", "certificate_file"), str(error), allowed, relative=True)
 
 
 def _resolve_jump(jump: Jump | None, base: Path) -> Jump | None:
@@ -223,17 +266,6 @@ def _resolve_ssh(ssh: Ssh, base: Path) -> Ssh:
             "jump": _resolve_jump(ssh.jump, base),
         }
     )
-
-
-def _resolve_monitoring(monitoring: Monitoring, base: Path) -> Monitoring:
-    update: dict[str, object] = {"webhook_url_file": _resolve(monitoring.webhook_url_file, base)}
-    if (grafana := monitoring.grafana) is not None:
-        files: dict[str, object] = {"deb": _resolve(grafana.deb, base)}
-        if (tarball := grafana.tarball) is not None:
-            file = _resolve(tarball.path, base)
-            files["tarball"] = tarball.model_copy(update={"path": file})
-        update["grafana"] = grafana.model_copy(update=files)
-    return monitoring.model_copy(update=update)
 
 
 def _resolve_override(ssh: SshOverride | None, base: Path) -> SshOverride | None:

@@ -39,7 +39,7 @@ R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
 
 # At most this many hosts are asked at a time.
-_PARALLEL = 32
+PARALLEL = 32
 # A host's whole answer, Ray's included, must come within this many seconds of logging in.
 _ANSWER_S = 30.0
 _MOST_CARDS = 16
@@ -55,13 +55,13 @@ class SshHosts:
         asked = [host for host in fleet.hosts if hosts is None or host.name in hosts]
         names = [host.name for host in sorted(asked, key=lambda host: host.retired)]
         script = reading_script("probe_script.py")
-        answers = _everywhere(lambda name: self._observe_one(fleet, name, script), names)
+        answers = everywhere(lambda name: self._observe_one(fleet, name, script), names)
         return Observed(hosts=answers)
 
     def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
         script = reading_script("check_script.py")
         names = [host.name for host in fleet.hosts]
-        return _everywhere(lambda name: self._read_one(fleet, name, script), names)
+        return everywhere(lambda name: self._read_one(fleet, name, script), names)
 
     def burn_in(self, fleet: Fleet, hosts: Sequence[str], seconds: float) -> tuple[BurnIn, ...]:
         script = host_script("cuda_script.py")
@@ -77,11 +77,11 @@ class SshHosts:
             except HostError as error:
                 return BurnIn(host=host, error=_one_line(error))
 
-        return _everywhere(burn, hosts)
+        return everywhere(burn, hosts)
 
     def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
         script = host_script("fix_script.py")
-        return _everywhere(lambda one: self._fix_one(fleet, one, script), wanted)
+        return everywhere(lambda one: self._fix_one(fleet, one, script), wanted)
 
     def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
         with self._session(fleet, host) as (client, ssh):
@@ -368,9 +368,9 @@ def _parse(model: type[M], output: bytes, host: str) -> M:
         raise HostError(f"the probe's answer cannot be read: {first}", where=host) from error
 
 
-def _everywhere(function: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:
+def everywhere(function: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:
     """``function`` of every item, at once, in the items' order."""
-    with ThreadPoolExecutor(max_workers=min(_PARALLEL, max(len(items), 1))) as pool:
+    with ThreadPoolExecutor(max_workers=min(PARALLEL, max(len(items), 1))) as pool:
         return tuple(pool.map(function, items))
 
 

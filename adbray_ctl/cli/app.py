@@ -12,6 +12,7 @@ import click
 from adbray_ctl.cli.commands.apply import apply, render
 from adbray_ctl.cli.commands.backup import backup, restore
 from adbray_ctl.cli.commands.check import check
+from adbray_ctl.cli.commands.collect import collect
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
 from adbray_ctl.cli.commands.destroy import destroy
@@ -21,6 +22,7 @@ from adbray_ctl.cli.commands.history import history
 from adbray_ctl.cli.commands.init import init
 from adbray_ctl.cli.commands.job import job
 from adbray_ctl.cli.commands.lab import lab
+from adbray_ctl.cli.commands.logs import logs
 from adbray_ctl.cli.commands.nodes import drain, restart
 from adbray_ctl.cli.commands.orphans import orphans
 from adbray_ctl.cli.commands.plan import plan
@@ -29,6 +31,7 @@ from adbray_ctl.cli.commands.revisions import rollback, upgrade
 from adbray_ctl.cli.commands.scale import scale
 from adbray_ctl.cli.commands.spec import schema, validate
 from adbray_ctl.cli.commands.status import addresses, env, status
+from adbray_ctl.cli.commands.top import top
 from adbray_ctl.cli.commands.unlock import unlock
 from adbray_ctl.cli.commands.usage import usage
 from adbray_ctl.cli.commands.version import version
@@ -87,7 +90,10 @@ for command in (
     plan,
     apply,
     status,
+    top,
     events,
+    logs,
+    collect,
     usage,
     addresses,
     env,

@@ -21,12 +21,17 @@ def monitoring_faults(fleet: Fleet) -> Iterator[Fault]:
         hint = did_you_mean(name, known)
         what = f"host {name!r} is not in fleet.yml, or is retired"
         yield Fault(("monitoring", "host"), what, some(known), hint)
-    first: dict[int, str] = {}
+    first: dict[int, tuple[str, ...]] = {}
     for key, port in fleet.monitoring.ports.items():
-        yield from port_faults(fleet, port, ("monitoring", key))
+        yield from port_faults(fleet, port, ("monitoring", *key))
         if first.setdefault(port, key) != key:
-            what = f"{port} is the {first[port]} too"
-            yield Fault(("monitoring", key), what, "different ports", relative=True)
+            what = f"{port} is the {'.'.join(first[port])} too"
+            yield Fault(("monitoring", *key), what, "different ports", relative=True)
+    web = fleet.monitoring.web
+    if web is not None and (web.certificate_file is None) != (web.key_file is None):
+        what = "a certificate and its private key come together, and one is missing"
+        allowed = "certificate_file and key_file, or neither"
+        yield Fault(("monitoring", "web"), what, allowed, relative=True)
     if fleet.monitoring.grafana is not None:
         yield from _grafana(fleet.monitoring.grafana, fleet.monitoring.listen)
 

@@ -81,7 +81,7 @@ class SlotDisk(_Disks):
         return {key: value for key, value in found.items() if DEFAULTS.get(key) != value}
 
 
-# From here on `adbray status` tells how full a disk is: Ray spills no more above 95 %.
+# From here on `adbray status` tells how full a disk is: Ray makes no more objects at 95 %.
 FULL = 0.85
 # The settings of a slot whose record says nothing of its disk.
 DEFAULTS = {"disk.path": DATA, "disk.backend": str(Backend.LOOP)}

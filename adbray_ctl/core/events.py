@@ -30,7 +30,7 @@ class TaskStarted(_Event):
 
 
 class HostResult(_Event):
-    """A task ended on one host; ``message`` is empty unless it failed."""
+    """A task ended on one host; ``message`` says why it failed, or of what its module warns."""
 
     step: str
     task: str

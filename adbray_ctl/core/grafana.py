@@ -6,8 +6,9 @@ import hashlib
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.monitoring import web_url
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.spec_monitoring import Monitoring
+from adbray_ctl.core.web import PROMETHEUS
 
 # Grafana serves everything below it, so that it can share an address with other pages.
 SUB_PATH = "/grafana"
@@ -37,11 +38,13 @@ class GrafanaSecrets(BaseModel):
     secret_key: str
 
 
-def page_url(wanted: Monitoring) -> str:
+def page_url(fleet: Fleet) -> str:
     """Where browsers find Grafana, with a slash at its end; empty if there is none."""
-    if wanted.grafana is None:
+    wanted = fleet.monitoring
+    if wanted is None or wanted.grafana is None:
         return ""
-    return wanted.grafana.url or f"http://127.0.0.1:{wanted.grafana_port}{SUB_PATH}/"
+    before = web_url(fleet).rstrip("/") or f"http://127.0.0.1:{wanted.grafana_port}"
+    return wanted.grafana.url or f"{before}{SUB_PATH}/"
 
 
 def ray_dashboard_settings(group: str) -> dict[str, str]:
@@ -73,11 +76,12 @@ def panels(fleet: Fleet) -> dict[str, str]:
     if wanted is None or wanted.grafana is None or not wanted.grafana.panels_in_ray:
         return {}
     address = fleet.host(wanted.host).address
+    path = PROMETHEUS.rstrip("/") if wanted.web else ""
     return {
         # The head asks them whether they are there, the browser shows what is at the third.
         "RAY_GRAFANA_HOST": f"http://{address}:{wanted.grafana_port}{SUB_PATH}",
-        "RAY_PROMETHEUS_HOST": f"http://{address}:{wanted.prometheus_port}",
-        "RAY_GRAFANA_IFRAME_HOST": page_url(wanted).rstrip("/"),
+        "RAY_PROMETHEUS_HOST": f"http://{address}:{wanted.prometheus_port}{path}",
+        "RAY_GRAFANA_IFRAME_HOST": page_url(fleet).rstrip("/"),
     }
 
 

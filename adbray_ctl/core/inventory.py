@@ -16,6 +16,7 @@ from adbray_ctl.core.inventory_monitoring import (
     measured_vars,
     monitoring_groups,
     monitoring_vars,
+    web_vars,
 )
 from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
@@ -41,7 +42,8 @@ class Site(BaseModel):
 
     ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
     ``provider_dir`` has the autoscaler's provider, ``keeper_dir`` the keeper; both run on the head.
-    ``scripts_dir`` has the scripts that run on hosts.
+    ``scripts_dir`` has the scripts that run on hosts, ``web_dir`` what browsers need: one for all
+    groups.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,8 +56,8 @@ class Site(BaseModel):
     redis_cert_file: str
     redis_key_file: str
     slot_key_file: str
-    grafana_password_file: str
-    grafana_secret_key_file: str
+    grafana_dir: str
+    web_dir: str
     provider_dir: str
     keeper_dir: str
     scripts_dir: str
@@ -95,11 +97,16 @@ def build_inventory(
     beside = (monitoring.host if monitoring else "", *unmonitoring)
     return Inventory(
         groups=_groups(fleet, topology) | monitoring_groups(monitoring, unmonitoring),
-        all_vars=_all_vars(spec, topology, records, site)
+        all_vars=_all_vars(fleet, spec, topology, records, site)
         | _scaling_vars(fleet, spec, topology, site)
-        | {"prometheus_group": spec.name, "grafana_group": spec.name}
-        | monitoring_vars(fleet.monitoring, monitoring, site.token_file)
-        | _grafana_vars(fleet, spec, topology, site),
+        | {
+            "prometheus_group": spec.name,
+            "web_proxy_group": spec.name,
+            "grafana_group": spec.name,
+        }
+        | monitoring_vars(fleet, monitoring, site.token_file)
+        | web_vars(fleet, monitoring, site.token_file, site.web_dir)
+        | grafana_vars(fleet, spec, topology.head.host, site.grafana_dir),
         host_vars={
             host: _connection(fleet, host, site) | measured_vars(fleet.monitoring, host, "")
             for host in beside
@@ -136,21 +143,18 @@ def build_removal_inventory(
             "ray_head_keeper_dir": site.keeper_dir,
             "ray_worker_group": group,
             "prometheus_group": group,
+            "web_proxy_group": group,
             "grafana_group": group,
         },
         host_vars={
             host: _connection(fleet, host, site)
-            | dict.fromkeys(("prometheus_stays", "grafana_stays"), stays and fleet.monitors(host))
+            | dict.fromkeys(
+                ("prometheus_stays", "web_proxy_stays", "grafana_stays"),
+                stays and fleet.monitors(host),
+            )
             for host in hosts
         },
     )
-
-
-def _grafana_vars(
-    fleet: Fleet, spec: RayClusterSpec, topology: Topology, site: Site
-) -> dict[str, Any]:
-    files = (site.grafana_password_file, site.grafana_secret_key_file)
-    return grafana_vars(fleet.monitoring, spec, topology.head.host, files)
 
 
 def _groups(fleet: Fleet, topology: Topology) -> dict[str, tuple[str, ...]]:
@@ -165,13 +169,19 @@ def _groups(fleet: Fleet, topology: Topology) -> dict[str, tuple[str, ...]]:
 
 
 def _all_vars(
-    spec: RayClusterSpec, topology: Topology, records: Mapping[str, SlotRecord], site: Site
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    topology: Topology,
+    records: Mapping[str, SlotRecord],
+    site: Site,
 ) -> dict[str, Any]:
     venv = runtime_venv(spec)
     head = topology.head
     namespace = records[head.slot].namespace
     return {
         "host_base_group": spec.name,
+        "host_base_kept_logs_days": fleet.kept_logs.days,
+        "host_base_kept_logs_mb": fleet.kept_logs.max_gb * 1024,
         "gpu_scripts_dir": site.scripts_dir,
         "ray_runtime_version": spec.ray.version,
         "ray_runtime_python": spec.ray.python,

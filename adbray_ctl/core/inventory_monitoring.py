@@ -5,30 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from adbray_ctl.core.grafana import page_url, ray_dashboard_settings
-from adbray_ctl.core.monitoring import GroupMonitoring, bind_of, exporter_bind
+from adbray_ctl.core.monitoring import GroupMonitoring, bind_of, exporter_bind, web_url
 from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_monitoring import Monitoring
+from adbray_ctl.core.web import ALERTMANAGER, CERTIFICATE, HASH, KEY, PASSWORD, PROMETHEUS
 
 
 def monitoring_groups(
     found: GroupMonitoring | None, left: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
-    """The Ansible groups: who is measured, who measures, and who ``left`` that to another."""
+    """Ansible groups: who is measured, who measures, who shows it, who ``left`` it to another."""
     return {
         "adbray_measured": found.hosts if found else (),
         "adbray_monitoring": (found.host,) if found else (),
         "adbray_grafana": (found.host,) if found and found.grafana else (),
+        "adbray_web": (found.host,) if found and found.shown else (),
         "adbray_unmonitoring": left,
     }
 
 
-def monitoring_vars(
-    wanted: Monitoring | None, found: GroupMonitoring | None, token_file: str
-) -> dict[str, Any]:
+def monitoring_vars(fleet: Fleet, found: GroupMonitoring | None, token_file: str) -> dict[str, Any]:
     """Variables for all hosts; none where the fleet has no monitoring."""
+    wanted = fleet.monitoring
     if wanted is None or found is None:
         return {}
+    url = web_url(fleet)
     return {
         "node_exporter_port": wanted.node_exporter_port,
         "prometheus_token_file": token_file,
@@ -39,16 +42,40 @@ def monitoring_vars(
         "prometheus_bind": bind_of(wanted),
         "prometheus_port": wanted.prometheus_port,
         "prometheus_alertmanager_port": wanted.alertmanager_port,
+        "prometheus_path": PROMETHEUS if url else "/",
+        "prometheus_external_url": f"{url}{PROMETHEUS[1:]}" if url else "",
+        "alertmanager_external_url": f"{url}{ALERTMANAGER[1:]}" if url else "",
         "alertmanager_bind": bind_of(wanted),
         "alertmanager_port": wanted.alertmanager_port,
         "alertmanager_webhook_url_file": wanted.webhook_url_file or "",
     }
 
 
-def grafana_vars(
-    wanted: Monitoring | None, spec: RayClusterSpec, head: str, files: tuple[str, str]
+def web_vars(
+    fleet: Fleet, found: GroupMonitoring | None, token_file: str, web_dir: str
 ) -> dict[str, Any]:
-    """Variables of Grafana; ``head`` is the host of the head, ``files`` hold password and key."""
+    """Variables for the host that browsers go to; none where they go nowhere."""
+    wanted = fleet.monitoring
+    if wanted is None or wanted.web is None or found is None:
+        return {}
+    return {
+        "web_proxy_port": wanted.web.port,
+        "web_proxy_user": wanted.web.user,
+        "web_proxy_password_file": f"{web_dir}/{PASSWORD}",
+        "web_proxy_hash_file": f"{web_dir}/{HASH}",
+        "web_proxy_certificate_file": wanted.web.certificate_file or f"{web_dir}/{CERTIFICATE}",
+        "web_proxy_key_file": wanted.web.key_file or f"{web_dir}/{KEY}",
+        "web_proxy_token_file": token_file,
+        "web_proxy_dashboard": found.dashboard,
+        "web_proxy_prometheus_port": wanted.prometheus_port,
+        "web_proxy_alertmanager_port": wanted.alertmanager_port,
+        "web_proxy_grafana_port": wanted.grafana_port if found.grafana else 0,
+    }
+
+
+def grafana_vars(fleet: Fleet, spec: RayClusterSpec, head: str, directory: str) -> dict[str, Any]:
+    """Variables of Grafana; ``head`` is the host of the head, ``directory`` has the secrets."""
+    wanted = fleet.monitoring
     if wanted is None or wanted.grafana is None:
         return {}
     grafana, tarball = wanted.grafana, wanted.grafana.tarball
@@ -58,11 +85,12 @@ def grafana_vars(
         "grafana_tarball_sha256": tarball.sha256 if tarball else "",
         "grafana_bind": bind_of(wanted),
         "grafana_port": wanted.grafana_port,
-        "grafana_url": page_url(wanted),
+        "grafana_url": page_url(fleet),
         "grafana_embedded": grafana.panels_in_ray,
         "grafana_prometheus_port": wanted.prometheus_port,
-        "grafana_password_file": files[0],
-        "grafana_secret_key_file": files[1],
+        "grafana_prometheus_path": PROMETHEUS if wanted.web else "/",
+        "grafana_password_file": f"{directory}/admin_password",
+        "grafana_secret_key_file": f"{directory}/secret_key",
         "grafana_ray_host": head,
         "grafana_ray_venv": runtime_venv(spec),
         "grafana_ray_settings": ray_dashboard_settings(spec.name),

@@ -32,7 +32,8 @@ class GroupMonitoring(BaseModel):
     """What stands on the monitoring host for one group.
 
     ``scrapes`` are scrape_configs of Prometheus, ``nodes`` targets as its file_sd
-    reads them; ``grafana`` is whether it has one.
+    reads them; ``dashboard`` is where the group's head has it. ``shown`` says that browsers reach
+    all of that, ``grafana`` that there is one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +42,8 @@ class GroupMonitoring(BaseModel):
     hosts: tuple[str, ...]
     scrapes: tuple[dict[str, Any], ...]
     nodes: tuple[dict[str, Any], ...]
+    dashboard: str
+    shown: bool
     grafana: bool
     revision: str
 
@@ -56,11 +59,16 @@ def monitoring_of(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -> Gro
     if wanted.grafana is not None:
         # Whose own dashboards it has.
         told["ray"] = runtime_venv(spec)
+    if wanted.web is not None:
+        # The address of the host is that of links, where the spec names no other.
+        told["web"] = [web_url(fleet), wanted.web.fingerprint]
     return GroupMonitoring(
         host=wanted.host,
         hosts=tuple(dict.fromkeys((*topology.hosts, wanted.host))),
         scrapes=scrapes,
         nodes=nodes,
+        dashboard=f"{topology.head_address}:{topology.head.ports['dashboard']}",
+        shown=wanted.web is not None,
         grafana=wanted.grafana is not None,
         revision=revision_of(told),
     )
@@ -72,6 +80,22 @@ def _settings(wanted: Monitoring) -> dict[str, Any]:
     if wanted.grafana is None:
         del found["grafana"], found["grafana_port"]
     return found
+
+
+def web_address(fleet: Fleet) -> str:
+    """How browsers name the host of Prometheus; empty if there is nothing for them."""
+    wanted = fleet.monitoring
+    if wanted is None or wanted.web is None:
+        return ""
+    return wanted.web.address or fleet.host(wanted.host).address
+
+
+def web_url(fleet: Fleet) -> str:
+    """Where browsers find all that is shown, ending in a slash; empty if nothing is."""
+    wanted = fleet.monitoring
+    if wanted is None or wanted.web is None:
+        return ""
+    return f"https://{web_address(fleet)}:{wanted.web.port}/"
 
 
 def bind_of(wanted: Monitoring) -> str:
@@ -101,8 +125,7 @@ def _ray_job(group: str, topology: Topology) -> dict[str, Any]:
 
     The heads are there always, so that a head that is down has a sample that says so.
     """
-    head = topology.head
-    dashboard = f"{topology.head_address}:{head.ports['dashboard']}"
+    dashboard = f"{topology.head_address}:{topology.head.ports['dashboard']}"
     heads = dict.fromkeys(_metrics_at(topology, p) for p in topology.heads)
     return {
         "job_name": f"ray-{group}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from adbray_ctl.core.differences import FieldChange, differences, grows, in_words
 from adbray_ctl.core.disks import Backend
@@ -19,6 +19,7 @@ from adbray_ctl.core.plan_hosts import HostBoot, SilentHost
 from adbray_ctl.core.record import NodeAt, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.slots import HOST_RESERVE
 from adbray_ctl.core.spec_gpu import GPU
+from adbray_ctl.core.spec_logs import KEPT_LOGS, KEPT_LOGS_DEFAULTS
 from adbray_ctl.core.starts import set_aside
 from adbray_ctl.core.status import SlotAt, ended_nodes, living_nodes
 from adbray_ctl.core.topology import Placement, Topology
@@ -59,7 +60,10 @@ class NodeChange(_Plan):
     @property
     def tells_host(self) -> bool:
         """Whether something changes that all slots of its host share."""
-        return self.tells_gpu or any(field.field == HOST_RESERVE for field in self.fields)
+        return self.tells_gpu or any(
+            field.field == HOST_RESERVE or field.field.startswith(KEPT_LOGS)
+            for field in self.fields
+        )
 
     @property
     def tells_gpu(self) -> bool:
@@ -335,7 +339,11 @@ def _set_aside(change: NodeChange, why: str) -> NodeChange:
 
 
 def _live(old: SlotRecord, new: SlotRecord) -> tuple[FieldChange, ...]:
-    return tuple(differences(old.scaling | old.host_settings, new.scaling | new.host_settings))
+    return tuple(differences(_told(old), _told(new)))
+
+
+def _told(record: SlotRecord) -> dict[str, JsonValue]:
+    return {**record.scaling, **KEPT_LOGS_DEFAULTS, **record.host_settings}
 
 
 def _remaking(placement: Placement, *, runs: bool) -> Impact:

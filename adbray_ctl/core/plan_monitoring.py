@@ -9,8 +9,9 @@ from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import Step
 from adbray_ctl.core.topology import Topology
 
-# Taken in this order by playbooks/site.yml: the scraped before the one who scrapes.
-_ROLES = ("node_exporter", "alertmanager", "prometheus", "grafana")
+# Taken in this order by playbooks/site.yml: the scraped before the one who scrapes, whose record
+# says that all is done.
+_ROLES = ("node_exporter", "alertmanager", "web_proxy", "grafana", "prometheus")
 
 
 def monitoring_steps(

@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.backup import Entry, Secrets
+from adbray_ctl.core.bundle import Masked
 from adbray_ctl.core.drill import Call
 from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.external_redis import Cleared, Namespaces, RedisReading
@@ -25,6 +26,7 @@ from adbray_ctl.core.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec import RayClusterSpec, RedisSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.usage import HostUsage
+from adbray_ctl.core.web import WebSecrets
 
 Report: TypeAlias = Callable[[RunEvent], None]
 
@@ -53,6 +55,9 @@ class Specs(Protocol):
 
     def text(self, group: str | None) -> str:
         """What groups/<group>.yml says, or fleet.yml for None, as it was written."""
+
+    def masked(self, text: str) -> Masked:
+        """``text``, of a spec file, without values that may be secret. Raises SpecError."""
 
 
 class ProjectFiles(Specs, Protocol):
@@ -256,6 +261,9 @@ class SecretStore(Protocol):
     def load(self, group: str) -> Secrets:
         """The group's secrets, which are all there."""
 
+    def all(self, files: Sequence[str]) -> tuple[str, ...]:
+        """The text of every secret here, of whichever group, and of those ``files`` there are."""
+
     def forget(self, group: str) -> None:
         """Remove the group's secrets."""
 
@@ -267,6 +275,15 @@ class SecretStore(Protocol):
 
     def create_grafana(self) -> None:
         """Draw what a new Grafana is made with."""
+
+    def has_web(self) -> bool:
+        """Whether the password for browsers is there."""
+
+    def create_web(self, address: str) -> None:
+        """Make what of it is not there yet, with a certificate for ``address``."""
+
+    def store_web(self, found: WebSecrets) -> None:
+        """Make ``found`` what browsers need."""
 
     def new_id(self) -> str:
         """Eight fresh hex digits."""
@@ -295,6 +312,9 @@ class PlaybookRunner(Protocol):
 
         Raises RunError naming host, task and the log when anything failed.
         """
+
+    def output(self, log: str, most: int) -> str:
+        """The last lines of a run's log, of ``most`` bytes; nothing if it is not there."""
 
 
 class Lock(Protocol):

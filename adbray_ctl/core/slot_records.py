@@ -69,7 +69,8 @@ def host_settings(fleet: Fleet, host: str) -> dict[str, JsonValue]:
     """What a host is told for all its slots, of whichever groups."""
     gpu = fleet.gpu_of(host)
     told = {f"{GPU}{name}": value for name, value in gpu.model_dump().items()} if gpu else {}
-    return _plain({HOST_RESERVE: fleet.reserved_on(fleet.host(host)).memory_gb, **told})
+    reserve = fleet.reserved_on(fleet.host(host)).memory_gb
+    return _plain({HOST_RESERVE: reserve, **fleet.kept_logs.settings, **told})
 
 
 def _shared_settings(

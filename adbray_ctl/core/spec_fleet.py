@@ -27,6 +27,7 @@ from adbray_ctl.core.impact import (
 )
 from adbray_ctl.core.names import Address, HostPath, LabelKey, LabelValue, Name, SizeName
 from adbray_ctl.core.spec_gpu import HostGpu
+from adbray_ctl.core.spec_logs import KeptLogs
 from adbray_ctl.core.spec_monitoring import Monitoring
 from adbray_ctl.core.spec_prices import Prices
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
@@ -221,6 +222,8 @@ class Fleet(_Spec):
     gpu: HostGpu | None = None
     """The GPU driver of hosts that say nothing of it and declare GPUs in capacity. Default: none is
     looked after."""
+    kept_logs: KeptLogs = KeptLogs()
+    """What hosts keep of workers that ended."""
     prices: Prices | None = None
     """What usage costs. Default: `adbray usage` tells hours alone."""
     monitoring: Monitoring | None = None

@@ -11,8 +11,7 @@ from adbray_ctl.core.impact import MEASURES
 from adbray_ctl.core.names import DURATION, FilePath, Name
 from adbray_ctl.core.spec_grafana import Grafana
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG
-
-_Port = Annotated[int, Field(strict=True, ge=1024, le=65535), MEASURES]
+from adbray_ctl.core.spec_web import Port, Web
 
 
 class Listen(StrEnum):
@@ -36,24 +35,27 @@ class Monitoring(BaseModel):
     listen: Annotated[Listen, MEASURES] = Listen.LOOPBACK
     """loopback: Prometheus, Alertmanager and Grafana are reached on their own host alone; host: by
     whoever reaches it."""
-    prometheus_port: _Port = 9090
+    prometheus_port: Port = 9090
     """Port of Prometheus."""
-    alertmanager_port: _Port = 9093
+    alertmanager_port: Port = 9093
     """Port of Alertmanager."""
-    node_exporter_port: _Port = 9100
+    node_exporter_port: Port = 9100
     """Port of the node exporters."""
-    grafana_port: _Port = 3000
+    grafana_port: Port = 3000
     """Port of Grafana."""
     webhook_url_file: Annotated[FilePath | None, MEASURES] = None
     """File on this machine that holds the URL alerts are posted to; relative to fleet.yml. Default:
     alerts are shown and go nowhere."""
+    web: Web | None = None
+    """A web server before them, for browsers. Default: they are reached through SSH tunnels."""
     grafana: Grafana | None = None
     """Dashboards. Default: there is no Grafana."""
 
     @property
-    def ports(self) -> dict[str, int]:
-        """The ports by the keys that set them."""
+    def ports(self) -> dict[tuple[str, ...], int]:
+        """The ports by the paths of the keys that set them."""
         keys = ["prometheus_port", "alertmanager_port", "node_exporter_port"]
         if self.grafana is not None:
             keys.append("grafana_port")
-        return {key: getattr(self, key) for key in keys}
+        found: dict[tuple[str, ...], int] = {(key,): getattr(self, key) for key in keys}
+        return found | ({("web", "port"): self.web.port} if self.web else {})

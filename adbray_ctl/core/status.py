@@ -57,7 +57,11 @@ class SlotStatus(BaseModel):
 
 
 class Addresses(BaseModel):
-    """Where the group is reached."""
+    """Where the group is reached.
+
+    ``web`` is for browsers, of ``web_user`` with the password in ``web_password_file`` on the
+    control machine.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,6 +69,9 @@ class Addresses(BaseModel):
     client: str
     gcs: str
     redis: str | None = None
+    web: str | None = None
+    web_user: str | None = None
+    web_password_file: str | None = None
 
 
 class GroupStatus(BaseModel):

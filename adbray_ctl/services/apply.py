@@ -21,6 +21,7 @@ from adbray_ctl.services.nodes import drain_and_stop, held_back
 from adbray_ctl.services.plan import Prepared, inventory_of
 from adbray_ctl.services.secrets import ensure_secrets
 from adbray_ctl.services.tools import Tools
+from adbray_ctl.services.web import ensure_web
 
 # Ray's head answers about 6 s after its start and a worker joins in about 3 s on an idle machine;
 # the rest is for loaded ones.
@@ -69,6 +70,7 @@ def _apply(
     """Carry out; each step that begins is added to ``begun``."""
     external_redis.require(tools, prepared, report)
     ensure_secrets(tools, prepared)
+    ensure_web(tools, prepared)
     group = prepared.spec.name
     if prepared.plan.steps:
         tools.inventories.write(inventory_of(tools, prepared), tools.inventories.path(group))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from adbray_ctl.core.errors import ClusterError
+from adbray_ctl.core.monitoring import web_url
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import Addresses, GroupStatus, group_status
+from adbray_ctl.core.web import PASSWORD
 from adbray_ctl.services.tools import Tools
 
 
@@ -15,16 +17,32 @@ def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
     if not groups:
         standing = {record.group for _, record in observed.records()}
         groups = tuple(sorted(standing | set(tools.specs.names())))
-    return tuple(group_status(group, observed, fleet.retired) for group in groups)
+    found = (group_status(group, observed, fleet.retired) for group in groups)
+    return tuple(
+        one.model_copy(update={"addresses": _with_web(tools, fleet, one)}) for one in found
+    )
 
 
 def addresses(tools: Tools, group: str) -> Addresses:
     """Raises ClusterError if the group is not applied."""
     fleet = tools.specs.fleet()
-    found = group_status(group, tools.hosts.observe(fleet)).addresses
+    found = _with_web(tools, fleet, group_status(group, tools.hosts.observe(fleet)))
     if found is None:
         raise not_applied(fleet, group)
     return found
+
+
+def _with_web(tools: Tools, fleet: Fleet, status: GroupStatus) -> Addresses | None:
+    """The group's addresses, with the one that fleet.yml has for browsers."""
+    monitoring = fleet.monitoring
+    if status.addresses is None or monitoring is None or monitoring.web is None:
+        return status.addresses
+    told = {
+        "web": web_url(fleet),
+        "web_user": monitoring.web.user,
+        "web_password_file": f"{tools.secrets.site(status.group).web_dir}/{PASSWORD}",
+    }
+    return status.addresses.model_copy(update=told)
 
 
 def not_applied(fleet: Fleet, group: str) -> ClusterError:

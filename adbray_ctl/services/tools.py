@@ -26,6 +26,7 @@ from adbray_ctl.core.ports import (
     Specs,
     UsageLog,
 )
+from adbray_ctl.core.ports_insight import BundleProbe, LoadProbe, NodeLogs
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Tools:
     leftovers: LeftoverProbe
     usage: UsageLog
     nodes: Nodes
+    logs: NodeLogs
+    bundles: BundleProbe
+    loads: LoadProbe
     secrets: SecretStore
     inventories: InventoryStore
     runner: PlaybookRunner

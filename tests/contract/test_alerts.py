@@ -105,8 +105,8 @@ def test_prometheus_takes_the_configuration(redis: str, tmp_path: Path) -> None:
     found = monitoring_of(fleet, spec, topology)
     assert found is not None
     template = (PROMETHEUS / "templates" / "shared.yml.j2").read_text(encoding="utf-8")
-    ports = {"prometheus_port": 9090, "prometheus_alertmanager_port": 9093}
-    shared = jinja2.Template(template).render(_prometheus_etc=str(tmp_path), **ports)
+    given = {"prometheus_port": 9090, "prometheus_alertmanager_port": 9093, "prometheus_path": "/"}
+    shared = jinja2.Template(template).render(_prometheus_etc=str(tmp_path), **given)
     lines = "".join(f"  - {json.dumps(scrape)}\n" for scrape in found.scrapes)
     for folder in ("rules", "nodes"):
         (tmp_path / folder).mkdir()

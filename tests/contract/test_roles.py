@@ -34,6 +34,7 @@ ROLE_GROUPS = {
     "ray_worker": "adbray_hosts",
     "node_exporter": "adbray_measured",
     "alertmanager": "adbray_monitoring",
+    "web_proxy": "adbray_web",
     "prometheus": "adbray_monitoring",
     "grafana": "adbray_grafana",
 }
@@ -55,6 +56,7 @@ FLEET = Fleet.model_validate(
             "host": "b",
             "webhook_url_file": "/p/webhook",
             "listen": "host",
+            "web": {},
             "grafana": {"deb": "/p/grafana.deb", "panels_in_ray": True},
         },
     }
@@ -68,8 +70,8 @@ SITE = Site(
     redis_cert_file="/p/redis.crt",
     redis_key_file="/p/redis.key",
     slot_key_file="/p/slot_key",
-    grafana_password_file="/p/grafana_admin_password",
-    grafana_secret_key_file="/p/grafana_secret_key",
+    grafana_dir="/p/_grafana",
+    web_dir="/p/_web",
     provider_dir="/a/provider",
     keeper_dir="/a/keeper",
     scripts_dir="/a/adapters",

@@ -187,7 +187,8 @@ def test_destroy_leaves_nothing(cluster: Project) -> None:
     cluster.ok("destroy", GROUP, "--yes")
     for host in cluster.addresses:
         left = (
-            "ls -d /etc/adbray /var/lib/adbray /opt/adbray /etc/systemd/system/*adbray*"
+            "ls -d /etc/adbray /var/lib/adbray /var/lib/adbray-logs /opt/adbray"
+            " /etc/systemd/system/*adbray*"
             " /etc/tmpfiles.d/*adbray* 2>/dev/null;"
             " systemctl list-units --all --no-legend '*adbray*';"
             " mount | grep /var/lib/adbray;"

@@ -24,7 +24,7 @@ from adbray_ctl.services.history import recorded, unplanned
 @click.option("--force", is_flag=True, help="Do not ask, whatever is running.")
 @pass_state
 def destroy(state: State, group: str, yes: bool, force: bool) -> None:
-    """Remove GROUP and all its data from its hosts: units, disks, venvs, Redis, secrets.
+    """Remove GROUP and all its data from its hosts: units, disks, venvs, Redis, secrets, kept logs.
 
     Its running jobs are interrupted. The spec file stays.
     """

@@ -14,10 +14,15 @@ from adbray_ctl.cli.render.tables import print_json
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def version(as_json: bool) -> None:
     """Print the versions of adbray and of what it runs on."""
-    packages = ("adbray", "ansible-core", "ansible-runner", "ray")
-    versions = {name: installed(name) for name in packages} | {"python": platform.python_version()}
+    found = versions()
     if as_json:
-        print_json(versions)
+        print_json(found)
         return
-    for name, value in versions.items():
+    for name, value in found.items():
         click.echo(f"{name} {value}")
+
+
+def versions() -> dict[str, str]:
+    """Of adbray, and of what it runs on."""
+    packages = ("adbray", "ansible-core", "ansible-runner", "ray")
+    return {name: installed(name) for name in packages} | {"python": platform.python_version()}

@@ -64,10 +64,10 @@ class ProgressView:
 
     def __call__(self, event: RunEvent) -> None:
         self._progress = fold(self._progress, event)
-        if self._live is None:
-            line = _line(event)
-            if line:
-                self._console.print(f"{self.elapsed_s:6.1f}s  {line}", soft_wrap=True)
+        # A table has no place for a warning, which is to stay in sight: it is printed above.
+        line = _line(event) if self._live is None else _warning(event)
+        if line:
+            self._console.print(f"{self.elapsed_s:6.1f}s  {line}", soft_wrap=True)
 
     def _table(self) -> Table:
         progress = self._progress
@@ -97,8 +97,17 @@ def _line(event: RunEvent) -> str:
         case StepStarted():
             return f"step {event.number} of {event.total}: {event.title}"
         case HostResult(outcome=Outcome.CHANGED):
-            return f"{event.host}: {event.step}: {event.task}: changed"
+            line = f"{event.host}: {event.step}: {event.task}: changed"
+            return f"{line}: {event.message}" if event.message else line
         case HostResult(outcome=Outcome.FAILED | Outcome.UNREACHABLE):
             return f"{event.host}: {event.step}: {event.task}: {event.outcome}"
+        case _:
+            return _warning(event)
+
+
+def _warning(event: RunEvent) -> str:
+    match event:
+        case HostResult(outcome=Outcome.OK | Outcome.CHANGED, message=message) if message:
+            return f"{event.host}: {message}"
         case _:
             return ""

@@ -62,9 +62,10 @@ def print_status(status: GroupStatus) -> None:
 def print_addresses(addresses: Addresses) -> None:
     """The group's addresses, one a line."""
     console = make_console()
-    for name, value in addresses.model_dump().items():
-        if value is not None:
-            console.print(Text(f"{name:<10}", "dim").append(value, "default"), soft_wrap=True)
+    shown = {name: value for name, value in addresses.model_dump().items() if value is not None}
+    width = max(len(name) for name in shown) + 1
+    for name, value in shown.items():
+        console.print(Text(f"{name:<{width}}", "dim").append(value, "default"), soft_wrap=True)
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:

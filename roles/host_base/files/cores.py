@@ -24,7 +24,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-CGROUPS = "/sys/fs/cgroup"
+# As systemd itself sees them: a unit has its own cgroup for the root of all.
+CGROUPS = "/proc/1/root/sys/fs/cgroup"
 CPUS = "/sys/devices/system/cpu"
 DROP_INS = "/run/systemd/system.control"
 SYSTEMCTL = "/usr/bin/systemctl"
@@ -109,28 +110,20 @@ def locked() -> Iterator[None]:
         os.close(handle)
 
 
-def bind(unit: str, cpus: list[int]) -> None:
-    told = "AllowedCPUs=" + " ".join(map(str, cpus))
-    subprocess.run([SYSTEMCTL, "set-property", "--runtime", unit, told], timeout=20, check=True)
-
-
 def take(unit: str, count: int) -> None:
     with locked():
-        taken = held(unit)
-        cpus = choose(count, taken)
+        cpus = choose(count, held(unit))
         if cpus:
-            bind(unit, cpus)
+            told = "AllowedCPUs=" + " ".join(map(str, cpus))
+            command = [SYSTEMCTL, "set-property", "--runtime", unit, told]
+            subprocess.run(command, timeout=20, check=True)
         else:
             print(f"no CPUs of its own: fewer than {count} are free; its quota alone holds it")
 
 
 def drop(unit: str) -> None:
-    """Its own CPUs are anybody's again, and nothing of them stays behind."""
-    folder = os.path.join(DROP_INS, unit + ".d")
-    with locked():
-        if os.path.isdir(folder):
-            bind(unit, [])
-            shutil.rmtree(folder)
+    """Nothing stays behind; the CPUs are anybody's again as the unit's cgroup goes."""
+    shutil.rmtree(os.path.join(DROP_INS, unit + ".d"), ignore_errors=True)
 
 
 def main(words: list[str]) -> int:

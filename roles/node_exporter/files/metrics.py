@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 EVERY_S = 10.0
+# The role gpu has the cards looked at each minute.
+CARDS_OLD_S = 180.0
 SHOWN = "Id,ActiveState,NRestarts"
 UNITS_AT_ONCE = 200
 
@@ -32,6 +34,13 @@ HELP = {
     "adbray_demand_blocked_seconds": "How long the oldest of them has waited.",
     "adbray_slot_set_aside": "How often in a row a slot failed that the autoscaler leaves alone.",
     "adbray_certificate_expires_seconds": "When a certificate ends, in seconds since the epoch.",
+    "adbray_gpu_utilization_ratio": "Share of the last second or so in which the card worked.",
+    "adbray_gpu_memory_used_bytes": "Memory of the card that is taken.",
+    "adbray_gpu_memory_total_bytes": "Memory that the card has.",
+    "adbray_gpu_temperature_celsius": "Temperature of the card.",
+    "adbray_gpu_power_watts": "Power that the card draws.",
+    "adbray_gpu_xid_errors_total": "Errors of the card's own in the kernel's log since boot.",
+    "adbray_gpu_ecc_uncorrected_total": "Memory errors since boot that ECC could not correct.",
 }
 
 
@@ -139,9 +148,32 @@ def of_head(host: Host, record: dict[str, Any], now: float) -> Iterator[Sample]:
         yield Sample("adbray_slot_set_aside", where, int(one["times"]))
 
 
+def of_cards(host: Host, now: float) -> Iterator[Sample]:
+    """Of each GPU what it tells, if it was asked lately; an older adbray asked for less."""
+    path = host.run + "/adbray/gpus.json"
+    if not os.path.exists(path) or now - os.stat(path).st_mtime > CARDS_OLD_S:
+        return
+    for card in load(path).get("found") or []:
+        total, used = card["memory_mb"], card.get("memory_used_mb")
+        told = {
+            "utilization_ratio": card.get("utilization"),
+            "memory_used_bytes": used * 2**20 if total and used is not None else None,
+            "memory_total_bytes": total * 2**20 if total else None,
+            "temperature_celsius": card["temperature_c"],
+            "power_watts": card.get("power_w"),
+            "xid_errors_total": card.get("xid_errors"),
+            "ecc_uncorrected_total": card["ecc_errors"] if card["ecc"] else None,
+        }
+        names = {"card": str(card["index"]), "uuid": card["uuid"], "model": card["name"]}
+        for name, value in told.items():
+            if value is not None:
+                yield Sample("adbray_gpu_" + name, names, value)
+
+
 def of_certificates(host: Host) -> Iterator[Sample]:
-    """The first end of those in each file."""
-    for path in sorted(glob.glob(host.etc + "/*/*.crt")):
+    """The first end of those in each file; that of the web server is no group's."""
+    paths = glob.glob(host.etc + "/*/*.crt") + glob.glob(host.etc + "-web/*.crt")
+    for path in sorted(paths):
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.load_verify_locations(cafile=path)
@@ -149,7 +181,8 @@ def of_certificates(host: Host) -> Iterator[Sample]:
         except (OSError, ValueError):
             continue
         if ends:
-            group = os.path.basename(os.path.dirname(path))
+            folder = os.path.dirname(path)
+            group = os.path.basename(folder) if os.path.dirname(folder) == host.etc else ""
             labels = {"group": group, "file": os.path.basename(path)}
             yield Sample("adbray_certificate_expires_seconds", labels, min(ends))
 
@@ -157,13 +190,16 @@ def of_certificates(host: Host) -> Iterator[Sample]:
 def samples(host: Host, now: float) -> Iterator[Sample]:
     found = records(host)
     states = unit_states(host, [str(record["unit"]) for record in found if record.get("unit")])
+    parts = [("certificates", of_certificates(host)), ("cards", of_cards(host, now))]
     for record in found:
-        for part in (of_unit(record, states), of_disk(host, record), of_head(host, record, now)):
-            try:
-                yield from part
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                print(f"{record['group']}/{record['slot']}: {error!r}", file=sys.stderr, flush=True)
-    yield from of_certificates(host)
+        name = f"{record['group']}/{record['slot']}"
+        parts += [(name, of_unit(record, states)), (name, of_disk(host, record))]
+        parts += [(name, of_head(host, record, now))]
+    for what, part in parts:
+        try:
+            yield from part
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            print(f"{what}: {error!r}", file=sys.stderr, flush=True)
 
 
 def exposition(found: Iterable[Sample]) -> str:

@@ -21,6 +21,7 @@ from adbray_ctl.adapters.gpus import (
     reboot_reason,
     short_pci,
     version_in,
+    with_lost,
     xids_in,
 )
 from adbray_ctl.adapters.nvml import cards_of
@@ -41,9 +42,12 @@ DEBIAN_TESLA = DEBIAN_CURRENT.replace("nvidia-current", "nvidia-tesla-470")
 class Nvml:
     """libnvidia-ml.so.1 written by hand: one healthy card, with single answers changed."""
 
-    def __init__(self, *, cards: int = 1, handle: int = 0, **changed: Any) -> None:
+    def __init__(
+        self, *, cards: int = 1, handle: int = 0, utilization: int = 0, **changed: Any
+    ) -> None:
         self.cards = cards
         self.handle = handle
+        self.utilization = utilization
         self.shut = 0
         self.answers: dict[str, Any] = {
             "nvmlDeviceGetUUID": "GPU-b850f46d-d5ea-c752-ddf3-c4453e44d3f7",
@@ -55,6 +59,7 @@ class Nvml:
             "nvmlDeviceGetMaxPcieLinkWidth": [16],
             "nvmlDeviceGetTotalEccErrors": [0],
             "nvmlDeviceGetTemperature": [34],
+            "nvmlDeviceGetPowerUsage": [71250],
             "nvmlDeviceGetTemperatureThreshold": [92],
             **changed,
         }
@@ -80,7 +85,12 @@ class Nvml:
 
     def nvmlDeviceGetMemoryInfo(self, _: Any, memory: Any) -> int:  # noqa: N802
         memory._obj.total = 81920 * 2**20
+        memory._obj.used = 1024 * 2**20
         return 0
+
+    def nvmlDeviceGetUtilizationRates(self, _: Any, rates: Any) -> int:  # noqa: N802
+        rates._obj.gpu = 63
+        return self.utilization
 
     def __getattr__(self, name: str) -> Any:
         if name not in self.answers:
@@ -125,14 +135,17 @@ def test_a_card_is_described_whole() -> None:
         temperature_c=34,
     )
     assert (second.index, second.pci) == (1, "00000000:41:00.0")
+    for_metrics = ("memory_used_mb", "utilization", "power_w")
+    assert [found[0][name] for name in for_metrics] == [1024, 0.63, 71.25]
 
 
 def test_what_a_card_does_not_know_is_no_fault() -> None:
     # A small card without ECC and MIG, in a virtual machine that hides the PCIe link.
     names = "MigMode RemappedRows EccMode CurrPcieLinkWidth MaxPcieLinkWidth TotalEccErrors"
-    names += " Temperature TemperatureThreshold"
+    names += " Temperature TemperatureThreshold PowerUsage"
     unknown = (f"nvmlDeviceGet{name}" for name in names.split())
-    plain = card(**dict.fromkeys(unknown, NOT_SUPPORTED))
+    plain = card(utilization=NOT_SUPPORTED, **dict.fromkeys(unknown, NOT_SUPPORTED))
+    assert (plain["utilization"], plain["power_w"]) == (None, None)
     found = GpuCard.model_validate(judged(plain, {}))
     assert (found.mig_capable, found.ecc, found.temperature_c) == (False, False, None)
     assert (found.faults, found.complaints) == ((), ())
@@ -173,31 +186,42 @@ def test_one_thing_wrong_with_a_card(
     ("log", "found"),
     [
         # github.com/NVIDIA/NVSentinel/issues/155
-        ("NVRM: Xid (PCI:0000:44:00): 79, GPU has fallen off the bus", {"0000:44:00": [79]}),
+        ("NVRM: Xid (PCI:0000:44:00): 79, GPU has fallen off the bus", {"0000:44:00": {79: 1}}),
         # docs.nvidia.com/deploy/xid-errors: an older driver, and no fault of the card
-        ("[...] NVRM: Xid (0000:03:00): 14, Channel 00000001", {"0000:03:00": []}),
+        ("[...] NVRM: Xid (0000:03:00): 14, Channel 00000001", {"0000:03:00": {}}),
         # A kernel log has one for every process that dies with the card.
         (
             "\n".join(f"NVRM: Xid (PCI:0000:65:00): {code}, pid=1" for code in (48, 48, 13, 79)),
-            {"0000:65:00": [48, 79]},
+            {"0000:65:00": {48: 2, 79: 1}},
         ),
-        ("NVRM: GPU 0000:44:00.0: GPU has fallen off the bus.", {"0000:44:00": [79]}),
+        ("NVRM: GPU 0000:44:00.0: GPU has fallen off the bus.", {"0000:44:00": {79: 1}}),
         ("NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  570.158.01", {}),
         ("", {}),
     ],
 )
-def test_errors_in_the_kernel_s_log(log: str, found: dict[str, list[int]]) -> None:
+def test_errors_in_the_kernel_s_log(log: str, found: dict[str, dict[int, int]]) -> None:
     assert xids_in(log) == found
 
 
 def test_an_error_in_the_log_is_that_of_its_card() -> None:
     found, _ = cards_of(Nvml(cards=2))
-    first, second = (judged(one, {"0000:41:00": [79]}) for one in found)
+    first, second = (judged(one, {"0000:41:00": {79: 3}}) for one in found)
     assert (first["faults"], second["faults"]) == ([], ["XID 79: it has fallen off the bus"])
+    assert (first["xid_errors"], second["xid_errors"]) == (0, 3)
     assert GpuReading(found=(GpuCard.model_validate(second),)).faults_of((0, 1)) == (
         "GPU 1 (NVIDIA A100-SXM4-80GB): XID 79: it has fallen off the bus"
     )
     assert short_pci("00000000:41:00.0") == "0000:41:00"
+
+
+def test_an_error_of_no_card_that_answers_is_that_of_the_lost_one() -> None:
+    (well,), (lost,) = cards_of(Nvml())[0], cards_of(Nvml(handle=LOST))[0]
+    xids = with_lost([well, lost], {"0000:40:00": {}, "0000:41:00": {79: 2}})
+    assert (judged(well, xids)["xid_errors"], judged(lost, xids)["xid_errors"]) == (0, 2)
+    assert judged(lost, xids)["faults"] == [
+        "XID 79: it has fallen off the bus",
+        "NVML says of it: the GPU is lost",
+    ]
 
 
 def test_debian_says_which_of_its_modules_is_loaded() -> None:

@@ -118,7 +118,7 @@ def test_the_inventory_says_where_it_comes_from_and_names_secrets_by_their_files
     told = found.all_vars
     assert (told["grafana_deb"], told["grafana_tarball"]) == (deb, tarball)
     assert told["grafana_tarball_sha256"] == sha256
-    assert told["grafana_password_file"] == SITE.grafana_password_file
+    assert told["grafana_password_file"] == f"{SITE.grafana_dir}/admin_password"
     assert told["grafana_bind"] == "127.0.0.1"
     assert told["grafana_url"] == "http://127.0.0.1:3000/grafana/"
     assert told["grafana_ray_host"] == placed(fleet(host="m"), spec()).head.host

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from adbray_ctl.core.checks import check_fleet
-from adbray_ctl.core.monitoring import GroupMonitoring, monitoring_of
+from adbray_ctl.core.inventory import build_inventory
+from adbray_ctl.core.monitoring import GroupMonitoring, monitoring_of, web_url
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import ChangePlan
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Topology
 from tests.unit.cluster import applied, placed, planned
+from tests.unit.core.test_inventory import SITE
 
-ROLES = ("node_exporter", "alertmanager", "prometheus", "grafana")
+ROLES = ("node_exporter", "alertmanager", "web_proxy", "grafana", "prometheus")
 
 
 def fleet(**monitoring: Any) -> Fleet:
@@ -171,11 +173,68 @@ def test_where_it_moved_away_or_is_wanted_no_longer_it_is_removed() -> None:
     assert set(gone.hosts) == {*topology.hosts, "m"}
 
 
+def test_browsers_are_shown_all_at_one_place_and_links_lead_there() -> None:
+    shown = fleet(host="m", web={"port": 8444})
+    found, topology = told(shown, spec())
+    inventory = build_inventory(
+        fleet=shown, spec=spec(), topology=topology, namespace="demo-1", site=SITE
+    )
+    assert inventory.groups["adbray_web"] == ("m",)
+    given = inventory.all_vars
+    assert found.dashboard == given["web_proxy_dashboard"] == f"{topology.head_address}:8265"
+    assert given["web_proxy_port"] == 8444
+    assert given["web_proxy_password_file"] == f"{SITE.web_dir}/password"
+    assert given["web_proxy_certificate_file"] == f"{SITE.web_dir}/web.crt"
+    assert given["prometheus_path"] == "/prometheus/"
+    assert given["prometheus_external_url"] == "https://10.0.0.4:8444/prometheus/"
+    assert given["alertmanager_external_url"] == "https://10.0.0.4:8444/alertmanager/"
+
+    named = fleet(host="m", web={"address": "ray.example.com"})
+    assert web_url(named) == "https://ray.example.com:8443/"
+    plain, _ = told(fleet(host="m"), spec())
+    inventory = build_inventory(
+        fleet=fleet(host="m"), spec=spec(), topology=topology, namespace="demo-1", site=SITE
+    )
+    assert not plain.shown
+    assert inventory.groups["adbray_web"] == ()
+    assert inventory.all_vars["prometheus_path"] == "/"
+    assert not [name for name in inventory.all_vars if name.startswith("web_proxy_p")]
+
+
+def test_of_a_head_that_may_move_browsers_see_the_address_that_moves_with_it() -> None:
+    on = {"names": ["a", "b", "c"]}
+    group = spec(head={"standby": 1, "virtual_ip": "10.0.0.99", "hosts": on})
+    found, _ = told(fleet(host="m", web={}), group)
+    assert found.dashboard == "10.0.0.99:8265"
+
+
+def test_a_way_for_browsers_is_a_change_and_so_is_a_renewed_certificate() -> None:
+    plain, wanted = fleet(host="m"), fleet(host="m", web={})
+    found, _ = told(plain, spec())
+    seen = watched(plain, spec(), m=found.revision)
+    assert steps(planned(wanted, spec(), seen)) == ["monitoring: update on m"]
+
+    def renewed(fingerprint: str) -> Fleet:
+        assert wanted.monitoring is not None
+        assert wanted.monitoring.web is not None
+        web = wanted.monitoring.web.located("/c", "/k", fingerprint)
+        monitoring = wanted.monitoring.model_copy(update={"web": web})
+        return wanted.model_copy(update={"monitoring": monitoring})
+
+    found, _ = told(renewed("one"), spec())
+    seen = watched(plain, spec(), m=found.revision)
+    assert planned(renewed("one"), spec(), seen).is_empty
+    assert steps(planned(renewed("two"), spec(), seen)) == ["monitoring: update on m"]
+
+
 def test_faults_name_an_unknown_host_and_a_port_that_slots_or_another_part_use() -> None:
-    asked = fleet(host="x", prometheus_port=20010, alertmanager_port=9100)
+    web = {"port": 9100, "key_file": "web.key"}
+    asked = fleet(host="x", prometheus_port=20010, alertmanager_port=9100, web=web)
     faults = {fault.path: fault.what for fault in check_fleet(asked)}
     assert set(faults) == {
         ("monitoring", "host"),
         ("monitoring", "prometheus_port"),
         ("monitoring", "node_exporter_port"),
+        ("monitoring", "web", "port"),
+        ("monitoring", "web"),
     }

@@ -113,3 +113,11 @@ def test_a_reserve_reaches_the_host_before_workers_roll() -> None:
     assert found.steps[0].roles[0] == "host_base"
     told = {change.host for change in found.changes}
     assert told == set(found.steps[0].hosts)
+
+
+def test_how_long_logs_are_kept_is_told_to_every_host_and_restarts_nothing() -> None:
+    found = plan(spec(), kept_logs={"days": 3})
+    assert {change.action for change in found.changes} == {Impact.UPDATE}
+    assert found.steps[0].roles[0] == "host_base"
+    assert "kept_logs.days: 14 -> 3" in found.changes[0].reason
+    assert plan(spec(), kept_logs={"days": 14, "max_gb": 2}).is_empty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from adbray_ctl.adapters.certificate import own_certificate
+from adbray_ctl.adapters.gpus import judged
+from adbray_ctl.adapters.nvml import cards_of
+from tests.unit.adapters.test_gpus import Nvml
 
 SCRIPT = Path(__file__).parents[3] / "roles" / "node_exporter" / "files" / "metrics.py"
 SYSTEMCTL = """#!/bin/sh
@@ -110,6 +114,39 @@ def test_a_mounted_disk_is_told_with_its_size(tmp_path: Path, told: Told) -> Non
     assert 0 < free < size
 
 
+def test_each_card_is_told_of_as_nvml_and_the_kernel_s_log_have_it(
+    tmp_path: Path, told: Told
+) -> None:
+    (well, plain), _ = cards_of(Nvml(cards=2))
+    plain |= {"utilization": None, "power_w": None, "temperature_c": None, "ecc": False}
+    plain |= {"memory_mb": 0, "name": "", "uuid": ""}
+    xids = {"0000:41:00": {79: 3}}
+    path = tmp_path / "run/adbray/gpus.json"
+    write(path, {"found": [judged(well, xids), judged(plain, xids)]})
+    os.utime(path, (900.0, 900.0))
+    where = f'card="0",uuid="{well["uuid"]}",model="{well["name"]}"'
+    assert told() == {
+        f"adbray_gpu_utilization_ratio{{{where}}}": 0.63,
+        f"adbray_gpu_memory_used_bytes{{{where}}}": 2**30,
+        f"adbray_gpu_memory_total_bytes{{{where}}}": 80 * 2**30,
+        f"adbray_gpu_temperature_celsius{{{where}}}": 34,
+        f"adbray_gpu_power_watts{{{where}}}": 71.25,
+        f"adbray_gpu_xid_errors_total{{{where}}}": 0,
+        f"adbray_gpu_ecc_uncorrected_total{{{where}}}": 0,
+        'adbray_gpu_xid_errors_total{card="1",uuid="",model=""}': 3,
+    }
+    os.utime(path, (800.0, 800.0))
+    assert told() == {}, "nobody has looked for three minutes"
+
+
+def test_what_an_older_adbray_wrote_of_a_card_is_told(tmp_path: Path, told: Told) -> None:
+    card = {"index": 0, "uuid": "u", "name": "n", "memory_mb": 1, "ecc": True, "ecc_errors": 2}
+    path = tmp_path / "run/adbray/gpus.json"
+    write(path, {"found": [card | {"temperature_c": None}]})
+    os.utime(path, (900.0, 900.0))
+    assert set(told().values()) == {2**20, 2}
+
+
 def test_the_end_of_a_certificate_is_told(tmp_path: Path, told: Told) -> None:
     record(tmp_path, "redis", "redis")
     certificate, _ = own_certificate("redis of g")
@@ -119,3 +156,5 @@ def test_the_end_of_a_certificate_is_told(tmp_path: Path, told: Told) -> None:
     (end,) = (value for line, value in found.items() if "certificate" in line)
     assert end > time.time()
     assert 'adbray_certificate_expires_seconds{group="g",file="redis.crt"}' in found
+    write(tmp_path / "etc/adbray-web/web.crt", certificate.decode())
+    assert 'adbray_certificate_expires_seconds{group="",file="web.crt"}' in told()

@@ -147,7 +147,7 @@ def monitored(tmp_path: Path, **seen: Any) -> tuple[Tools, Prepared]:
 def test_grafana_s_password_is_made_or_comes_back(tmp_path: Path, *, stands: bool) -> None:
     tools, prepared = monitored(tmp_path, grafana=stands)
     ensure_secrets(tools, prepared)
-    file = Path(tools.secrets.site("demo").grafana_password_file)
+    file = Path(tools.secrets.site("demo").grafana_dir, "admin_password")
     made = file.read_text()
     assert (made == "kept admin_password") is stands
     ensure_secrets(tools, prepared)

@@ -1,0 +1,29 @@
+"""What slots use, look by look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adbray_ctl.core.loads import Loads, SortBy, loads_of
+from adbray_ctl.services.tools import Tools
+
+# For a first answer of all hosts; a host that is down says so before.
+_WITHIN_S = 30.0
+_POLL_S = 0.1
+
+
+def looks(tools: Tools, group: str | None, by: SortBy, every_s: float) -> Iterator[Loads]:
+    """The first one when every host has answered or failed to, then one every ``every_s``.
+
+    Of all groups if none is named. Raises SpecError for faults of fleet.yml, HostKeyError.
+    """
+    fleet = tools.specs.fleet()
+    hosts = [host.name for host in fleet.hosts if not host.retired]
+    clock = tools.clock
+    with tools.loads.watch(fleet, hosts, group, every_s) as now:
+        began = clock.now()
+        while not all(host.told for host in now()) and clock.now() - began < _WITHIN_S:
+            clock.sleep(_POLL_S)
+        while True:
+            yield loads_of(now(), by)
+            clock.sleep(every_s)

@@ -1,0 +1,99 @@
+"""A host to log in to: an SSH server in this process that runs commands on this machine."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+
+from adbray_ctl.core.spec_fleet import Fleet
+
+
+class Shell(paramiko.ServerInterface):
+    """Takes any key, and runs each command as sshd does: its input ends with the connection."""
+
+    def __init__(self, started: list[subprocess.Popen[bytes]]) -> None:
+        self._started = started
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return AUTH_SUCCESSFUL
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        threading.Thread(target=self._run, args=(channel, command), daemon=True).start()
+        return True
+
+    def _run(self, channel: paramiko.Channel, command: bytes) -> None:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            ["sh", "-c", command], stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0
+        ) as process:
+            self._started.append(process)
+            threading.Thread(target=_hand_in, args=(channel, process), daemon=True).start()
+            assert process.stdout is not None
+            assert process.stderr is not None
+            while data := process.stdout.read(65536):
+                try:
+                    channel.sendall(data)
+                except OSError:
+                    break
+            complaint = process.stderr.read()
+        if not channel.closed:
+            channel.sendall_stderr(complaint)
+            channel.send_exit_status(process.returncode)
+            channel.close()
+
+
+def _hand_in(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    try:
+        while data := channel.recv(65536):
+            process.stdin.write(data)
+        process.stdin.close()
+    except OSError:
+        return
+
+
+@contextmanager
+def hosts(
+    folder: Path, names: tuple[str, ...]
+) -> Iterator[tuple[Fleet, list[subprocess.Popen[bytes]]]]:
+    """A fleet whose hosts are all this machine, and what was started there."""
+    key = folder / "key"
+    pair = paramiko.RSAKey.generate(2048)
+    pair.write_private_key_file(str(key))
+    started: list[subprocess.Popen[bytes]] = []
+    served: list[paramiko.Transport] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def serve() -> None:
+            while True:
+                try:
+                    transport = paramiko.Transport(listening.accept()[0])
+                except OSError:
+                    return
+                transport.add_server_key(pair)
+                transport.start_server(server=Shell(started))
+                served.append(transport)
+
+        threading.Thread(target=serve, daemon=True).start()
+        ssh = {"user": "root", "port": port, "identity_file": str(key), "connect_timeout_s": 20}
+        entries = [{"name": name, "address": "127.0.0.1"} for name in names]
+        try:
+            yield Fleet.model_validate({"kind": "Fleet", "ssh": ssh, "hosts": entries}), started
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            for transport in served:
+                transport.close()

@@ -1,0 +1,214 @@
+"""`adbray logs` and `adbray top`: what they print, ask for, and refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import click
+import pytest
+
+from adbray_ctl import wiring
+from adbray_ctl.cli import app
+from adbray_ctl.cli.commands.logs import logs
+from adbray_ctl.cli.commands.top import top
+from adbray_ctl.cli.state import State
+from adbray_ctl.core.errors import HostError, HostKeyError, UsageError
+from adbray_ctl.core.loads import HostLoads
+from adbray_ctl.core.node_logs import HostLogs, KeptLog, LogLine, LogRequest
+from adbray_ctl.core.spec_fleet import Fleet
+from tests.unit.core.test_loads import SLOTS
+from tests.unit.services.test_usage import Clock
+
+FLEET = """\
+kind: Fleet
+hosts:
+  - {name: a, address: 10.0.0.1}
+  - {name: b, address: 10.0.0.2}
+  - {name: gone, address: 10.0.0.3, retired: true}
+"""
+FIRST, LAST = "20260921T141320Z", "20260922T080000Z"
+KEPT = tuple(
+    KeptLog(host="b", slot=slot, start=start, ended_at=1_790_000_100, size=1500)
+    for slot, start in (("w-9", LAST), ("w-0", FIRST), ("w-0", LAST))
+)
+
+
+@dataclass
+class Logs:
+    """Logs of a and b; what was asked is kept."""
+
+    error: str = ""
+    asked: list[tuple[str, LogRequest]] = field(default_factory=list)
+
+    def find(self, fleet: Fleet, group: str) -> tuple[HostLogs, ...]:
+        return (
+            HostLogs(host="a", slots=("head", "w-0")),
+            HostLogs(host="b", kept=KEPT, error=self.error),
+        )
+
+    @contextmanager
+    def read(self, fleet: Fleet, host: str, wanted: LogRequest) -> Iterator[Iterator[LogLine]]:
+        self.asked.append((host, wanted))
+        yield iter((LogLine("journal", "started"), LogLine("raylet.out", "fell over")))
+
+
+@dataclass
+class Loads:
+    """Looks at a and b, one after the other."""
+
+    looks: Sequence[tuple[HostLoads, ...]]
+    asked: list[tuple[Sequence[str], str | None]] = field(default_factory=list)
+
+    @contextmanager
+    def watch(
+        self, fleet: Fleet, hosts: Sequence[str], group: str | None, every_s: float
+    ) -> Iterator[Callable[[], tuple[HostLoads, ...]]]:
+        self.asked.append((hosts, group))
+        found = iter(self.looks)
+        last = [self.looks[0]]
+
+        def now() -> tuple[HostLoads, ...]:
+            last[0] = next(found, last[0])
+            return last[0]
+
+        yield now
+
+
+class Waiting(Clock):
+    """A clock that goes on while somebody waits."""
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+def run(command: click.Command, directory: Path, probe: Logs | Loads, *arguments: str) -> None:
+    (directory / "fleet.yml").write_text(FLEET)
+    state = State(directory=directory)
+    tools = replace(wiring.tools(directory), clock=Waiting(1_790_000_000))
+    made = replace(tools, logs=probe) if isinstance(probe, Logs) else replace(tools, loads=probe)
+    vars(state)["tools"] = made
+    command.main(args=list(arguments), obj=state, standalone_mode=False)
+
+
+def test_lines_stand_behind_the_names_of_their_logs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    probe = Logs()
+    run(logs, tmp_path, probe, "demo", "w-0", "--since", "10m", "-n", "7", "-f")
+    assert capsys.readouterr().out == "journal | started\nraylet.out | fell over\n"
+    wanted = LogRequest(group="demo", node="w-0", lines=7, since=1_789_999_400, follow=True)
+    assert probe.asked == [("a", wanted)]
+
+
+def test_one_log_alone_has_no_name_before_its_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(logs, tmp_path, Logs(), "demo", "w-0", "--file", "raylet.out")
+    assert "raylet.out |" not in capsys.readouterr().out
+    run(logs, tmp_path, Logs(), "demo", "w-0", "--file", "raylet.*", "--json")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == {"source": "raylet.out", "text": "fell over"}
+
+
+def test_what_is_kept_is_read_where_it_is(tmp_path: Path) -> None:
+    probe = Logs()
+    run(logs, tmp_path, probe, "demo", "w-0", "--previous")
+    run(logs, tmp_path, probe, "demo", "w-0", "--start", FIRST)
+    run(logs, tmp_path, probe, "demo", "w-9", "-p")
+    told = [(host, wanted.node, wanted.start) for host, wanted in probe.asked]
+    assert told == [("b", "w-0", LAST), ("b", "w-0", FIRST), ("b", "w-9", LAST)]
+
+
+def test_what_is_kept_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(logs, tmp_path, Logs(), "demo", "--list")
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [row[:3] for row in rows[1:]] == [
+        ["w-0", "b", FIRST], ["w-9", "b", LAST], ["w-0", "b", LAST]
+    ]  # fmt: skip
+    assert rows[1][-1] == "2"
+    run(logs, tmp_path, Logs(), "demo", "w-9", "--list", "--json")
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["slot"], one["start"], one["host"]) == ("w-9", LAST, "b")
+    with pytest.raises(HostError, match="incomplete, without what these hosts keep:\nb: gone"):
+        run(logs, tmp_path, Logs(error="gone"), "demo", "--list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["demo"], "which node"),
+        (["demo", "w-0", "-f", "-p"], "does not go on"),
+        (["demo", "w-7"], "no node 'w-7'"),
+        (["demo", "head", "-p"], "nothing is kept of head"),
+        (["demo", "w-0", "--since", "soon"], "is no time"),
+    ],
+)
+def test_what_cannot_be_shown(arguments: list[str], what: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=what):
+        run(logs, tmp_path, Logs(), *arguments)
+
+
+TOLD = (HostLoads(host="a", at=1, slots=SLOTS), HostLoads(host="b", at=1))
+SILENT = (TOLD[0], HostLoads(host="b", error="no answer"))
+
+
+def test_one_look_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    probe = Loads([(HostLoads(host="a"), TOLD[1]), TOLD])
+    run(top, tmp_path, probe, "demo", "--once")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:2] == ["node", "host"]
+    assert lines[1].split()[:6] == ["w-1", "a", "1.50", "of", "2,", "75%"]
+    assert "512 MiB of 1.0 GiB, 50%" in lines[2]
+    assert lines[3].split() == ["w-2", "a", "-", "-", "-", "-", "-", "2"]
+    assert probe.asked == [(["a", "b"], "demo")]
+
+
+def test_one_look_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(top, tmp_path, Loads([TOLD]), "--once", "--json", "--sort", "restarts")
+    told = json.loads(capsys.readouterr().out)
+    assert [slot["slot"] for slot in told["slots"]] == ["w-2", "w-0", "w-1"]
+    assert told["slots"][1]["cores"] == 2.0
+
+
+def test_output_that_is_no_terminal_gets_one_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(top, tmp_path, Loads([TOLD]))
+    assert capsys.readouterr().out.count("w-1") == 1
+
+
+def test_a_silent_host_is_a_failure_after_what_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(HostError, match="incomplete, without these hosts:\nb: no answer"):
+        run(top, tmp_path, Loads([SILENT]), "--once")
+    assert "! b: no answer" in capsys.readouterr().out
+
+
+def test_a_changed_key_ends_it(tmp_path: Path) -> None:
+    class Changed(Loads):
+        @contextmanager
+        def watch(
+            self, fleet: Fleet, hosts: Sequence[str], group: str | None, every_s: float
+        ) -> Iterator[Callable[[], tuple[HostLoads, ...]]]:
+            def now() -> tuple[HostLoads, ...]:
+                raise HostKeyError("another key", where="a")
+
+            yield now
+
+    with pytest.raises(HostKeyError):
+        run(top, tmp_path, Changed([]), "--once")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["top", "--sort", "colour"], ["top", "--every", "0"], ["top", "../x"], ["logs"]],
+    ids=" ".join,
+)
+def test_a_wrong_command_line_exits_2(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "fleet.yml").write_text(FLEET)
+    assert app.run(["-C", str(tmp_path), *arguments]) == 2
