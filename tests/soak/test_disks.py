@@ -24,22 +24,36 @@ NAME = "disks"
 BACKENDS = {"xfs": "xfs_project", "ext4": "ext4_project", "loop": "loop"}
 CHOSEN = os.environ.get("ADBRAY_DISKS", "xfs ext4 loop").split()
 WHERE, BESIDE = (f"/var/lib/adbray/{NAME}/{slot}" for slot in ("w-0", "w-1"))
-# What an emulated machine may be used for; it has as much as its kernel tells all the same.
-ROOM = "capacity: {cpus: 4, memory_gb: 4}"
-# Ray gives a node 30 s to start, and no setting for that (ray/_private/node.py); by emulation its
-# start takes a minute. In the VM's copy of it that one number is larger, and nothing else differs.
-PATIENT = """\
-cd /opt/adbray/ray-*/lib/python*/site-packages/ray/_private
-sed -i 's/raylet_start_wait_time_s = 30$/raylet_start_wait_time_s = 300/' node.py
-grep -q 'wait_time_s = 300$' node.py && rm __pycache__/node.*.pyc
-/opt/adbray/ray-*/bin/python -m compileall -q node.py
-"""
-# And the autoscaler gives up on one after two minutes; told so before the head is there.
-PATIENCE = f"""\
-mkdir -p /etc/systemd/system/adbray-head@{NAME}.service.d
-printf '[Service]\\nEnvironment=RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S=900\\n' \
-  >/etc/systemd/system/adbray-head@{NAME}.service.d/patience.conf
-systemctl daemon-reload
+# An emulated machine has two cores, and each of its slots is to have both.
+ROOM = "capacity: {cpus: 4}"
+SIZES = "sizes:\n  half: {cpus: 2, memory_gb: 1.375}\n"
+# A raylet gives its agents 15 s to write down their ports, and there is no setting for that; by
+# emulation they take 20 to be loaded. Ports are fixed, so in the VM's copy of Ray the agents write
+# them down as they begin.
+EARLY = """\
+import glob
+
+BEGIN = \'\'\'\
+import sys as _sys
+_told = dict(word[2:].split("=", 1) for word in _sys.argv[1:] if "=" in word)
+for _file, _port in %r.items():
+    with open("%%s/%%s_%%s" %% (_told["session-dir"], _file, _told["node-id"]), "w") as _out:
+        _out.write(_told[_port])
+\'\'\'
+PORTS = {
+    "dashboard/agent.py": {
+        "dashboard_agent_listen_port": "listen-port",
+        "metrics_agent_port": "grpc-port",
+        "metrics_export_port": "metrics-export-port",
+    },
+    "_private/runtime_env/agent/main.py": {"runtime_env_agent_port": "runtime-env-agent-port"},
+}
+[ray] = glob.glob("/opt/adbray/ray-*/lib/python*/site-packages/ray")
+for name, ports in PORTS.items():
+    with open(ray + "/" + name) as file:
+        text = file.read()
+    with open(ray + "/" + name, "w") as file:
+        file.write(BEGIN % ports + text)
 """
 # Writes in the neighbour's disk for as long as the job runs, as what runs in its slot would.
 WORK = f"""\
@@ -59,7 +73,7 @@ redis: {{mode: none}}
 head: {{size: micro, disk_gb: 1, hosts: {{names: [lab1]}}}}
 worker_groups:
   - name: w
-    size: micro
+    size: half
     disk_gb: {size}
     min_workers: 1
     max_workers: 2
@@ -110,6 +124,8 @@ def site(
         project.addresses = {host["name"]: host["address"] for host in hosts}
         found = Site(project, "lab1" if kind == "loop" else "vm1", kind)
         found.write(3)
+        fleet = project.directory / "fleet.yml"
+        fleet.write_text(fleet.read_text().replace("sizes:\n", SIZES))
         if vm:
             make_patient(found)
         apply(found)
@@ -131,8 +147,7 @@ def make_patient(site: Site) -> None:
     inventory = site.project.directory / "inventory"
     site.project.ok("render", NAME, "-o", str(inventory))
     play(inventory, "host_base,ray_runtime", limit="vm1")
-    site.project.on("vm1", PATIENT)
-    site.project.on("lab1", PATIENCE)
+    site.project.on("vm1", f"python3 - <<'EOF'\n{EARLY}EOF")
 
 
 def apply(site: Site) -> str:
