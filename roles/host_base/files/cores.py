@@ -2,7 +2,7 @@
 """Bind a slot that starts to CPUs of its own, as many as its size has.
 
 A quota alone says how much a slot gets and not where: one with more threads than cores spreads over
-all of them, and whoever shares one with it waits (docs/adr/0018).
+all of them, and whoever shares one with it waits (docs/adr/0027).
 
 Runs as root, from the slot's unit:
 
