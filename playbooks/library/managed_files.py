@@ -50,7 +50,7 @@ options:
         description:
           - Glob patterns of what to remove, directories with all they hold.
           - With C(unless), a list of globs, only when none of those matches anything afterwards.
-          - With C(empty), only empty directories are removed.
+          - With C(empty), only empty directories are removed, and no mount points.
         type: list
         elements: dict
 author: [adbray maintainers]
@@ -230,7 +230,7 @@ def ensure_absent(rule: dict[str, Any], kept: set[str], changes: Changes) -> Non
     for path in sorted(glob.glob(rule["glob"])):
         if path in kept or any(glob.glob(pattern) for pattern in rule["unless"]):
             continue
-        if rule["empty"] and (not os.path.isdir(path) or os.listdir(path)):
+        if rule["empty"] and not is_spare(path):
             continue
         if not changes.note(path):
             continue
@@ -238,6 +238,11 @@ def ensure_absent(rule: dict[str, Any], kept: set[str], changes: Changes) -> Non
             shutil.rmtree(path)
         else:
             os.unlink(path)
+
+
+def is_spare(path: str) -> bool:
+    """Whether it is a directory with nothing in it, and no file system of the operator's."""
+    return os.path.isdir(path) and not os.listdir(path) and not os.path.ismount(path)
 
 
 class QuietModule(AnsibleModule):  # type: ignore[misc]  # Ansible's modules have no types

@@ -13,8 +13,9 @@ from adbray_ctl.core.events import HostResult, Outcome
 WARNING = "the kernel does not grow /var/lib/adbray/demo/w-0 in use: its slot is started anew"
 
 
-def ended(event: str, **result: Any) -> HostResult:
+def ended(event: str, module: str = "slot_disks", **result: Any) -> HostResult:
     data = {"role": "worker_disk", "task": "Ensure disks", "host": "m1", "res": result}
+    data["task_action"] = module
     found = typed_event({"event": event, "event_data": data})
     assert isinstance(found, HostResult)
     return found
@@ -32,3 +33,8 @@ def test_what_a_module_warns_of_is_shown(changed: bool, capsys: pytest.CaptureFi
 def test_a_failure_tells_why_and_not_what_it_warned_of() -> None:
     event = ended("runner_on_failed", msg="no room", warnings=[WARNING])
     assert (event.outcome, event.message) == (Outcome.FAILED, "no room")
+
+
+def test_what_ansibles_own_modules_warn_of_is_not_shown() -> None:
+    event = ended("runner_on_ok", module="ansible.builtin.find", warnings=["Skipped a path"])
+    assert event.message == ""
