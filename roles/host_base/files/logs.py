@@ -32,7 +32,7 @@ from typing import Any
 
 DATA = "/var/lib/adbray"
 ROOT = "/var/lib/adbray-logs"
-SETTINGS = "/etc/adbray/kept_logs.json"
+SETTINGS = "/etc/adbray/.kept_logs.json"
 SYSTEMCTL = "/usr/bin/systemctl"
 
 DISK = re.compile(r"/(?P<group>[a-z][a-z0-9-]{0,31})/(?P<slot>[a-z][a-z0-9-]{0,40})", re.ASCII)
