@@ -19,9 +19,8 @@ from adbray_ctl.services import external_redis
 from adbray_ctl.services.boot import boot_for_driver
 from adbray_ctl.services.nodes import drain_and_stop, held_back
 from adbray_ctl.services.plan import Prepared, inventory_of
-from adbray_ctl.services.secrets import ensure_secrets
+from adbray_ctl.services.secrets import ensure_all
 from adbray_ctl.services.tools import Tools
-from adbray_ctl.services.web import ensure_web
 
 # Ray's head answers about 6 s after its start and a worker joins in about 3 s on an idle machine;
 # the rest is for loaded ones.
@@ -69,8 +68,7 @@ def _apply(
 ) -> GroupStatus:
     """Carry out; each step that begins is added to ``begun``."""
     external_redis.require(tools, prepared, report)
-    ensure_secrets(tools, prepared)
-    ensure_web(tools, prepared)
+    ensure_all(tools, prepared)
     group = prepared.spec.name
     if prepared.plan.steps:
         tools.inventories.write(inventory_of(tools, prepared), tools.inventories.path(group))

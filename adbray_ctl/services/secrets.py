@@ -8,11 +8,18 @@ from adbray_ctl.core.grafana import SECRETS_DIR, GrafanaSecrets
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
+from adbray_ctl.services.web import ensure_web
+
+
+def ensure_all(tools: Tools, prepared: Prepared) -> None:
+    """The group's, and those that all groups of the fleet share. Raises HostError."""
+    ensure_secrets(tools, prepared)
+    _ensure_grafana(tools, prepared)
+    ensure_web(tools, prepared)
 
 
 def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
     """Create what is new; fetch back what stands when it is not here. Raises HostError."""
-    _ensure_grafana(tools, prepared)
     group = prepared.spec.name
     if tools.secrets.has(group):
         return

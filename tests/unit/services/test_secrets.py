@@ -18,7 +18,7 @@ from adbray_ctl.core.record import SlotKind, revision_of
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.plan import Prepared
-from adbray_ctl.services.secrets import ensure_secrets
+from adbray_ctl.services.secrets import ensure_all, ensure_secrets
 from adbray_ctl.services.tools import Tools
 from tests.unit.cluster import NAMESPACE, applied, placed, planned
 
@@ -146,17 +146,25 @@ def monitored(tmp_path: Path, **seen: Any) -> tuple[Tools, Prepared]:
 @pytest.mark.parametrize("stands", [False, True])
 def test_grafana_s_password_is_made_or_comes_back(tmp_path: Path, *, stands: bool) -> None:
     tools, prepared = monitored(tmp_path, grafana=stands)
-    ensure_secrets(tools, prepared)
+    ensure_all(tools, prepared)
     file = Path(tools.secrets.site("demo").grafana_dir, "admin_password")
     made = file.read_text()
     assert (made == "kept admin_password") is stands
-    ensure_secrets(tools, prepared)
+    ensure_all(tools, prepared)
     assert file.read_text() == made
 
 
 def test_no_password_is_made_while_grafana_s_host_says_nothing(tmp_path: Path) -> None:
     tools, prepared = monitored(tmp_path, error="no answer")
     with pytest.raises(HostError) as caught:
-        ensure_secrets(tools, prepared)
+        ensure_all(tools, prepared)
     assert caught.value.where == "b"
+    assert not tools.secrets.has_grafana()
+
+
+def test_a_group_s_own_secrets_need_nothing_of_grafana_s_host(tmp_path: Path) -> None:
+    """A backup takes them alone: it must be had while the host of Grafana is down."""
+    tools, prepared = monitored(tmp_path, error="no answer")
+    ensure_secrets(tools, prepared)
+    assert tools.secrets.has("demo")
     assert not tools.secrets.has_grafana()
