@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -12,6 +11,7 @@ from typing import Any
 
 import adbray_ctl.adapters
 from adbray_ctl.core.usage import HostUsage
+from tests.unit.host_script import load
 
 WRITER = Path(__file__).parents[2] / "roles" / "host_base" / "files" / "usage.py"
 READER = Path(adbray_ctl.adapters.__file__).parent / "usage_script.py"
@@ -30,11 +30,7 @@ class UsageHost:
         systemctl = base / "systemctl"
         systemctl.write_text(f"#!/bin/sh\ncat {base}/shown\n")
         systemctl.chmod(0o755)
-        spec = importlib.util.spec_from_file_location("usage", WRITER)
-        assert spec is not None
-        assert spec.loader is not None
-        script: Any = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(script)
+        script = load(WRITER)
         script.ETC, script.DATA = str(base / "etc"), str(self.data)
         script.GPUS, script.SYSTEMCTL = str(base / "gpus"), str(systemctl)
         self.script = script

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.unit.host_script import load
 
 SCRIPT = Path(__file__).parents[3] / "roles" / "host_base" / "files" / "cores.py"
 
@@ -38,11 +38,7 @@ class Machine:
         systemctl = base / "systemctl"
         systemctl.write_text(SYSTEMCTL.format(base=base, slice=self.slice))
         systemctl.chmod(0o755)
-        spec = importlib.util.spec_from_file_location("cores", SCRIPT)
-        assert spec is not None
-        assert spec.loader is not None
-        script: Any = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(script)
+        script = load(SCRIPT)
         script.CGROUPS, script.CPUS = str(base / "cgroup"), str(base / "cpu")
         script.DROP_INS, script.SYSTEMCTL = str(base / "control"), str(systemctl)
         self.script = script

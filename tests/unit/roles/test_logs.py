@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
 import resource
 import subprocess
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.unit.host_script import load
 
 SCRIPT = Path(__file__).parents[3] / "roles" / "host_base" / "files" / "logs.py"
 T = 1_790_000_000
@@ -32,11 +33,7 @@ class Host:
         systemctl = base / "systemctl"
         systemctl.write_text(f'#!/bin/sh\necho "$@" >>{self.asked}\n')
         systemctl.chmod(0o755)
-        spec = importlib.util.spec_from_file_location("logs", SCRIPT)
-        assert spec is not None
-        assert spec.loader is not None
-        script: Any = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(script)
+        script = load(SCRIPT)
         script.DATA, script.ROOT = str(base / "data"), str(self.root)
         script.SETTINGS, script.SYSTEMCTL = str(self.settings), str(systemctl)
         self.script = script

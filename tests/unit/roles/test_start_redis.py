@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +9,8 @@ from typing import Any
 
 import jinja2
 import pytest
+
+from tests.unit.host_script import load
 
 TEMPLATE = Path(__file__).parents[3] / "roles" / "redis" / "templates" / "start_redis.py.j2"
 MEMBERS = [{"address": f"10.0.0.{n}", "port": 6, "sentinel_port": 7} for n in (1, 2, 3)]
@@ -40,11 +41,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     )
     path = tmp_path / "start_redis.py"
     path.write_text(text)
-    spec = importlib.util.spec_from_file_location("start_redis", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module: ModuleType = load(path)
 
     def become(_: str, words: list[str]) -> None:
         raise Started(*words)
