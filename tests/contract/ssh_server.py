@@ -15,11 +15,8 @@ from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from adbray_ctl.core.spec_fleet import Fleet
 
 
-class Shell(paramiko.ServerInterface):
-    """Takes any key, and runs each command as sshd does: its input ends with the connection."""
-
-    def __init__(self, started: list[subprocess.Popen[bytes]]) -> None:
-        self._started = started
+class AnyKey(paramiko.ServerInterface):
+    """Lets in whoever has a key."""
 
     def get_allowed_auths(self, username: str) -> str:
         return "publickey"
@@ -29,6 +26,13 @@ class Shell(paramiko.ServerInterface):
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return OPEN_SUCCEEDED
+
+
+class Shell(AnyKey):
+    """Runs each command as sshd does: its input ends with the connection."""
+
+    def __init__(self, started: list[subprocess.Popen[bytes]]) -> None:
+        self._started = started
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Thread(target=self._run, args=(channel, command), daemon=True).start()

@@ -10,31 +10,22 @@ from pathlib import Path
 
 import paramiko
 import pytest
-from paramiko.common import AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from adbray_ctl.adapters.known_hosts import KnownHosts
 from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.spec_fleet import Fleet
+from tests.contract.ssh_server import AnyKey
 
 # More than SSH lets a sender have under way: who writes it waits until it is read, or nobody reads.
 LONG = "#" * 2**23
 
 
-class Ends(paramiko.ServerInterface):
-    """Takes any key, and ends each command at once with ``status``; without one if that is None."""
+class Ends(AnyKey):
+    """Ends each command at once with ``status``; without one if that is None."""
 
     def __init__(self, status: int | None) -> None:
         self._status = status
-
-    def get_allowed_auths(self, username: str) -> str:
-        return "publickey"
-
-    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        return AUTH_SUCCESSFUL
-
-    def check_channel_request(self, kind: str, chanid: int) -> int:
-        return OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Timer(0.2, self._end, (channel,)).start()
