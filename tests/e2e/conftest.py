@@ -44,6 +44,11 @@ class Project:
         assert result.code == 0, result.err + result.out
         return result.out
 
+    def lab_up(self, *options: str) -> None:
+        """Boot a lab, and know its hosts' addresses."""
+        self.ok("lab", "up", *options)
+        self.addresses = {h["name"]: h["address"] for h in self.json("lab", "status")["hosts"]}
+
     def json(self, *arguments: str) -> Any:
         return json.loads(self.ok(*arguments, "--json"))
 
@@ -112,9 +117,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A lab of three hosts, nothing applied."""
     project = Project(tmp_path_factory.mktemp("e2e"))
     try:
-        project.ok("lab", "up", "--hosts", "3")
-        hosts = project.json("lab", "status")["hosts"]
-        project.addresses = {host["name"]: host["address"] for host in hosts}
+        project.lab_up("--hosts", "3")
         yield project
     finally:
         down = project.adbray("lab", "down")

@@ -47,9 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Four hosts with a group of three worker groups, applied."""
     project = Project(tmp_path_factory.mktemp("scaling"))
     try:
-        project.ok("lab", "up", "--hosts", "4")
-        hosts = project.json("lab", "status")["hosts"]
-        project.addresses = {host["name"]: host["address"] for host in hosts}
+        project.lab_up("--hosts", "4")
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("sizes:\n", "sizes:\n  quad: {cpus: 4, memory_gb: 2}\n")
         fleet.write_text(text.replace("limits: {", "limits: {min_workers: 0, "))

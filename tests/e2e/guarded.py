@@ -48,9 +48,7 @@ def applied(directory: Path, count: int, text_of_group: str) -> Iterator[Project
     """A lab of ``count`` hosts with a group of that file, until the block ends."""
     project = Project(directory)
     try:
-        project.ok("lab", "up", "--hosts", str(count))
-        hosts = project.json("lab", "status")["hosts"]
-        project.addresses = {host["name"]: host["address"] for host in hosts}
+        project.lab_up("--hosts", str(count))
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text()
         fleet.write_text(text.replace("user: root,", "user: root, connect_timeout_s: 2,"))

@@ -57,9 +57,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 def up(project: Project, count: int) -> None:
-    project.ok("lab", "up", "--hosts", str(count))
-    hosts = project.json("lab", "status")["hosts"]
-    project.addresses = {host["name"]: host["address"] for host in hosts}
+    project.lab_up("--hosts", str(count))
 
 
 def states(project: Project) -> list[str]:

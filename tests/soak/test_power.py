@@ -69,9 +69,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Co
     project = Project(tmp_path_factory.mktemp("power"))
     controller = None
     try:
-        project.ok("lab", "up", "--hosts", "3")
-        hosts = project.json("lab", "status")["hosts"]
-        project.addresses = {host["name"]: host["address"] for host in hosts}
+        project.lab_up("--hosts", "3")
         controller = Controller(project, project.addresses["lab1"].rpartition(".")[0] + ".1")
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("limits: {", "limits: {min_workers: 0, ")

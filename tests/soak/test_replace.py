@@ -28,9 +28,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Four hosts, the last of them not in fleet.yml, and a group with a worker on two."""
     project = Project(tmp_path_factory.mktemp("replace"))
     try:
-        project.ok("lab", "up", "--hosts", "4")
-        hosts = project.json("lab", "status")["hosts"]
-        project.addresses = {host["name"]: host["address"] for host in hosts}
+        project.lab_up("--hosts", "4")
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("user: root,", "user: root, connect_timeout_s: 2,")
         text = text[: text.index("  - name: lab4")]

@@ -105,9 +105,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A VM with two prepared slots, their disks and their slices; no head, and no Ray."""
     project = Project(tmp_path_factory.mktemp("shares"))
     try:
-        project.ok("lab", "up", "--hosts", "0", "--vm", "1")
-        hosts = project.json("lab", "status")["hosts"]
-        project.addresses = {host["name"]: host["address"] for host in hosts}
+        project.lab_up("--hosts", "0", "--vm", "1")
         fleet = FLEET.replace("ADDRESS", project.addresses[HOST])
         (project.directory / "fleet.yml").write_text(fleet)
         (project.directory / "groups").mkdir()

@@ -29,9 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A group on one host, and on another what shows it to browsers."""
     project = Project(tmp_path_factory.mktemp("web"))
     try:
-        project.ok("lab", "up", "--hosts", "2")
-        hosts = project.json("lab", "status")["hosts"]
-        project.addresses = {host["name"]: host["address"] for host in hosts}
+        project.lab_up("--hosts", "2")
         fleet = project.directory / "fleet.yml"
         fleet.write_text(f"{fleet.read_text()}monitoring:\n  host: {MONITOR}\n{WEB}")
         (project.directory / "groups").mkdir()
