@@ -44,12 +44,11 @@ def _driver(of: Subject, seen: GpuReading) -> Finding:
     if on_pci > seen.cards:
         found += f", {on_pci} cards on the PCI bus"
     expected = f"{wanted} cards with their driver" if wanted else "a driver for every card"
-    if not on_pci and not seen.cards and not wanted:
-        return of.finding(Check.GPU, State.OK, "no NVIDIA card", expected=expected)
+    if not on_pci and not seen.cards:
+        return _none(of, found, expected, wanted)
     if seen.cards < wanted:
-        what = "no GPU found; " if not on_pci and not seen.cards else ""
         remedy = "see to its driver (`gpu` in fleet.yml), or lower capacity.gpus there"
-        return of.finding(Check.GPU, State.FAIL, what + found, expected=expected, remedy=remedy)
+        return of.finding(Check.GPU, State.FAIL, found, expected=expected, remedy=remedy)
     if on_pci > seen.cards:
         remedy = "see to their driver (`gpu` in fleet.yml), or leave the cards unused"
         return of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
@@ -57,6 +56,21 @@ def _driver(of: Subject, seen: GpuReading) -> Finding:
         remedy = f"update the NVIDIA driver to {_DRIVER} or newer, which CUDA 12 needs"
         return of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
     return of.finding(Check.GPU, State.OK, found, expected=expected)
+
+
+def _none(of: Subject, found: str, expected: str, wanted: int) -> Finding:
+    """The host has no card, which is well unless one is wanted, or a driver was asked for."""
+    looked_after = of.fleet.gpu_of(of.host.name) is not None
+    if not wanted and not looked_after:
+        return of.finding(Check.GPU, State.OK, "no NVIDIA card", expected=expected)
+    out = "lower capacity.gpus there" if wanted else "take `gpu` of this host out of fleet.yml"
+    return of.finding(
+        Check.GPU,
+        State.FAIL if wanted else State.WARN,
+        f"no GPU found; {found}",
+        expected=expected,
+        remedy=f"put a card in, hand one to this machine if it is virtual, or {out}",
+    )
 
 
 def _words(seen: GpuReading) -> str:

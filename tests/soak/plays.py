@@ -9,10 +9,11 @@ from pathlib import Path
 from tests.e2e.conftest import REPOSITORY, run
 
 
-def play(inventory: Path, tags: str, limit: str = "all") -> None:
-    """The roles with these ``tags``, comma-separated, on the hosts of a rendered inventory."""
+def play(inventory: Path, tags: str, limit: str = "all") -> str:
+    """The roles with these ``tags``, comma-separated, on an inventory; what Ansible told."""
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory)]
     command += [str(REPOSITORY / "playbooks" / "site.yml"), "--tags", tags, "--limit", limit]
     environment = dict(os.environ) | {"ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg")}
     done = run(command, timeout_s=900, cwd=REPOSITORY, env=environment)
     assert done.code == 0, done.out + done.err
+    return done.out

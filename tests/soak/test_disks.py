@@ -18,7 +18,7 @@ import pytest
 
 from tests.e2e.conftest import Project
 from tests.e2e.guarded import E2E_JOBS
-from tests.soak.plays import play
+from tests.soak.patient import declare, make_patient
 
 NAME = "disks"
 BACKENDS = {"xfs": "xfs_project", "ext4": "ext4_project", "loop": "loop"}
@@ -26,35 +26,6 @@ CHOSEN = os.environ.get("ADBRAY_DISKS", "xfs ext4 loop").split()
 WHERE, BESIDE = (f"/var/lib/adbray/{NAME}/{slot}" for slot in ("w-0", "w-1"))
 # An emulated machine has two cores, and each of its slots is to have both.
 ROOM = "capacity: {cpus: 4}"
-SIZES = "sizes:\n  half: {cpus: 2, memory_gb: 1.375}\n"
-# A raylet gives its agents 15 s to write down their ports, and there is no setting for that; by
-# emulation they take 20 to be loaded. Ports are fixed, so in the VM's copy of Ray the agents write
-# them down as they begin.
-EARLY = """\
-import glob
-
-BEGIN = \'\'\'\
-import sys as _sys
-_told = dict(word[2:].split("=", 1) for word in _sys.argv[1:] if "=" in word)
-for _file, _port in %r.items():
-    with open("%%s/%%s_%%s" %% (_told["session-dir"], _file, _told["node-id"]), "w") as _out:
-        _out.write(_told[_port])
-\'\'\'
-PORTS = {
-    "dashboard/agent.py": {
-        "dashboard_agent_listen_port": "listen-port",
-        "metrics_agent_port": "grpc-port",
-        "metrics_export_port": "metrics-export-port",
-    },
-    "_private/runtime_env/agent/main.py": {"runtime_env_agent_port": "runtime-env-agent-port"},
-}
-[ray] = glob.glob("/opt/adbray/ray-*/lib/python*/site-packages/ray")
-for name, ports in PORTS.items():
-    with open(ray + "/" + name) as file:
-        text = file.read()
-    with open(ray + "/" + name, "w") as file:
-        file.write(BEGIN % ports + text)
-"""
 # Writes in the neighbour's disk for as long as the job runs, as what runs in its slot would.
 WORK = f"""\
 while [ ! -e {BESIDE}/spill/enough ]; do
@@ -122,30 +93,15 @@ def site(
         project.lab_up("--hosts", "1", *vm)
         found = Site(project, "lab1" if kind == "loop" else "vm1", kind)
         found.write(3)
-        fleet = project.directory / "fleet.yml"
-        fleet.write_text(fleet.read_text().replace("sizes:\n", SIZES))
+        declare(project, found.host, *([ROOM] if vm else []))
         if vm:
-            make_patient(found)
+            make_patient(project, NAME)
         apply(found)
         yield found
     finally:
         down = project.adbray("lab", "down")
         shutil.rmtree(project.directory, ignore_errors=True)
     assert down.code == 0, down.err
-
-
-def make_patient(site: Site) -> None:
-    """Let a machine that is emulated have the time it needs."""
-    fleet = site.project.directory / "fleet.yml"
-    lines = fleet.read_text().splitlines()
-    address = next(at for at, line in enumerate(lines) if site.project.addresses["vm1"] in line)
-    fleet.write_text(
-        "\n".join([*lines[: address + 1], f"    {ROOM}", *lines[address + 1 :]]) + "\n"
-    )
-    inventory = site.project.directory / "inventory"
-    site.project.ok("render", NAME, "-o", str(inventory))
-    play(inventory, "host_base,ray_runtime", limit="vm1")
-    site.project.on("vm1", f"python3 - <<'EOF'\n{EARLY}EOF")
 
 
 def apply(site: Site) -> str:

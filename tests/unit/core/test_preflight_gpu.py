@@ -66,8 +66,18 @@ def test_a_burn_in_without_a_card_says_so() -> None:
     assert (found.host, found.state) == (GROUP_WIDE, State.SKIPPED)
 
 
-def test_a_declared_gpu_that_is_not_there_is_told_with_what_is_installed() -> None:
-    host = {"name": "a", "address": "10.0.0.1", "capacity": {"gpus": 1}}
-    fleet = FLEET.model_validate({"kind": "Fleet", "hosts": [host]})
+@pytest.mark.parametrize(
+    ("host", "state", "way_out"),
+    [
+        ({"capacity": {"gpus": 1}}, State.FAIL, "lower capacity.gpus"),
+        ({"gpu": {"driver": "distro"}}, State.WARN, "take `gpu` of this host out"),
+    ],
+)
+def test_a_card_that_is_not_there_is_told_with_what_is_installed(
+    host: dict[str, Any], state: State, way_out: str
+) -> None:
+    hosts = [{"name": "a", "address": "10.0.0.1"} | host]
+    fleet = FLEET.model_validate({"kind": "Fleet", "hosts": hosts})
     bad = only_bad(judge(fleet, gpu={"installed": "535.1"}))
-    assert (bad.state, bad.found) == (State.FAIL, "no GPU found; driver 535.1 is not loaded")
+    assert (bad.state, bad.found) == (state, "no GPU found; driver 535.1 is not loaded")
+    assert way_out in bad.remedy
