@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import sys
 import threading
@@ -72,7 +73,7 @@ class Source:
         try:
             with urllib.request.urlopen(self.url, timeout=10) as answer:  # noqa: S310  # a lab's
                 told = self.alerts_in(json.load(answer))
-        except OSError:
+        except (OSError, ValueError, http.client.HTTPException):
             return
         now = time.monotonic()
         lasting = [spell for spell in self.spells if spell.ended is None]

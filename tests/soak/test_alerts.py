@@ -20,7 +20,7 @@ HEAD, SMALL_HEAD = unit("head", WIDE), unit("head", SMALL)
 SENTINEL, REDIS, SMALL_REDIS = unit("sentinel", WIDE), unit("redis", WIDE), unit("redis", SMALL)
 DIES, HANGS, BROKEN = (unit("worker", WIDE, slot) for slot in ("dies-0", "hangs-0", "broken-0"))
 METRICS = "adbray-metrics.service"
-AGENT, AUTOSCALER, GCS = "DashboardAgent", "monitor.py", "gcs_server"
+AGENT, AUTOSCALER, GCS = "DashboardAgent", "v2/monitor.py", "/gcs_server"
 HOSTS = (MONITOR, "lab2", "lab3")
 # Rules look back for ten minutes, or for a quarter of an hour.
 TEN_S, QUARTER_S = 600 + 120, 900 + 120
