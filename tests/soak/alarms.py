@@ -119,6 +119,7 @@ class Watch(threading.Thread):
         """Seconds from ``since`` until it was told."""
         while not (found := self.told.of(alert, since)):
             self._wait(f"{alert} does not fire", since, within_s)
+        sys.stderr.write(f"{alert}: told after {found[0].began - since:.0f} s\n")
         return found[0].began - since
 
     def await_gone(self, alert: Alert, since: float, within_s: float) -> float:

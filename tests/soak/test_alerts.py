@@ -81,10 +81,10 @@ OF_HOSTS = (
     Case(
         "HostDown",
         "a host is cut off",
-        (Alert("HostDown", host="lab2"),),
-        lambda site: do.lab(site, "cut", "lab2"),
-        lambda site: do.lab(site, "heal", "lab2"),
-        after=("SlotDiskFull", "WorkerSilent", "GpuMemoryErrors", "SentinelWithoutQuorum"),
+        (Alert("HostDown", host="lab3"),),
+        lambda site: do.lab(site, "cut", "lab3"),
+        lambda site: do.lab(site, "heal", "lab3"),
+        after=("SlotFactsStale-hangs", "SlotSetAside", "SentinelWithoutQuorum"),
     ),
     Case(
         "HostDown-off",
@@ -92,7 +92,7 @@ OF_HOSTS = (
         (Alert("HostDown", host="lab3"),),
         lambda site: do.lab(site, "kill", "lab3"),
         lambda site: do.lab(site, "start", "lab3"),
-        after=("HostDown", "SlotFactsStale-hangs", "SlotSetAside"),
+        after=("HostDown",),
     ),
 )
 OF_REDIS = (

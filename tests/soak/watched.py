@@ -44,7 +44,11 @@ worker_groups:
     SMALL: """\
 kind: RayCluster
 name: small
-head: {size: micro, disk_gb: 1, hosts: {names: [lab1]}}
+head:
+  size: micro
+  disk_gb: 1
+  hosts: {names: [lab1]}
+  ports: {gcs: 6380, dashboard: 8266, client: 10002}
 redis: {maxmemory_mb: 64, hosts: {names: [lab1]}}
 worker_groups:
   - {name: w, size: nano, disk_gb: 1, min_workers: 0, max_workers: 1, hosts: {names: [lab1]}}
