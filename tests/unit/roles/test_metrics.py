@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import runpy
-import time
+import ssl
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from adbray_ctl.adapters.certificate import own_certificate
 from adbray_ctl.adapters.gpus import judged
@@ -154,7 +159,33 @@ def test_the_end_of_a_certificate_is_told(tmp_path: Path, told: Told) -> None:
     write(tmp_path / "etc/adbray/g/broken.crt", "no certificate")
     found = told()
     (end,) = (value for line, value in found.items() if "certificate" in line)
-    assert end > time.time()
+    assert end == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()
     assert 'adbray_certificate_expires_seconds{group="g",file="redis.crt"}' in found
     write(tmp_path / "etc/adbray-web/web.crt", certificate.decode())
     assert 'adbray_certificate_expires_seconds{group="",file="web.crt"}' in told()
+
+
+def test_of_a_web_server_s_chain_the_first_end_is_told(tmp_path: Path, told: Told) -> None:
+    """A server's own certificate is no authority's."""
+    ends = [datetime(year, 3, 4, 5, 6, 7, tzinfo=UTC) for year in (2051, 2031, 2041)]
+    chain = "".join(f"Its name, for people\n{leaf(end)[0]}" for end in ends)
+    write(tmp_path / "etc/adbray-web/web.crt", chain)
+    assert list(told().values()) == [ends[1].timestamp()]
+    for cut in (30, 200, 400):
+        whole = ssl.PEM_cert_to_DER_cert(leaf(ends[0])[0])
+        broken = ssl.DER_cert_to_PEM_cert(whole[:cut])
+        write(tmp_path / "etc/adbray-web/web.crt", broken)
+        assert set(told().values()) <= {ends[0].timestamp()}
+
+
+def leaf(end: datetime) -> tuple[str, str]:
+    """A certificate for a server, as authorities give them out, and its private key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ray.example.com")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
+    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(end - timedelta(days=90)).not_valid_after(end)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    return builder.sign(key, hashes.SHA256()).public_bytes(pem).decode(), secret.decode()
