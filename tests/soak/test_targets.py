@@ -109,7 +109,7 @@ def come_and_go(site: Project, prometheus: Prometheus, init: int) -> Round:
     up = 'up{job="ray",worker_group="w"}'
     # Not the last one of the worker before.
     new = f"{up} == 1 and timestamp({up}) > {began}"
-    scraped = awaited("a sample of the worker", lambda: prometheus.vector(new), 60)
+    scraped = awaited("a sample of the worker", lambda: prometheus.vector(new), 150)
     (node,) = living(site)
     slot = str(node["labels"]["adbray.io/slot"])
     samples = prometheus.samples(f'up{{job="ray",slot="{slot}"}}[2m]')
