@@ -21,7 +21,7 @@ LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # only where fleet.yml asks for it
 # How a worker that was started is scraped within 15 seconds: Ray writes its list every 5 (
 # ray/_private/metrics_agent.py), Prometheus takes a new one over every 5.
-_DISCOVERY = "2s"
+_DISCOVERY = "1s"
 _RAY_INTERVAL = "5s"
 # Of Ray's own event loops and RPCs: a third of what a node tells, and no dashboard of Ray asks.
 _TOO_FINE = "ray_(operation|grpc)_.+_bucket"

@@ -40,38 +40,47 @@ class UsageHost:
     def etc(self) -> Path:
         return self.base / "etc" / GROUP
 
-    def record(self, slot: str, size: str, cpus: int, disk_gb: int, **more: Any) -> None:
+    def record(
+        self, slot: str, size: str, cpus: int, disk_gb: int, *, group: str = GROUP, **more: Any
+    ) -> None:
         """What the roles write of a slot."""
         kind = "worker" if "worker_group" in more else "head"
         name = slot if kind == "worker" else "head"
         sized = {"size": size, "cpus": cpus, "disk_gb": disk_gb}
-        record = (
-            {"group": GROUP, "slot": slot, "kind": kind, "unit": self.unit(name)} | sized | more
-        )
-        (self.etc / f"{name}.json").write_text(json.dumps(record))
+        unit = self.unit(name, group)
+        record = {"group": group, "slot": slot, "kind": kind, "unit": unit} | sized | more
+        folder = self.base / "etc" / group
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.json").write_text(json.dumps(record))
 
-    def unit(self, name: str) -> str:
-        return f"{name}.service"
+    def card(self, bus: str, model: str) -> None:
+        """What NVIDIA's driver tells of a card."""
+        folder = self.base / "gpus" / bus
+        folder.mkdir()
+        (folder / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 24\n")
 
-    def start(self, name: str, start_id: str, at: float) -> None:
+    def unit(self, name: str, group: str = GROUP) -> str:
+        return f"{group}.{name}.service"
+
+    def start(self, name: str, start_id: str, at: float, group: str = GROUP) -> None:
         """Its unit starts, and calls."""
-        self.runs(name, start_id, at)
-        self.script.start(GROUP, name, start_id, at)
+        self.runs(name, start_id, at, group)
+        self.script.start(group, name, start_id, at)
 
-    def stop(self, name: str, at: float) -> None:
+    def stop(self, name: str, at: float, group: str = GROUP) -> None:
         """Its unit ends, and calls."""
-        start_id, _ = self._running[name]
-        self.ends(name)
-        self.script.stop(GROUP, name, start_id, at)
+        start_id, _ = self._running[self.unit(name, group)]
+        self.ends(name, group)
+        self.script.stop(group, name, start_id, at)
 
-    def runs(self, name: str, start_id: str, at: float) -> None:
+    def runs(self, name: str, start_id: str, at: float, group: str = GROUP) -> None:
         """Its unit runs since then, and has not called."""
-        self._running[name] = (start_id, at)
+        self._running[self.unit(name, group)] = (start_id, at)
         self._show()
 
-    def ends(self, name: str) -> None:
+    def ends(self, name: str, group: str = GROUP) -> None:
         """Its unit ends, and does not call."""
-        del self._running[name]
+        del self._running[self.unit(name, group)]
         self._show()
 
     def power_off(self) -> None:
@@ -106,13 +115,14 @@ class UsageHost:
 
     def _show(self) -> None:
         """A unit without an entry is inactive."""
-        records = {path.stem for path in self.etc.glob("*.json")} | set(self._running)
+        written = self.base.glob("etc/*/*.json")
+        units = {self.unit(path.stem, path.parent.name) for path in written} | set(self._running)
         blocks = []
-        for name in sorted(records):
-            start_id, at = self._running.get(name, ("", 0.0))
-            active = "active" if name in self._running else "inactive"
+        for unit in sorted(units):
+            start_id, at = self._running.get(unit, ("", 0.0))
+            active = "active" if unit in self._running else "inactive"
             blocks.append(
-                f"Id={self.unit(name)}\nActiveState={active}\nInvocationID={start_id}\n"
+                f"Id={unit}\nActiveState={active}\nInvocationID={start_id}\n"
                 f"ActiveEnterTimestampMonotonic={int(at * 1e6)}\n"
             )
         (self.base / "shown").write_text("\n".join(blocks))

@@ -105,13 +105,17 @@ def open_span(path: str, span: dict[str, Any], seen: float) -> None:
 
 def close_span(path: str, span: dict[str, Any], end: float) -> None:
     """The open file goes once the line is on the disk: in between there are both, never none."""
+    write_down(path, span, end)
+    os.unlink(path)
+
+
+def write_down(path: str, span: dict[str, Any], end: float) -> None:
     # Without room for the line, the end is known all the same when there is some again.
     os.utime(path, (end, end))
     closed = {key: value for key, value in span.items() if key != "unit"}
     closed["end"] = max(int(end), span["start"])
     month = time.strftime("%Y-%m", time.gmtime(closed["end"]))
     append(os.path.join(DATA, month + ".jsonl"), json.dumps(closed) + "\n")
-    os.unlink(path)
 
 
 def append(path: str, line: str) -> None:
@@ -217,9 +221,12 @@ def settle(path: str, state: dict[str, str], now: float, began: float) -> None:
     elif span is not None and node is not None and node["disk_gb"] != span["disk_gb"]:
         # A disk grows under a node that runs on, and the record is written as it does.
         written = os.stat(os.path.join(ETC, group, name + ".json")).st_mtime
-        grown = int(min(max(written, span["start"]), now))
-        close_span(path, span, grown)
-        open_span(path, dict(span, disk_gb=node["disk_gb"], start=grown), now)
+        grown = int(min(written, now))
+        # A part without a second in it would have the id and the start of the next, and hide it.
+        if grown > span["start"]:
+            write_down(path, span, grown)
+            span["start"] = grown
+        open_span(path, dict(span, disk_gb=node["disk_gb"]), now)
     elif span is not None:
         os.utime(path, (now, now))
 

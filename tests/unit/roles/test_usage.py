@@ -114,6 +114,33 @@ def test_a_disk_that_grows_is_billed_from_then(host: UsageHost) -> None:
     assert told == [(T, T + 75, 100), (T + 75, T + 200, 150)]
 
 
+def test_a_disk_that_grew_before_it_was_seen_to_start_is_billed_once_and_whole(
+    host: UsageHost,
+) -> None:
+    host.start("w-0", "one", T + 0.2)
+    host.record("w-0", "c.large", 4, 150, worker_group="w")
+    # In the second of its start; or earlier, by a clock that was put back in between.
+    host.written_at("w-0", T + 0.7)
+    host.tick(T + 60)
+    told = [(one.start, one.end, one.disk_gb) for one in host.read(T + 200).lifetimes]
+    assert told == [(T, T + 200, 150)]
+    assert host.months() == [], "no part of it has ended"
+
+
+def test_a_disk_that_grew_without_room_to_say_so_is_parted_later(host: UsageHost) -> None:
+    host.start("w-0", "one", T)
+    host.record("w-0", "c.large", 4, 150, worker_group="w")
+    host.written_at("w-0", T + 30)
+    blocked = host.data / "open" / ".new"
+    blocked.mkdir()
+    with pytest.raises(IsADirectoryError):
+        host.tick(T + 60)
+    blocked.rmdir()
+    host.tick(T + 120)
+    told = {(one.id, one.start, one.end, one.disk_gb) for one in host.read(T + 200).lifetimes}
+    assert told == {("one", T, T + 30, 100), ("one", T + 30, T + 200, 150)}
+
+
 def test_a_line_that_was_cut_short_costs_no_other(host: UsageHost) -> None:
     host.start("w-0", "one", T)
     host.stop("w-0", T + 10)
@@ -162,10 +189,8 @@ def test_what_is_told_twice_has_one_id_and_start(host: UsageHost) -> None:
 
 
 def test_slices_of_a_card_are_told_with_its_model(host: UsageHost) -> None:
-    for bus, model in (("0000:01:00.0", "NVIDIA T4"), ("0000:41:00.0", "NVIDIA H100 80GB HBM3")):
-        folder = host.base / "gpus" / bus
-        folder.mkdir()
-        (folder / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 24\n")
+    host.card("0000:01:00.0", "NVIDIA T4")
+    host.card("0000:41:00.0", "NVIDIA H100 80GB HBM3")
     host.record("g-0", "m.large", 4, 50, worker_group="g", gpu={"cards": [1], "slices": 3})
     host.start("g-0", "one", T)
     (told,) = host.read(T + 9).lifetimes

@@ -1,0 +1,127 @@
+"""Sixty targets of one Prometheus, all real, for five minutes: none misses a scrape.
+
+Thirteen hosts. One carries Prometheus, the heads of four groups and nine workers; each group has
+Redis and Sentinels of its own on three of the others. Sixty Rays would need more cores than two.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.conftest import Project
+from tests.soak.prometheus import Prometheus, alerts_watched
+from tests.soak.rack import await_it
+
+RAY = "lab1"
+HOSTS = 13
+WORKERS = {"g1": 3, "g2": 2, "g3": 2, "g4": 2}
+WATCH_S = 300
+# Each by job: of a group's head, its autoscaler and dashboard; of a host with Redis its exporter is
+# asked for Redis and for Sentinel.
+TARGETS = {
+    "prometheus": 1,
+    "alertmanager": 1,
+    "node": HOSTS,
+    "redis": HOSTS - 1,
+    "sentinel": HOSTS - 1,
+    "ray": 3 * len(WORKERS) + sum(WORKERS.values()),
+}
+EVERY_S = dict.fromkeys(TARGETS, 15) | {"ray": 5}
+SPEC = """\
+kind: RayCluster
+name: {name}
+head:
+  size: micro
+  disk_gb: 1
+  hosts: {{names: [{ray}]}}
+  ports: {{gcs: {gcs}, dashboard: {dashboard}, client: {client}}}
+redis: {{mode: sentinel, maxmemory_mb: 64, hosts: {{names: [{redis}]}}}}
+worker_groups:
+  - name: w
+    size: nano
+    disk_gb: 1
+    min_workers: {workers}
+    max_workers: {workers}
+    hosts: {{names: [{ray}]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """The one of four groups, when all its targets have answered."""
+    project = Project(tmp_path_factory.mktemp("sixty"))
+    try:
+        project.lab_up("--hosts", str(HOSTS))
+        fleet = project.directory / "fleet.yml"
+        small = "capacity: {cpus: 8, memory_gb: 16, disk_gb: 30, gpus: 0}"
+        large = "capacity: {cpus: 24, memory_gb: 32, disk_gb: 30, gpus: 0}"
+        text = fleet.read_text().replace(small, large, 1)
+        fleet.write_text(f"{text}monitoring: {{host: {RAY}, listen: host}}\n")
+        (project.directory / "groups").mkdir()
+        for number, (name, workers) in enumerate(WORKERS.items()):
+            redis = ", ".join(f"lab{2 + 3 * number + n}" for n in range(3))
+            ports = {"gcs": 6379, "dashboard": 8265, "client": 10001}
+            own = {key: port + number for key, port in ports.items()}
+            spec = SPEC.format(name=name, ray=RAY, redis=redis, workers=workers, **own)
+            (project.directory / "groups" / f"{name}.yml").write_text(spec)
+            project.ok("apply", name)
+        yield Prometheus(project.addresses[RAY])
+    finally:
+        down = project.adbray("lab", "down")
+        shutil.rmtree(project.directory, ignore_errors=True)
+    assert down.code == 0, down.err
+
+
+def test_no_scrape_of_any_target_is_missed(prometheus: Prometheus) -> None:
+    assert sum(TARGETS.values()) == 60
+
+    def all_up() -> bool:
+        found = prometheus.targets()
+        counted = Counter(one["labels"]["job"] for one in found)
+        return counted == TARGETS and {one["health"] for one in found} == {"up"}
+
+    await_it("all targets up, and nothing wrong", lambda: all_up() and not prometheus.alerts(), 120)
+    with alerts_watched(prometheus) as watch:
+        time.sleep(WATCH_S)
+    over = f"[{WATCH_S}s]"
+    tell_figures(prometheus, over)
+    assert len(prometheus.vector("up")) == 60
+    assert prometheus.vector(f"min_over_time(up{over}) < 1") == []
+    scrapes = prometheus.vector(f"count_over_time(up{over})")
+    assert len(scrapes) == 60
+    for labels, count in scrapes:
+        assert abs(count - WATCH_S / EVERY_S[labels["job"]]) <= 1, labels
+    assert watch.seen == []
+
+
+def tell_figures(prometheus: Prometheus, over: str) -> None:
+    """What it cost; for docs/soak.md."""
+    for job in TARGETS:
+        chosen = f'{{job="{job}"}}'
+        took = f"scrape_duration_seconds{chosen}{over}"
+        middle = prometheus.number(f"avg(avg_over_time({took}))")
+        worst = prometheus.number(f"max(max_over_time({took}))")
+        samples = prometheus.number(f"avg(scrape_samples_post_metric_relabeling{chosen})")
+        sys.stderr.write(
+            f"{job}: mean {middle:.3f} s, worst {worst:.3f} s, {samples:.0f} samples\n"
+        )
+    own = '{job="prometheus"}'
+    figures = {
+        "cores of Prometheus": f"rate(process_cpu_seconds_total{own}{over})",
+        "its memory in MiB": f"max_over_time(process_resident_memory_bytes{own}{over}) / 2^20",
+        "samples a second": f"rate(prometheus_tsdb_head_samples_appended_total{own}{over})",
+        "series": f"prometheus_tsdb_head_series{own}",
+        "samples of a worker": 'avg(scrape_samples_post_metric_relabeling{worker_group!=""})',
+        "samples of a head": 'avg(scrape_samples_post_metric_relabeling{slot="head"})',
+        "evaluation of rules in s": f"sum(prometheus_rule_group_last_duration_seconds{own})",
+    }
+    for what, expression in figures.items():
+        sys.stderr.write(f"{what}: {prometheus.number(expression):.3f}\n")
+    sys.stderr.write(f"load of the machine: {os.getloadavg()}\n")

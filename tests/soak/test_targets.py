@@ -1,0 +1,141 @@
+"""Prometheus follows workers that come and go, and raises no alert about one that was stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Project
+from tests.e2e.elastic import E2E_JOBS, inits, until
+from tests.soak.figures import tell
+from tests.soak.journal import starts
+from tests.soak.prometheus import Alert, Prometheus, alerts_watched
+
+NAME, IDLE_S, HOLD_S = "followed", 5, 20
+HEAD, WORKERS = "lab1", "lab2"
+ROUNDS = 5
+# What is asked for: a worker is scraped within that, from its joining.
+SCRAPED_S = 15.0
+# Longer than the `for` of WorkerSilent and HostDown, and an evaluation.
+QUIET_S = 150.0
+EVALUATION_S = 15.0
+SPEC = f"""\
+kind: RayCluster
+name: {NAME}
+head: {{size: micro, disk_gb: 1, hosts: {{names: [{HEAD}]}}}}
+redis: {{mode: none}}
+worker_groups:
+  - name: w
+    size: nano
+    disk_gb: 1
+    min_workers: 0
+    max_workers: 2
+    hosts: {{names: [{WORKERS}]}}
+drain_timeout_s: 5
+idle_timeout_s: {IDLE_S}
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A head with Prometheus beside it, and a host whose workers come and go."""
+    project = Project(tmp_path_factory.mktemp("targets"))
+    try:
+        project.lab_up("--hosts", "2")
+        fleet = project.directory / "fleet.yml"
+        text = fleet.read_text().replace("limits: {", "limits: {min_workers: 0, ")
+        fleet.write_text(f"{text}monitoring: {{host: {HEAD}, listen: host}}\n")
+        (project.directory / "groups").mkdir()
+        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.ok("apply", NAME)
+        yield project
+    finally:
+        down = project.adbray("lab", "down")
+        shutil.rmtree(project.directory, ignore_errors=True)
+    assert down.code == 0, down.err
+
+
+@dataclass(frozen=True)
+class Round:
+    """One worker's life, in seconds since the epoch: by systemd, Ray and Prometheus."""
+
+    slot: str
+    started: float
+    joined: float
+    scraped: float
+    ended: float
+    gone: float
+
+    def explains(self, alert: Alert) -> bool:
+        """Whether it may be pending: of this worker, while it ends and is still a target."""
+        until = self.gone + EVALUATION_S + 2
+        ends = self.ended - EVALUATION_S < alert.at < until
+        return ends and alert.state == "pending" and alert.labels.get("slot") == self.slot
+
+
+def living(site: Project) -> list[dict[str, Any]]:
+    """The workers that Ray lists as alive, as its own API tells them."""
+    token = (site.directory / ".adbray" / "secrets" / NAME / "token").read_text().strip()
+    url = f"http://{site.addresses[HEAD]}:8265/api/v0/nodes?limit=1000&detail=1"
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
+        nodes = json.load(answer)["data"]["result"]["result"]
+    return [n for n in nodes if n["state"] == "ALIVE" and not n["is_head_node"]]
+
+
+def awaited(what: str, holds: Callable[[], Any], within_s: float) -> float:
+    """When it held, in seconds since the epoch; asked ten times a second."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, f"{what}: not within {within_s:g} s"
+        time.sleep(0.1)
+    return time.time()
+
+
+def come_and_go(site: Project, prometheus: Prometheus, init: int) -> Round:
+    """Demand starts a worker, which is stopped when it has been idle."""
+    began = time.time()
+    words = ("python", "demand.py", "1", str(HOLD_S), '{"num_cpus": 1}')
+    site.ok("job", "submit", NAME, "--no-wait", "--working-dir", str(E2E_JOBS), "--", *words)
+    up = 'up{job="ray",worker_group="w"}'
+    # Not the last one of the worker before.
+    new = f"{up} == 1 and timestamp({up}) > {began}"
+    scraped = awaited("a sample of the worker", lambda: prometheus.vector(new), 150)
+    (node,) = living(site)
+    slot = str(node["labels"]["adbray.io/slot"])
+    samples = prometheus.samples(f'up{{job="ray",slot="{slot}"}}[2m]')
+    assert all(value == 1 for at, value in samples if at > began), samples
+    awaited("the worker's end", lambda: not living(site), HOLD_S + IDLE_S + 40)
+    gone = awaited("the target's end", lambda: not prometheus.targets(slot=slot), 60)
+    ran = starts(WORKERS, init, f"adbray-worker@{NAME}.{slot}.")[-1]
+    assert ran.end is not None
+    return Round(slot, ran.start, node["start_time_ms"] / 1000, scraped, ran.end, gone)
+
+
+def test_a_worker_is_scraped_in_time_and_forgotten_without_an_alert(site: Project) -> None:
+    prometheus = Prometheus(site.addresses[HEAD])
+    until(lambda: {t["health"] for t in prometheus.targets()} == {"up"})
+    assert not prometheus.targets(worker_group="w"), "a prepared worker is no target"
+    until(lambda: not prometheus.alerts())
+    init = inits(site)[WORKERS]
+    with alerts_watched(prometheus) as watch:
+        rounds = [come_and_go(site, prometheus, init) for _ in range(ROUNDS)]
+        time.sleep(QUIET_S)
+    tell("unit started to first sample", [one.scraped - one.started for one in rounds])
+    tell("joined to first sample", [one.scraped - one.joined for one in rounds])
+    tell("unit ended to no target", [one.gone - one.ended for one in rounds])
+    seen = Counter((one.name, one.state) for one in watch.seen)
+    sys.stderr.write(f"of {watch.polls} looks at alerts, with one: {dict(seen)}\n")
+    for one in rounds:
+        assert one.started < one.joined < one.scraped <= one.joined + SCRAPED_S, one
+    unexplained = [a for a in watch.seen if not any(one.explains(a) for one in rounds)]
+    assert unexplained == []
