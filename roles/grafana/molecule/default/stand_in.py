@@ -115,14 +115,16 @@ class Page(http.server.BaseHTTPRequestHandler):
             self.show_board(asked)
 
     def show_board(self, asked: urllib.parse.SplitResult) -> None:
-        """One panel, as Ray's dashboard has it in a frame, or the titles of all dashboards."""
+        """A dashboard or one of its panels, as Ray has them in frames, or the titles of all."""
         boards = {board["uid"]: board for board in dashboards(self.config)}
         parts = asked.path[len(self.prefix) + 1 :].split("/")
-        if parts[0] != "d-solo":
+        if parts[0] not in ("d", "d-solo"):
             self.show(" | ".join(board["title"] for board in boards.values()))
         elif parts[1] in boards:
-            panel = urllib.parse.parse_qs(asked.query)["panelId"][0]
-            title = title_of(boards[parts[1]], panel)
+            title = boards[parts[1]]["title"]
+            if parts[0] == "d-solo":
+                panel = urllib.parse.parse_qs(asked.query)["panelId"][0]
+                title = title_of(boards[parts[1]], panel)
             self.show(title + ": " + targets(self.config) + " targets")
         else:
             self.answer(404, {})
