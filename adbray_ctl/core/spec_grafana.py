@@ -38,8 +38,8 @@ class Grafana(BaseModel):
     tarball: GrafanaTarball | None = None
     """Grafana's archive, unpacked for adbray alone."""
     url: Annotated[PageUrl | None, MEASURES] = None
-    """Where browsers find it, ending in /grafana/: behind a web proxy, for example. Default: on
-    their own machine, at grafana_port, the end of an SSH tunnel."""
+    """Where browsers find it, ending in /grafana/: behind a web proxy, for example. Default: where
+    web is, and without that on their own machine, at grafana_port, the end of an SSH tunnel."""
     panels_in_ray: Annotated[Bool, SHOWS] = False
     """Whether Ray's dashboard shows panels of Grafana, to browsers that are logged in there. Heads
     must reach Grafana and Prometheus for it: it needs listen: host. While it is set, a change of

@@ -6,7 +6,9 @@ The library would rather have its second model of dashboards; the first is what 
 
 from __future__ import annotations
 
+import json
 from itertools import count
+from typing import Any
 
 from grafana_foundation_sdk.builders import common as shared
 from grafana_foundation_sdk.builders import dashboard, prometheus, stat, timeseries
@@ -43,7 +45,20 @@ def text_of(board: Board) -> str:
         for panel in panels:
             made = _number(panel) if panel.number else _lines(panel)
             built = built.with_panel(made.id(next(ids)))
-    return JSONEncoder(sort_keys=True, indent=1).encode(built.build()) + "\n"
+    whole = json.loads(JSONEncoder().encode(built.build()))
+    _drop_unasked(whole)
+    return json.dumps(whole, sort_keys=True, indent=1) + "\n"
+
+
+def _drop_unasked(whole: dict[str, Any]) -> None:
+    """What the library gives to each link and variable, and nobody can tell it not to."""
+    for link in whole["links"]:
+        # Newer Grafanas would have it in a menu, where nobody looks.
+        del link["placement"]
+    for variable in whole["templating"]["list"]:
+        for key in ("auto", "auto_min", "auto_count"):
+            # Of variables of the type interval.
+            del variable[key]
 
 
 def _links() -> dashboard.DashboardLink:

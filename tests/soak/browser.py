@@ -34,8 +34,15 @@ class Browser:
 
     def text(self) -> str:
         """What a person can read there now."""
-        expression = "document.body ? document.body.innerText : ''"
-        return str(self._call("Runtime.evaluate", expression=expression)["result"]["value"])
+        return str(self.run("document.body ? document.body.innerText : ''"))
+
+    def run(self, expression: str) -> Any:
+        """What JavaScript gives in the page, once it is there."""
+        told = self._call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in told, told
+        return told["result"]["value"]
 
     def await_text(self, *parts: str, reload: bool = False) -> str:
         """The page's text once it has all ``parts``; it may need to be loaded again for that."""
