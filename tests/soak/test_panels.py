@@ -1,0 +1,172 @@
+"""Every query of every dashboard has series on a cluster under load, or a reason to have none."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_dashboards import ROLE
+from tests.e2e.conftest import Project
+from tests.e2e.elastic import E2E_JOBS, until
+from tests.soak.panels import Board, Prometheus, Query
+
+NAME = "shown"
+MONITOR = "lab2"
+# The host of the workers that are cut off for a while.
+APART = "lab3"
+DASHBOARDS = "/etc/adbray-monitoring/grafana/dashboards"
+LOAD_S = 120
+# Of a worker whose raylet ends each task for want of memory.
+SHORT_OF_MEMORY = "0.001"
+SPEC = f"""\
+kind: RayCluster
+name: {NAME}
+ray: {{packages: [numpy, pandas, pyarrow, fsspec, tensorboardX, requests, uvicorn, starlette,
+  fastapi, watchfiles]}}
+head: {{size: micro, disk_gb: 1, hosts: {{names: [lab1]}}}}
+redis: {{mode: sentinel, maxmemory_mb: 64}}
+worker_groups:
+  - {{name: main, size: quad, disk_gb: 2, object_store_gb: 0.1, hosts: {{names: [lab1]}}}}
+  - {{name: apart, size: quad, disk_gb: 1, object_store_gb: 0.1, hosts: {{names: [{APART}]}}}}
+  - name: burst
+    size: nano
+    disk_gb: 1
+    min_workers: 0
+    max_workers: 1
+    labels: {{tier: burst}}
+    env: {{RAY_memory_usage_threshold: "{SHORT_OF_MEMORY}"}}
+    hosts: {{names: [{APART}]}}
+"""
+# Which queries have no series here, and why.
+EXCEPTIONS = {
+    "no GPU": r"adbray_gpu_|ray_node_gpus?_|ray_node_gram_|ray_component_gpu_|=\"GPU\"",
+    "no TPU": r"ray_tpu_",
+    "vLLM is not run": r"ray_vllm_",
+    "SGLang is not run": r"ray_sglang_",
+    "a label that KubeRay alone sets": r"ray_io_cluster\)$",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The dashboards of a loaded cluster, opened, and how many series each query has."""
+
+    boards: list[Board]
+    lines: dict[Query, int]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Three hosts with a group, and what takes Grafana's place."""
+    project = Project(tmp_path_factory.mktemp("panels"))
+    try:
+        project.lab_up("--hosts", "3")
+        make_grafana(project.directory)
+        fleet = project.directory / "fleet.yml"
+        text = fleet.read_text().replace("sizes:\n", "sizes:\n  quad: {cpus: 4, memory_gb: 2}\n")
+        text = text.replace("limits: {", "limits: {min_workers: 0, ")
+        shown = "  listen: host\n  grafana: {deb: scratch/grafana.deb}\n"
+        fleet.write_text(f"{text}monitoring:\n  host: {MONITOR}\n{shown}")
+        (project.directory / "groups").mkdir()
+        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.ok("apply", NAME)
+        yield project
+    finally:
+        down = project.adbray("lab", "down")
+        shutil.rmtree(project.directory, ignore_errors=True)
+    assert down.code == 0, down.err
+
+
+def make_grafana(directory: Path) -> None:
+    """The stand-in of the role's own tests, which shows nothing; dashboards go where it looks."""
+    scratch = directory / "scratch"
+    scratch.mkdir()
+    script = ROLE / "molecule" / "default" / "package.sh"
+    subprocess.run([script, scratch], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def shown(site: Project) -> Shown:
+    """After trouble and a load: all dashboards that Grafana is given, opened."""
+    began = time.time()
+    trouble(site)
+    load(site)
+    prometheus = Prometheus(f"http://{site.addresses[MONITOR]}:9090", began)
+    boards = [Board(name, content, prometheus) for name, content in given(site)]
+    asked = [query for board in boards for query in board.queries()]
+    empty = [query for board in boards for query in board.empty]
+    lines = {query: prometheus.lines(query.text) for query in asked}
+    return Shown(boards, lines | dict.fromkeys(empty, 0))
+
+
+def given(site: Project) -> Iterator[tuple[str, dict[str, object]]]:
+    """The files that the role wrote for Grafana, Ray's own among them."""
+    for path in site.on(MONITOR, f"find {DASHBOARDS} -name '*.json' | sort").splitlines():
+        name = path.removeprefix(f"{DASHBOARDS}/").removesuffix(".json")
+        yield name.replace(f"/{NAME}/", "/"), json.loads(site.on(MONITOR, f"cat {path}"))
+
+
+def trouble(site: Project) -> None:
+    """A host falls silent while a demand waits for it; its worker ends tasks, and is killed."""
+    words = ("--working-dir", str(E2E_JOBS), "--", "python", "demand.py", "1", "20")
+    there = json.dumps({"num_cpus": 1, "label_selector": {"tier": "burst"}})
+    site.ok("lab", "cut", APART)
+    try:
+        site.ok("job", "submit", NAME, "--no-wait", *words, there)
+        until(lambda: bool(site.json("status", NAME)["scaling"]["waiting"]))
+        # The slot's host tells it every ten seconds, and is asked every 15.
+        time.sleep(30)
+    finally:
+        site.ok("lab", "heal", APART)
+    unit = f"adbray-worker@{NAME}.burst-0.service"
+    until(lambda: site.try_on(APART, f"systemctl is-active {unit}").code == 0)
+    until(lambda: bool(site.json("status", NAME)["ready"]))
+    site.on(APART, f"systemctl kill -s SIGKILL adbray-worker@{NAME}.apart-0.service")
+    until(lambda: bool(site.json("status", NAME)["ready"]))
+
+
+def load(site: Project) -> None:
+    words = ("--entrypoint-num-cpus", "0.1", "--working-dir", str(E2E_JOBS), "--")
+    told = site.ok("job", "submit", NAME, *words, "python", "busy.py", str(LOAD_S))
+    sys.stderr.write(f"\n{told}\n")
+    assert told.count(" rounds") == 6
+
+
+def reason_of(query: Query) -> str | None:
+    return next((why for why, what in EXCEPTIONS.items() if re.search(what, query.text)), None)
+
+
+def test_every_query_has_series_or_a_reason_to_have_none(shown: Shown) -> None:
+    silent = [query for query, count in shown.lines.items() if not count]
+    unexplained = [str(query) for query in silent if reason_of(query) is None]
+    assert not unexplained, "\n".join(unexplained)
+
+
+def test_what_is_excepted_has_no_series(shown: Shown) -> None:
+    """So that the list of exceptions says nothing that is not so."""
+    heard = [str(query) for query, count in shown.lines.items() if count and reason_of(query)]
+    assert not heard, "\n".join(heard)
+    assert {reason_of(query) for query in shown.lines} == {None, *EXCEPTIONS}
+
+
+def test_dashboards_and_what_they_ask_are_counted(shown: Shown) -> None:
+    """The figures of docs/soak.md."""
+    sys.stderr.write("\ndashboard | panels | queries | with series | excepted\n")
+    for board in shown.boards:
+        asked = list(board.queries())
+        heard = sum(shown.lines[query] > 0 for query in asked)
+        told = f"{len(board.panels)} | {len(asked)} | {heard} | {len(asked) - heard}"
+        sys.stderr.write(f"{board.name} | {told}\n")
+    for reason in EXCEPTIONS:
+        count = sum(reason_of(query) == reason for query in shown.lines)
+        sys.stderr.write(f"{reason}: {count}\n")
+    assert len(shown.boards) == 5 + 8
