@@ -23,11 +23,16 @@ _CONSTANT = re.compile(r"\s+or\s+vector\(0\)$")
 
 @dataclass(frozen=True)
 class Query:
-    """One query of a panel, or of a variable, as Prometheus gets it."""
+    """One query of a panel, or of a variable, as Prometheus gets it.
+
+    ``text`` is that of the dashboard as it opens, ``ticked`` with all values of its variables
+    chosen one by one: a variable may offer what no series has.
+    """
 
     board: str
     shown: str
     text: str
+    ticked: str
 
     def __str__(self) -> str:
         return f"{self.board} | {self.shown} | {' '.join(self.text.split())}"
@@ -78,7 +83,7 @@ class Board:
         self.name = name
         self._content = content
         self._prometheus = prometheus
-        self._chosen = {
+        self._chosen = self._ticked = {
             "__interval": f"{STEP_S}s",
             "__rate_interval": f"{4 * STEP_S}s",
             "__range": f"{prometheus.span_s}s",
@@ -92,24 +97,26 @@ class Board:
     def queries(self) -> Iterator[Query]:
         for panel in self.panels:
             for target in panel["targets"]:
-                yield Query(self.name, panel["title"], self._filled(target["expr"]))
+                yield self._query(panel["title"], target["expr"])
+
+    def _query(self, shown: str, text: str) -> Query:
+        return Query(self.name, shown, filled(text, self._chosen), filled(text, self._ticked))
 
     def _open(self) -> Iterator[Query]:
         """Choose in each variable what is chosen at first; gives those that offer nothing."""
         for variable in variables(self._content):
             if variable["type"] == "datasource":
                 continue
-            values = self._values(variable)
+            name, values = variable["name"], self._values(variable)
+            first = _first(variable, values)
+            all_of_it = bool(values) and first in (variable.get("allValue"), _each(values))
             if not values:
-                text = self._filled(_text(variable))
-                yield Query(self.name, f"variable {variable['name']}", text)
-            self._chosen[variable["name"]] = _first(variable, values)
-
-    def _filled(self, text: str) -> str:
-        return VARIABLE.sub(lambda match: self._chosen[match[1] or match[2]], text)
+                yield self._query(f"variable {name}", _text(variable))
+            self._chosen = self._chosen | {name: first}
+            self._ticked = self._ticked | {name: _each(values) if all_of_it else first}
 
     def _values(self, variable: dict[str, Any]) -> list[str]:
-        text = self._filled(_text(variable))
+        text = filled(_text(variable), self._chosen)
         if variable["type"] in ("custom", "interval"):
             return [one.strip() for one in text.split(",") if one.strip()]
         asked = re.fullmatch(r"label_values\((.+), *(\w+)\)", text, re.DOTALL)
@@ -120,6 +127,11 @@ class Board:
         wanted = re.compile(str(variable["regex"]).strip("/").replace("(?<", "(?P<"))
         found = [wanted.search(line) for line in self._prometheus.results(asked[1])]
         return sorted({match["value"] for match in found if match})
+
+
+def filled(text: str, chosen: dict[str, str]) -> str:
+    """``text`` with variables replaced."""
+    return VARIABLE.sub(lambda match: chosen[match[1] or match[2]], text)
 
 
 def _text(variable: dict[str, Any]) -> str:
@@ -138,6 +150,13 @@ def _first(variable: dict[str, Any], values: list[str]) -> str:
     current = (variable.get("current") or {}).get("value")
     chosen = current[0] if isinstance(current, list) else current
     if variable.get("includeAll") and chosen in (None, ALL):
-        return variable.get("allValue") or f"({'|'.join(re.escape(one) for one in values)})"
+        return variable.get("allValue") or _each(values)
     assert chosen != ALL, f"{variable['name']} has no All"
     return str(chosen) if chosen else values[0]
+
+
+def _each(values: list[str]) -> str:
+    """A regular expression of these, within a string of PromQL, as Grafana writes it."""
+    doubled = (value.replace("\\", 4 * "\\") for value in values)
+    escaped = (re.sub(r"[$^*{}\[\]'+?.()|]", r"\\\\\g<0>", value) for value in doubled)
+    return f"({'|'.join(escaped)})"

@@ -31,7 +31,7 @@ SPEC = f"""\
 kind: RayCluster
 name: {NAME}
 ray: {{packages: [numpy, pandas, pyarrow, fsspec, tensorboardX, requests, uvicorn, starlette,
-  fastapi, watchfiles]}}
+  fastapi, watchfiles, grpcio-reflection, jinja2, mmh3]}}
 head: {{size: micro, disk_gb: 1, hosts: {{names: [lab1]}}}}
 redis: {{mode: sentinel, maxmemory_mb: 64}}
 worker_groups:
@@ -58,10 +58,14 @@ EXCEPTIONS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """The dashboards of a loaded cluster, opened, and how many series each query has."""
+    """The dashboards of a loaded cluster, opened, and how many series each query has.
+
+    ``ticked`` are the lines with all values of variables chosen one by one.
+    """
 
     boards: list[Board]
     lines: dict[Query, int]
+    ticked: dict[Query, int]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +109,8 @@ def shown(site: Project) -> Shown:
     asked = [query for board in boards for query in board.queries()]
     empty = [query for board in boards for query in board.empty]
     lines = {query: prometheus.lines(query.text) for query in asked}
-    return Shown(boards, lines | dict.fromkeys(empty, 0))
+    ticked = {query: prometheus.lines(query.ticked) for query in asked}
+    return Shown(boards, lines | dict.fromkeys(empty, 0), ticked)
 
 
 def given(site: Project) -> Iterator[tuple[str, dict[str, object]]]:
@@ -149,6 +154,11 @@ def test_every_query_has_series_or_a_reason_to_have_none(shown: Shown) -> None:
     silent = [query for query, count in shown.lines.items() if not count]
     unexplained = [str(query) for query in silent if reason_of(query) is None]
     assert not unexplained, "\n".join(unexplained)
+
+
+def test_variables_offer_what_series_have(shown: Shown) -> None:
+    lost = [query for query, count in shown.ticked.items() if not count and shown.lines[query]]
+    assert not lost, "\n".join(f"{query.board} | {query.shown} | {query.ticked}" for query in lost)
 
 
 def test_what_is_excepted_has_no_series(shown: Shown) -> None:
