@@ -25,6 +25,10 @@ MENDED = (
     ),
     # An address without a port, against an instance, which has one.
     (r'NodeAddress=~"\$Instance"', 'instance=~"$Instance"'),
+    # What waits for a deployment waits for no replica yet.
+    (r'(ray_serve_deployment_queued_queries\{[^}]*?), *replica=~"\$Replica"', r"\1"),
+    # The counter's old name.
+    (r"ray_serve_deployment_request_counter\{", "ray_serve_deployment_request_counter_total{"),
 )
 
 
@@ -39,14 +43,16 @@ def dashboards() -> dict[str, str]:
     return found
 
 
-def mended(board: dict[str, Any]) -> dict[str, Any]:
-    """The same with queries that can be answered."""
-    for row in board["panels"]:
-        for panel in [row, *row.get("panels", ())]:
-            for target in panel.get("targets", ()):
-                for wrong, right in MENDED:
-                    target["expr"] = re.sub(wrong, right, target["expr"])
-    return board
+def mended(part: Any) -> Any:
+    """The same board, or part of one, with queries that can be answered."""
+    if isinstance(part, dict):
+        return {key: mended(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [mended(value) for value in part]
+    if isinstance(part, str):
+        for wrong, right in MENDED:
+            part = re.sub(wrong, right, part)
+    return part
 
 
 if __name__ == "__main__":
