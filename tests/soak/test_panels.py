@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +22,12 @@ from tests.soak.panels import Board, Prometheus, Query
 
 NAME = "shown"
 MONITOR = "lab2"
-# The host of the workers that are cut off for a while.
+# The host of the workers that have trouble.
 APART = "lab3"
 DASHBOARDS = "/etc/adbray-monitoring/grafana/dashboards"
-LOAD_S = 90
-# Longer than Ray takes to tell its own numbers, and Prometheus to ask.
-IDLE_S = 25
+LOAD_S = 60
 # Of a worker whose raylet ends each task for want of memory.
-SHORT_OF_MEMORY = "0.001"
+SHORT_OF_MEMORY = "RAY_memory_usage_threshold=0.001"
 SPEC = f"""\
 kind: RayCluster
 name: {NAME}
@@ -36,7 +35,7 @@ ray: {{packages: [numpy, pandas, pyarrow, fsspec, tensorboardX, requests, uvicor
   fastapi, watchfiles, grpcio-reflection, jinja2, mmh3]}}
 head: {{size: micro, disk_gb: 1, hosts: {{names: [lab1]}}}}
 redis: {{mode: sentinel, maxmemory_mb: 64}}
-idle_timeout_s: {IDLE_S}
+idle_timeout_s: 10
 worker_groups:
   - {{name: main, size: quad, disk_gb: 2, object_store_gb: 0.1, hosts: {{names: [lab1]}}}}
   - {{name: apart, size: quad, disk_gb: 1, object_store_gb: 0.1, hosts: {{names: [{APART}]}}}}
@@ -46,7 +45,6 @@ worker_groups:
     min_workers: 0
     max_workers: 1
     labels: {{tier: burst}}
-    env: {{RAY_memory_usage_threshold: "{SHORT_OF_MEMORY}"}}
     hosts: {{names: [{APART}]}}
 """
 # Of Ray Data some numbers are told only so. Its older autoscaler asks for no worker here.
@@ -111,9 +109,9 @@ def make_grafana(directory: Path) -> None:
 def shown(site: Project) -> Shown:
     """After trouble and a load: all dashboards that Grafana is given, opened."""
     began = time.time()
-    trouble(site)
+    trouble(site, began)
     load(site)
-    prometheus = Prometheus(f"http://{site.addresses[MONITOR]}:9090", began)
+    prometheus = prometheus_of(site, began)
     boards = [Board(name, content, prometheus) for name, content in given(site)]
     asked = [query for board in boards for query in board.queries()]
     empty = [query for board in boards for query in board.empty]
@@ -129,24 +127,58 @@ def given(site: Project) -> Iterator[tuple[str, dict[str, object]]]:
         yield name.replace(f"/{NAME}/", "/"), json.loads(site.on(MONITOR, f"cat {path}"))
 
 
-def trouble(site: Project) -> None:
-    """A host falls silent while a demand waits for it; one worker there ends a task, one is killed.
+def trouble(site: Project, began: float) -> None:
+    """A slot that cannot start is wanted, and a worker away for a while comes back short of memory.
 
-    Afterwards the first is gone, which would end what the load runs too.
+    Afterwards it has its memory again: there the load runs as well.
     """
-    words = ("--working-dir", str(E2E_JOBS), "--", "python", "demand.py", "1", "20")
-    there = json.dumps({"num_cpus": 1, "label_selector": {"tier": "burst"}})
-    site.ok("lab", "cut", APART)
+    with changed(site, "burst-0", "ExecStartPre=/bin/false"):
+        wanted(site, {"tier": "burst"})
+        until(lambda: told(site, began, "adbray_slot_set_aside > 0 and on () ALERTS{group!=''}"))
+    with changed(site, "apart-0", f"Environment={SHORT_OF_MEMORY}\nRestartSec=15"):
+        killed(site, "apart-0")
+        until(lambda: told(site, began, 'up{slot="apart-0"} == 0'))
+        until(lambda: state(site, "apart-0") == "running")
+        wanted(site, {"adbray.io/slot": "apart-0"})
+        until(lambda: told(site, began, "ray_memory_manager_worker_eviction_total"))
+    killed(site, "apart-0")
+    until(lambda: state(site, "apart-0") == "running")
+
+
+@contextmanager
+def changed(site: Project, slot: str, *lines: str) -> Iterator[None]:
+    """A slot's unit with other settings, from its next start on."""
+    directory = f"/run/systemd/system/{unit_of(slot)}.d"
+    text = "\n".join(("[Service]", *lines))
+    site.on(APART, f"mkdir {directory} && echo '{text}' > {directory}/test.conf")
+    site.on(APART, "systemctl daemon-reload")
     try:
-        site.ok("job", "submit", NAME, "--no-wait", *words, there)
-        until(lambda: bool(site.json("status", NAME)["scaling"]["waiting"]))
-        # The slot's host tells it every ten seconds, and is asked every 15.
-        time.sleep(30)
+        yield
     finally:
-        site.ok("lab", "heal", APART)
-    until(lambda: state(site, "burst-0") == "running")
-    site.on(APART, f"systemctl kill -s SIGKILL adbray-worker@{NAME}.apart-0.service")
-    until(lambda: state(site, "burst-0") != "running" and state(site, "apart-0") == "running")
+        site.on(APART, f"rm -r {directory} && systemctl daemon-reload")
+
+
+def unit_of(slot: str) -> str:
+    return f"adbray-worker@{NAME}.{slot}.service"
+
+
+def killed(site: Project, slot: str) -> None:
+    site.on(APART, f"systemctl kill -s SIGKILL {unit_of(slot)}")
+
+
+def wanted(site: Project, labels: dict[str, str]) -> None:
+    """A job asks for a CPU there, and is left to itself."""
+    options = json.dumps({"num_cpus": 1, "label_selector": labels})
+    words = ("--working-dir", str(E2E_JOBS), "--", "python", "demand.py", "1", "1", options)
+    site.ok("job", "submit", NAME, "--no-wait", *words)
+
+
+def told(site: Project, began: float, query: str) -> bool:
+    return prometheus_of(site, began).lines(query) > 0
+
+
+def prometheus_of(site: Project, began: float) -> Prometheus:
+    return Prometheus(f"http://{site.addresses[MONITOR]}:9090", began)
 
 
 def state(site: Project, slot: str) -> str:
@@ -157,9 +189,9 @@ def state(site: Project, slot: str) -> str:
 def load(site: Project) -> None:
     words = ["--entrypoint-num-cpus", "0.1", "--working-dir", str(E2E_JOBS)]
     words += [word for pair in DATA_SETTINGS.items() for word in ("--env", "=".join(pair))]
-    told = site.ok("job", "submit", NAME, *words, "--", "python", "busy.py", str(LOAD_S))
-    sys.stderr.write("\n" + "".join(re.findall(r"^.* rounds\n", told, re.MULTILINE)))
-    assert told.count(" rounds") == 6
+    printed = site.ok("job", "submit", NAME, *words, "--", "python", "busy.py", str(LOAD_S))
+    sys.stderr.write("\n" + "".join(re.findall(r"^.* rounds\n", printed, re.MULTILINE)))
+    assert printed.count(" rounds") == 6
 
 
 def reason_of(query: Query) -> str | None:
