@@ -59,6 +59,7 @@ EXCEPTIONS = {
     "no TPU": r"ray_tpu_",
     "vLLM is not run": r"ray_vllm_",
     "SGLang is not run": r"ray_sglang_",
+    "a Redis, of which Ray tells no times": r"ray_gcs_storage_operation_",
     "a label that KubeRay alone sets": r"ray_io_cluster\)$",
 }
 # Where the lab's containers have no memory controller: Ray knows no share of memory there.
