@@ -161,7 +161,7 @@ def changed(site: Project, slot: str, *lines: str) -> Iterator[None]:
     """A slot's unit with other settings, from its next start on."""
     directory = f"/run/systemd/system/{unit_of(slot)}.d"
     text = "\n".join(("[Service]", *lines))
-    site.on(APART, f"mkdir {directory} && echo '{text}' > {directory}/test.conf")
+    site.on(APART, f"mkdir -p {directory} && echo '{text}' > {directory}/test.conf")
     site.on(APART, "systemctl daemon-reload")
     try:
         yield
