@@ -8,6 +8,9 @@ _LEADS = f"adbray_head_leads{{{GROUP}}}"
 _LATENCY = f"rate(ray_gcs_storage_operation_latency_ms_bucket{{{GROUP}}}[$__rate_interval])"
 _OPERATIONS = f"rate(ray_gcs_storage_operation_count_total{{{GROUP}}}[$__rate_interval])"
 _COMMANDS = f"rate(redis_commands_processed_total{{{GROUP}}}[$__rate_interval])"
+_TIME = f"rate(redis_commands_duration_seconds_total{{{GROUP}}}[$__rate_interval])"
+_TIMES = f"rate(redis_commands_total{{{GROUP}}}[$__rate_interval])"
+_OF_REDIS = "Ray tells it of groups without a Redis; of one the panels below tell."
 _UP = f'redis_up{{job="redis",{GROUP}}}'
 _MEMORY = f"redis_memory_used_bytes{{{GROUP}}} / (redis_memory_max_bytes{{{GROUP}}} > 0)"
 _EXPIRES = f"adbray_certificate_expires_seconds{{{GROUP}}} - time()"
@@ -39,12 +42,14 @@ _HEAD = (
         "ms",
         f"histogram_quantile(0.99, sum by (group, le) ({_LATENCY}))",
         OF_GROUP,
+        _OF_REDIS,
     ),
     lines(
         "GCS: operations in a second",
         "ops",
         f"sum by (group) ({_OPERATIONS})",
         OF_GROUP,
+        _OF_REDIS,
     ),
     lines(
         "GCS and raylets: lag of event loops",
@@ -64,6 +69,12 @@ _REDIS = (
     lines("Redis answers", "short", f"max by (group, slot) ({_UP})", OF_SLOT),
     lines("Memory, of its bound", "percentunit", _MEMORY, OF_SLOT),
     lines("Commands in a second", "ops", _COMMANDS, OF_SLOT),
+    lines(
+        "Time of a command, on average",
+        "s",
+        f"sum by (group, slot) ({_TIME}) / sum by (group, slot) ({_TIMES})",
+        OF_SLOT,
+    ),
     lines("Size of its log", "bytes", f"redis_aof_current_size_bytes{{{GROUP}}}", OF_SLOT),
     lines(
         "Its log can be written",

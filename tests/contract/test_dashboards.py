@@ -48,6 +48,11 @@ def variables(board: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def all_asked(board: dict[str, Any]) -> list[str]:
+    """What variables ask for too, in the form that Ray's have."""
+    return queries(board) + [v["query"]["query"] for v in variables(board) if v["type"] == "query"]
+
+
 def chosen(board: dict[str, Any], query: str) -> str:
     """The query as Prometheus gets it, with all that can be chosen chosen."""
     known = BUILT_IN | {variable["name"]: ".+" for variable in variables(board)}
@@ -148,3 +153,21 @@ def test_ray_s_dashboards_ask_for_the_group_alone(
     file = tmp_path / "rules.yml"
     file.write_text(yaml.safe_dump({"groups": groups}))
     promtool("check", "rules", "--lint=none", str(file))
+
+
+def test_what_ray_asks_for_in_vain_is_mended() -> None:
+    """And nothing else: a mend that a new Ray needs no more is to go."""
+    path = ROLE / "files" / "ray_dashboards.py"
+    code = (
+        "import json, runpy, sys; told = runpy.run_path(sys.argv[1]); make = told['dashboards'];"
+        " made = make(); make.__globals__['MENDED'] = ();"
+        " print(json.dumps([told['MENDED'], made, make()]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, check=True)
+    mends, made, own = json.loads(done.stdout)
+    asked = {text for board in made.values() for text in all_asked(json.loads(board))}
+    in_vain = {text for board in own.values() for text in all_asked(json.loads(board))} - asked
+    for wrong, right in mends:
+        found = [query for query in in_vain if re.search(wrong, query)]
+        assert found, f"this Ray asks no more for {wrong}"
+        assert {re.sub(wrong, right, query) for query in found} <= asked
