@@ -144,7 +144,8 @@ def test_playbooks_use_every_role_and_no_other(name: str) -> None:
     for play in load(ROOT / "playbooks" / f"{name}.yml"):
         used |= {role["role"] for role in play.get("roles", ())}
         for task in play.get("tasks", ()):
-            used.add(task["ansible.builtin.import_role"]["name"])
+            if "ansible.builtin.import_role" in task:
+                used.add(task["ansible.builtin.import_role"]["name"])
     assert used == set(ROLES)
 
 

@@ -13,7 +13,8 @@ DISK, KERNEL, INITRD = "disk.img", "vmlinuz", "initrd"
 FILES = "opt/adbray/files"
 """Under this name qemu's firmware hands a VM the archive of its own files."""
 
-_PACKAGES = f"{image.PACKAGES},linux-image-cloud-amd64,udev,kmod,xfsprogs,quota"
+# zstd: what initramfs-tools packs with, many times as fast as with gzip.
+_PACKAGES = f"{image.PACKAGES},linux-image-cloud-amd64,udev,kmod,xfsprogs,quota,zstd"
 _FORMAT = 1
 _NEEDED_GIB = 4
 _DISK_GIB = 16
