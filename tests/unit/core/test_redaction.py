@@ -67,6 +67,8 @@ printable = st.text(
 ).filter(lambda text: text.lower() not in ("true", "false", "null", "none"))
 secrets = st.lists(printable, min_size=1, max_size=3)
 glue = st.text(max_size=20)
+# JSON writes control characters with digits of its own: those of NUL might be a secret's.
+plain = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=20)
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
@@ -87,10 +89,10 @@ def test_no_secret_survives(secrets: list[str], data: st.DataObject) -> None:
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(secrets=secrets, data=st.data())
 def test_no_secret_survives_in_json(secrets: list[str], data: st.DataObject) -> None:
-    leaves = st.one_of(st.none(), st.booleans(), st.integers(), glue, st.sampled_from(secrets))
+    leaves = st.one_of(st.none(), st.booleans(), st.integers(), plain, st.sampled_from(secrets))
     value = data.draw(
         st.recursive(
-            leaves, lambda inner: st.lists(inner) | st.dictionaries(glue, inner), max_leaves=8
+            leaves, lambda inner: st.lists(inner) | st.dictionaries(plain, inner), max_leaves=8
         )
     )
     told = json.dumps(Redactor(secrets).json(value), ensure_ascii=False)
