@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
-from urllib.request import urlopen
 
 from tests.contract.test_dashboards import VARIABLE, panels, variables
+from tests.soak.prometheus import Prometheus
 
 # Grafana's own: an interval of the data source's `timeInterval`, of which a rate needs four.
 STEP_S = 15
@@ -38,17 +36,12 @@ class Query:
         return f"{self.board} | {self.shown} | {' '.join(self.text.split())}"
 
 
-class Prometheus:
-    """A live one, asked about the time since ``start``."""
+class Past:
+    """What a live Prometheus knows of the time since ``start``."""
 
-    def __init__(self, url: str, start: float) -> None:
-        self._url = f"{url}/api/v1"
+    def __init__(self, prometheus: Prometheus, start: float) -> None:
+        self._prometheus = prometheus
         self._start, self._end = start, time.time()
-
-    def _asked(self, path: str, **said: str | float) -> Any:
-        url = f"{self._url}/{path}?{urlencode(said)}"
-        with urlopen(url, timeout=60) as answer:  # noqa: S310  # of the lab
-            return json.load(answer)["data"]
 
     @property
     def span_s(self) -> int:
@@ -57,17 +50,18 @@ class Prometheus:
     def lines(self, query: str) -> int:
         """How many series it has at any time; those that are never a number are no line."""
         span = {"start": self._start, "end": self._end, "step": STEP_S}
-        found = self._asked("query_range", query=_CONSTANT.sub("", query), **span)["result"]
+        asked = _CONSTANT.sub("", query)
+        found = self._prometheus.get("query_range", query=asked, **span)["result"]
         return sum(any(value != "NaN" for _, value in one["values"]) for one in found)
 
     def label_values(self, selector: str, label: str) -> set[str]:
         span = {"start": self._start, "end": self._end}
-        found = self._asked("series", **{"match[]": selector}, **span)
+        found = self._prometheus.get("series", **{"match[]": selector}, **span)
         return {one[label] for one in found if one.get(label)}
 
     def results(self, query: str) -> list[str]:
         """As Grafana's ``query_result`` has them: the labels in braces, a value, a time."""
-        found = self._asked("query", query=query, time=self._end)["result"]
+        found = self._prometheus.get("query", query=query, time=self._end)["result"]
         return [_line(one["metric"], one["value"]) for one in found]
 
 
@@ -79,7 +73,7 @@ def _line(labels: dict[str, str], value: list[Any]) -> str:
 class Board:
     """A dashboard that has been opened: the values of its variables, and its queries."""
 
-    def __init__(self, name: str, content: dict[str, Any], prometheus: Prometheus) -> None:
+    def __init__(self, name: str, content: dict[str, Any], prometheus: Past) -> None:
         self.name = name
         self._content = content
         self._prometheus = prometheus

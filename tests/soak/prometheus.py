@@ -27,10 +27,12 @@ class Prometheus:
     """One of them, by the address of its host."""
 
     address: str
+    within_s: float = 15
+    """How long an answer may take."""
 
-    def get(self, path: str, **arguments: str) -> Any:
+    def get(self, path: str, **arguments: str | float) -> Any:
         url = f"http://{self.address}:9090/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
-        with urllib.request.urlopen(url, timeout=15) as answer:
+        with urllib.request.urlopen(url, timeout=self.within_s) as answer:
             return json.load(answer)["data"]
 
     def vector(self, expression: str) -> list[tuple[dict[str, str], float]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_dashboards import ROLE
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, lab_of
 from tests.e2e.elastic import E2E_JOBS, until
-from tests.soak.panels import Board, Prometheus, Query
+from tests.soak.panels import Board, Past, Query
+from tests.soak.prometheus import Prometheus
 
 NAME = "shown"
 MONITOR = "lab2"
@@ -87,23 +87,16 @@ class Shown:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Three hosts with a group, and what takes Grafana's place."""
-    project = Project(tmp_path_factory.mktemp("panels"))
-    try:
-        project.lab_up("--hosts", "3")
+    with lab_of(tmp_path_factory.mktemp("panels"), "--hosts", "3") as project:
         make_grafana(project.directory)
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("sizes:\n", "sizes:\n  quad: {cpus: 4, memory_gb: 2}\n")
         text = text.replace("limits: {", "limits: {min_workers: 0, ")
         shown = "  listen: host\n  grafana: {deb: scratch/grafana.deb}\n"
         fleet.write_text(f"{text}monitoring:\n  host: {MONITOR}\n{shown}")
-        (project.directory / "groups").mkdir()
-        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.write_group(NAME, SPEC)
         project.ok("apply", NAME)
         yield project
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 def make_grafana(directory: Path) -> None:
@@ -188,8 +181,8 @@ def told(site: Project, began: float, query: str) -> bool:
     return prometheus_of(site, began).lines(query) > 0
 
 
-def prometheus_of(site: Project, began: float) -> Prometheus:
-    return Prometheus(f"http://{site.addresses[MONITOR]}:9090", began)
+def prometheus_of(site: Project, began: float) -> Past:
+    return Past(Prometheus(site.addresses[MONITOR], within_s=60), began)
 
 
 def state(site: Project, slot: str) -> str:
