@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ class Project:
         """Boot a lab, and know its hosts' addresses."""
         self.ok("lab", "up", *options)
         self.addresses = {h["name"]: h["address"] for h in self.json("lab", "status")["hosts"]}
+
+    def write_group(self, name: str, spec: str) -> None:
+        """Put a resource group's spec where adbray looks for it."""
+        groups = self.directory / "groups"
+        groups.mkdir(exist_ok=True)
+        (groups / f"{name}.yml").write_text(spec)
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.ok(*arguments, "--json"))
@@ -112,17 +119,24 @@ def inside(init: int, command: str) -> str:
     return result.out.strip()
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A lab of three hosts, nothing applied."""
-    project = Project(tmp_path_factory.mktemp("e2e"))
+@contextmanager
+def lab_of(directory: Path, *options: str) -> Iterator[Project]:
+    """A project in ``directory`` with a lab up; both are gone afterwards, whatever happens."""
+    project = Project(directory)
     try:
-        project.lab_up("--hosts", "3")
+        project.lab_up(*options)
         yield project
     finally:
         down = project.adbray("lab", "down")
         shutil.rmtree(project.directory, ignore_errors=True)
     assert down.code == 0, down.err
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A lab of three hosts, nothing applied."""
+    with lab_of(tmp_path_factory.mktemp("e2e"), "--hosts", "3") as project:
+        yield project
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,11 @@ def figures(drills: list[dict[str, Any]]) -> list[dict[str, float]]:
     return [{k: one[k] for k in ("recovered_s", "held_s", "nodes_back_s")} for one in drills]
 
 
+def show(text: str) -> None:
+    """A figure for docs/soak.md; shown by `pytest -s`."""
+    sys.stdout.write(f"{text}\n")
+
+
 def tell(what: str, seconds: list[float]) -> None:
     """A line with median and worst."""
     middle, worst = statistics.median(seconds), max(seconds)

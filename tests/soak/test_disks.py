@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, lab_of
 from tests.e2e.guarded import E2E_JOBS
 from tests.soak.patient import declare, make_patient
 
@@ -87,10 +86,8 @@ def site(
     Beside the worker there is a prepared slot, with a disk of its own.
     """
     kind = str(request.param)
-    project = Project(tmp_path_factory.mktemp(f"disks-{kind}"))
-    try:
-        vm = () if kind == "loop" else ("--vm", "1", "--vm-disk", kind)
-        project.lab_up("--hosts", "1", *vm)
+    vm = () if kind == "loop" else ("--vm", "1", "--vm-disk", kind)
+    with lab_of(tmp_path_factory.mktemp(f"disks-{kind}"), "--hosts", "1", *vm) as project:
         found = Site(project, "lab1" if kind == "loop" else "vm1", kind)
         found.write(3)
         declare(project, found.host, *([ROOM] if vm else []))
@@ -98,10 +95,6 @@ def site(
             make_patient(project, NAME)
         apply(found)
         yield found
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 def apply(site: Site) -> str:

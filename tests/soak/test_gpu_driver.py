@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, lab_of
+from tests.soak.figures import show
 from tests.soak.patient import declare, make_patient
 from tests.soak.plays import play
 
@@ -51,26 +50,13 @@ insmod nouveau.ko
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A head on a container, and a worker on a VM that has got the first branch."""
-    project = Project(tmp_path_factory.mktemp("driver"))
-    try:
-        project.lab_up("--hosts", "1", "--vm", "1")
-        groups = project.directory / "groups"
-        groups.mkdir()
-        (groups / f"{NAME}.yml").write_text(SPEC)
+    with lab_of(tmp_path_factory.mktemp("driver"), "--hosts", "1", "--vm", "1") as project:
+        project.write_group(NAME, SPEC)
         declare(project, VM)
         make_patient(project, NAME)
         declare(project, VM, f'gpu: {{driver: distro, branch: "{FIRST}"}}')
         apply(project)
         yield project
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
-
-
-def tell(text: str) -> None:
-    """A figure for docs/soak.md; shown by `pytest -s`."""
-    sys.stdout.write(f"{text}\n")
 
 
 def apply(project: Project) -> str:
@@ -78,7 +64,7 @@ def apply(project: Project) -> str:
     began = time.monotonic()
     done = project.adbray("apply", NAME, "--yes", timeout_s=7200)
     assert done.code == 0, done.err + done.out
-    tell(f"apply took {time.monotonic() - began:.0f} s")
+    show(f"apply took {time.monotonic() - began:.0f} s")
     return done.out + done.err
 
 
@@ -90,7 +76,7 @@ def has_driver(project: Project, branch: str) -> None:
         f"modinfo -F version {name}; modinfo -F vermagic {name} | cut -d' ' -f1; uname -r;"
         f' dkms status | grep "^{name}/.*: installed"',
     ).splitlines()
-    tell(f"{name} {version}: {built}")
+    show(f"{name} {version}: {built}")
     assert version.startswith(f"{branch}.")
     assert kernel == running
     assert running in built
@@ -101,7 +87,7 @@ def has_driver(project: Project, branch: str) -> None:
     assert "couldn't communicate with the NVIDIA driver" in smi.out
     told = json.loads(project.adbray("check", NAME, "--json").out)["findings"]
     (found,) = (one for one in told if (one["host"], one["check"]) == (VM, "gpu"))
-    tell(f"check: {found['found']}: {found['remedy']}")
+    show(f"check: {found['found']}: {found['remedy']}")
     assert found["state"] == "warn"
     assert found["found"] == f"no GPU found; driver {version} is not loaded"
     assert "out of fleet.yml" in found["remedy"]
@@ -128,10 +114,10 @@ def test_a_plan_changes_the_branch_and_boots_the_host(project: Project) -> None:
     fleet = project.directory / "fleet.yml"
     fleet.write_text(fleet.read_text().replace(f'"{FIRST}"', f'"{SECOND}"'))
     plan = project.adbray("plan", NAME)
-    tell(plan.out)
+    show(plan.out)
     assert f"! host {VM} boots: " in plan.out
     told = apply(project)
-    tell("\n".join(line for line in told.splitlines() if VM in line))
+    show("\n".join(line for line in told.splitlines() if VM in line))
     assert re.search(rf"{VM} is back after \d+ s", told)
     assert project.on(VM, "cat /proc/sys/kernel/random/boot_id") != boot
     assert project.on(VM, "systemctl is-system-running --wait; lsmod | grep -c nouveau; :") == (

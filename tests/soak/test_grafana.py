@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shutil
 import ssl
 import subprocess
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.core.grafana import ray_dashboard_settings
-from tests.e2e.conftest import REPOSITORY, Project
+from tests.e2e.conftest import REPOSITORY, Project, lab_of
 from tests.soak.browser import Browser, browser
 
 NAME = "drawn"
@@ -106,22 +105,15 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A group on one host, and on another what shows it, Grafana too."""
-    project = Project(tmp_path_factory.mktemp("grafana"))
-    make = REPOSITORY / "roles" / "grafana" / "molecule" / "default" / "package.sh"
-    subprocess.run(["sh", make, project.directory], check=True, capture_output=True)
-    archive = (project.directory / "grafana.tar.gz").read_bytes()
-    found = Site(project, GRAFANA.format(sha256=hashlib.sha256(archive).hexdigest()))
-    try:
-        project.lab_up("--hosts", "2")
-        (project.directory / "groups").mkdir()
-        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+    with lab_of(tmp_path_factory.mktemp("grafana"), "--hosts", "2") as project:
+        make = REPOSITORY / "roles" / "grafana" / "molecule" / "default" / "package.sh"
+        subprocess.run(["sh", make, project.directory], check=True, capture_output=True)
+        archive = (project.directory / "grafana.tar.gz").read_bytes()
+        found = Site(project, GRAFANA.format(sha256=hashlib.sha256(archive).hexdigest()))
+        project.write_group(NAME, SPEC)
         found.spell(grafana=True)
         project.ok("apply", NAME)
         yield found
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 @pytest.fixture(scope="module")

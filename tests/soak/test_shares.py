@@ -7,9 +7,7 @@ place of Ray: on an emulated machine Ray takes minutes to start, and what holds 
 from __future__ import annotations
 
 import re
-import shutil
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -17,7 +15,8 @@ from typing import Self
 
 import pytest
 
-from tests.e2e.conftest import REPOSITORY, Project
+from tests.e2e.conftest import REPOSITORY, Project, lab_of
+from tests.soak.figures import show
 from tests.soak.plays import play
 
 HOST, GROUP = "vm1", "shares"
@@ -91,11 +90,6 @@ class Machine:
         raise AssertionError(f"{slot} did not tell {pattern}: {self.told(slot)[-5:]}")
 
 
-def tell(text: str) -> None:
-    """A figure for docs/soak.md; shown by `pytest -s`."""
-    sys.stdout.write(f"{text}\n")
-
-
 def unit_of(slot: str) -> str:
     return f"adbray-worker@{GROUP}.{slot}.service"
 
@@ -103,13 +97,10 @@ def unit_of(slot: str) -> str:
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A VM with two prepared slots, their disks and their slices; no head, and no Ray."""
-    project = Project(tmp_path_factory.mktemp("shares"))
-    try:
-        project.lab_up("--hosts", "0", "--vm", "1")
+    with lab_of(tmp_path_factory.mktemp("shares"), "--hosts", "0", "--vm", "1") as project:
         fleet = FLEET.replace("ADDRESS", project.addresses[HOST])
         (project.directory / "fleet.yml").write_text(fleet)
-        (project.directory / "groups").mkdir()
-        (project.directory / "groups" / f"{GROUP}.yml").write_text(SPEC)
+        project.write_group(GROUP, SPEC)
         project.ok("render", GROUP, "-o", str(project.directory / "inventory"))
         # Without Ray and its head.
         play(project.directory / "inventory", "host_base,worker_disk,ray_worker")
@@ -118,10 +109,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
             text = (REPOSITORY / "tests" / "soak" / "eater.py").read_text()
             machine.on(f"cat >/var/lib/adbray/{GROUP}/{slot}/eater.py <<'EOF'\n{text}EOF\n")
         yield machine
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 class Reach:
@@ -177,13 +164,13 @@ def alone(machine: Machine) -> tuple[float, float, str]:
     machine.start(NEIGHBOUR, "bench", ROUND_S)
     machine.await_told(NEIGHBOUR, "^bench ")
     found = spell(machine)
-    tell(f"alone: neighbour {found[0]:.3f} of a core, {found[1]:.0f} loops/s; {found[2]}")
+    show(f"alone: neighbour {found[0]:.3f} of a core, {found[1]:.0f} loops/s; {found[2]}")
     return found
 
 
 def compare(name: str, machine: Machine, alone: tuple[float, float, str]) -> None:
     share, rate, reach = spell(machine)
-    tell(f"{name}: neighbour {share:.3f} of a core, {rate:.0f} loops/s; {reach}")
+    show(f"{name}: neighbour {share:.3f} of a core, {rate:.0f} loops/s; {reach}")
     # The part of a core, in the VM's own time: loops depend on what else the real machine does.
     assert share > alone[0] * (1 - LOSS)
 
@@ -192,7 +179,7 @@ def compare(name: str, machine: Machine, alone: tuple[float, float, str]) -> Non
 def test_the_host_keeps_its_reserve(machine: Machine) -> None:
     total = int(machine.on("awk '/^MemTotal/ {print int($2 / 1024)}' /proc/meminfo"))
     bound = int(machine.on("cat /sys/fs/cgroup/adbray.slice/memory.max"))
-    tell(f"host {total} MiB, all slots together {bound >> 20} MiB")
+    show(f"host {total} MiB, all slots together {bound >> 20} MiB")
     assert bound >> 20 == total - 1024
     assert machine.on("cat /sys/fs/cgroup/adbray.slice/cpu.weight") == "50"
 
@@ -202,7 +189,7 @@ def test_cpu(machine: Machine, alone: tuple[float, float, str]) -> None:
     used, began = int(stat(machine, "usage_usec")), time.monotonic()
     compare("cpu", machine, alone)
     share = (int(stat(machine, "usage_usec")) - used) / 1e6 / (time.monotonic() - began)
-    tell(f"cpu: eight spinning processes got {share:.3f} of a core")
+    show(f"cpu: eight spinning processes got {share:.3f} of a core")
     assert share < 1.05
     # What the quota alone is worth: the same two, each on whichever core it likes.
     for slot in (EATER, NEIGHBOUR):
@@ -210,9 +197,9 @@ def test_cpu(machine: Machine, alone: tuple[float, float, str]) -> None:
         assert machine.value(slot, "cpuset.cpus.effective") == "0-1"
     used, began = int(stat(machine, "usage_usec")), time.monotonic()
     unbound, rate, reach = spell(machine)
-    tell(f"cpu, by quota alone: neighbour {unbound:.3f} of a core, {rate:.0f} loops/s; {reach}")
+    show(f"cpu, by quota alone: neighbour {unbound:.3f} of a core, {rate:.0f} loops/s; {reach}")
     share = (int(stat(machine, "usage_usec")) - used) / 1e6 / (time.monotonic() - began)
-    tell(f"cpu, by quota alone: eight spinning processes got {share:.3f} of a core")
+    show(f"cpu, by quota alone: eight spinning processes got {share:.3f} of a core")
     assert share < 1.05
     machine.stop(EATER)
     machine.on(f"/usr/local/libexec/adbray/cores take {unit_of(NEIGHBOUR)} 1")
@@ -228,7 +215,7 @@ def test_memory(machine: Machine, alone: tuple[float, float, str]) -> None:
     line = machine.await_told(EATER, "child ended by signal 9")
     held = [int(told.split()[1]) for told in machine.told(EATER) if told.startswith("holds ")]
     events = machine.value(EATER, "memory.events").split()
-    tell(f"memory: of {MEMORY_MIB} MiB it held {max(held)}; {line}; {' '.join(events)}")
+    show(f"memory: of {MEMORY_MIB} MiB it held {max(held)}; {line}; {' '.join(events)}")
     assert max(held) < MEMORY_MIB
     assert dict(zip(events[::2], events[1::2], strict=True))["oom_kill"] == "1"
     assert machine.on(f"systemctl is-active {unit_of(EATER)}") == "active"
@@ -240,7 +227,7 @@ def test_processes(machine: Machine, alone: tuple[float, float, str]) -> None:
     machine.start(EATER, "processes", 600)
     line = machine.await_told(EATER, "refused")
     here = machine.value(EATER, "pids.current"), machine.value(EATER, "pids.max")
-    tell(f"processes: {line}; {here[0]} of {here[1]}")
+    show(f"processes: {line}; {here[0]} of {here[1]}")
     assert int(here[0]) <= int(here[1]) == 2048 + 1024
     compare("processes", machine, alone)
     machine.stop(EATER)
@@ -249,7 +236,7 @@ def test_processes(machine: Machine, alone: tuple[float, float, str]) -> None:
 def test_disk(machine: Machine, alone: tuple[float, float, str]) -> None:
     machine.start(EATER, "disk", 600)
     line = machine.await_told(EATER, "^wrote ")
-    tell(f"disk: of 1 GiB it {line}")
+    show(f"disk: of 1 GiB it {line}")
     assert re.search("No space left|quota exceeded", line)
     assert int(line.split()[1]) <= 1024
     machine.on(f"touch /var/lib/adbray/{GROUP}/{NEIGHBOUR}/spill/fits")

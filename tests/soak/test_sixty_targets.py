@@ -7,7 +7,6 @@ Redis and Sentinels of its own on three of the others. Sixty Rays would need mor
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections import Counter
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import lab_of
 from tests.soak.prometheus import Prometheus, alerts_watched
 from tests.soak.rack import await_it
 
@@ -56,27 +55,20 @@ worker_groups:
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """The one of four groups, when all its targets have answered."""
-    project = Project(tmp_path_factory.mktemp("sixty"))
-    try:
-        project.lab_up("--hosts", str(HOSTS))
+    with lab_of(tmp_path_factory.mktemp("sixty"), "--hosts", str(HOSTS)) as project:
         fleet = project.directory / "fleet.yml"
         small = "capacity: {cpus: 8, memory_gb: 16, disk_gb: 30, gpus: 0}"
         large = "capacity: {cpus: 24, memory_gb: 32, disk_gb: 30, gpus: 0}"
         text = fleet.read_text().replace(small, large, 1)
         fleet.write_text(f"{text}monitoring: {{host: {RAY}, listen: host}}\n")
-        (project.directory / "groups").mkdir()
         for number, (name, workers) in enumerate(WORKERS.items()):
             redis = ", ".join(f"lab{2 + 3 * number + n}" for n in range(3))
             ports = {"gcs": 6379, "dashboard": 8265, "client": 10001}
             own = {key: port + number for key, port in ports.items()}
             spec = SPEC.format(name=name, ray=RAY, redis=redis, workers=workers, **own)
-            (project.directory / "groups" / f"{name}.yml").write_text(spec)
+            project.write_group(name, spec)
             project.ok("apply", name)
         yield Prometheus(project.addresses[RAY])
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 def test_no_scrape_of_any_target_is_missed(prometheus: Prometheus) -> None:

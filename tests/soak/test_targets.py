@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 import urllib.request
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, lab_of
 from tests.e2e.elastic import E2E_JOBS, inits, until
 from tests.soak.figures import tell
 from tests.soak.journal import starts
@@ -48,20 +47,13 @@ idle_timeout_s: {IDLE_S}
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A head with Prometheus beside it, and a host whose workers come and go."""
-    project = Project(tmp_path_factory.mktemp("targets"))
-    try:
-        project.lab_up("--hosts", "2")
+    with lab_of(tmp_path_factory.mktemp("targets"), "--hosts", "2") as project:
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("limits: {", "limits: {min_workers: 0, ")
         fleet.write_text(f"{text}monitoring: {{host: {HEAD}, listen: host}}\n")
-        (project.directory / "groups").mkdir()
-        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.write_group(NAME, SPEC)
         project.ok("apply", NAME)
         yield project
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 @dataclass(frozen=True)

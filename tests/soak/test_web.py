@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, lab_of
 from tests.soak.browser import Browser, browser
 
 NAME = "shown"
@@ -27,19 +27,12 @@ WEB = "  web: {}\n"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A group on one host, and on another what shows it to browsers."""
-    project = Project(tmp_path_factory.mktemp("web"))
-    try:
-        project.lab_up("--hosts", "2")
+    with lab_of(tmp_path_factory.mktemp("web"), "--hosts", "2") as project:
         fleet = project.directory / "fleet.yml"
         fleet.write_text(f"{fleet.read_text()}monitoring:\n  host: {MONITOR}\n{WEB}")
-        (project.directory / "groups").mkdir()
-        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.write_group(NAME, SPEC)
         project.ok("apply", NAME)
         yield project
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 @pytest.fixture(scope="module")

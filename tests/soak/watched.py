@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, lab_of
 from tests.soak.rack import await_it
 from tests.unit.roles.test_metrics import leaf
 
@@ -60,27 +59,20 @@ REDIS_DISK = f"/var/lib/adbray/{SMALL}/redis"
 @contextmanager
 def watched(directory: Path) -> Iterator[Project]:
     """The three hosts with both groups, applied."""
-    project = Project(directory)
-    try:
-        project.lab_up("--hosts", "3")
+    with lab_of(directory, "--hosts", "3") as project:
         renew_certificate(project, days=90)
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("limits: {", "limits: {min_workers: 0, ")
         fleet.write_text(text.replace("user: root,", "user: root, connect_timeout_s: 2,") + FLEET)
         mount = f"mkdir -p {REDIS_DISK} && mount -t tmpfs -o size=256m tmpfs {REDIS_DISK}"
         project.on(MONITOR, mount)
-        (project.directory / "groups").mkdir()
         for name, spec in SPECS.items():
             text = spec.replace("THRESHOLD", f"{threshold():.3f}")
-            (project.directory / "groups" / f"{name}.yml").write_text(text)
+            project.write_group(name, text)
         project.ok("apply")
         for name in SPECS:
             await_well(project, name)
         yield project
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 def threshold() -> float:
