@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+E2E_JOBS = Path(__file__).parent / "jobs"
 GROUP = "quickstart"
 
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Project, inside
+from tests.e2e.conftest import E2E_JOBS, Project, inside, lab_of
 
 NAME = "elastic"
 IDLE_S = 4
@@ -35,7 +33,6 @@ idle_timeout_s: {IDLE_S}
 BOUNDS = {"one": (1, 3), "two": (0, 4), "four": (0, 2)}
 CPUS = {"one": 1, "two": 2, "four": 4}
 LEAST = {group: least for group, (least, _) in BOUNDS.items()}
-E2E_JOBS = Path(__file__).parent / "jobs"
 _RUNNING = (
     "systemctl list-units --plain --no-legend --state=active,activating,reloading"
     f" 'adbray-worker@{NAME}.*' | cut -d' ' -f1"
@@ -45,20 +42,13 @@ _RUNNING = (
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Four hosts with a group of three worker groups, applied."""
-    project = Project(tmp_path_factory.mktemp("scaling"))
-    try:
-        project.lab_up("--hosts", "4")
+    with lab_of(tmp_path_factory.mktemp("scaling"), "--hosts", "4") as project:
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("sizes:\n", "sizes:\n  quad: {cpus: 4, memory_gb: 2}\n")
         fleet.write_text(text.replace("limits: {", "limits: {min_workers: 0, "))
-        (project.directory / "groups").mkdir()
-        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.write_group(NAME, SPEC)
         project.ok("apply", NAME)
         yield project
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 def inits(site: Project) -> dict[str, int]:

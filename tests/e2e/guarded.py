@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Project, run
+from tests.e2e.conftest import E2E_JOBS, Project, lab_of, run
 from tests.e2e.elastic import inits
 
 NAME = "guarded"
@@ -33,7 +32,6 @@ redis: {{maxmemory_mb: 64, hosts: {{names: [lab3]}}}}
 worker_groups:
   - {{name: w, size: nano, disk_gb: 1, min_workers: 2, max_workers: 2, hosts: {{names: [lab3]}}}}
 """
-E2E_JOBS = Path(__file__).parent / "jobs"
 
 
 @pytest.fixture(scope="module")
@@ -46,21 +44,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 @contextmanager
 def applied(directory: Path, count: int, text_of_group: str) -> Iterator[Project]:
     """A lab of ``count`` hosts with a group of that file, until the block ends."""
-    project = Project(directory)
-    try:
-        project.lab_up("--hosts", str(count))
+    with lab_of(directory, "--hosts", str(count)) as project:
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text()
         fleet.write_text(text.replace("user: root,", "user: root, connect_timeout_s: 2,"))
-        (project.directory / "groups").mkdir()
-        spec = text_of_group.replace("VIRTUAL", virtual_ip(project))
-        (project.directory / "groups" / f"{NAME}.yml").write_text(spec)
+        project.write_group(NAME, text_of_group.replace("VIRTUAL", virtual_ip(project)))
         project.ok("apply", NAME)
         yield project
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 def virtual_ip(site: Project) -> str:

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.conftest import GROUP, REPOSITORY, Project
+from tests.e2e.conftest import E2E_JOBS, GROUP, REPOSITORY, Project
 
-E2E_JOBS = Path(__file__).parent / "jobs"
 _PIDS = (
     "for u in $(systemctl list-units --no-legend --plain 'adbray-*@*.service' | cut -d' ' -f1); do"
     " for p in $(cat /sys/fs/cgroup$(systemctl show -p ControlGroup --value $u)/cgroup.procs); do"

@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.conftest import GROUP, REPOSITORY, Project, Result, run
+from tests.e2e.conftest import E2E_JOBS, GROUP, REPOSITORY, Project, Result, run
 
 JOBS = REPOSITORY / "examples" / "jobs"
-E2E_JOBS = Path(__file__).parent / "jobs"
 
 
 def test_status_matches_ray(cluster: Project) -> None:

@@ -12,9 +12,8 @@ from typing import Any
 import paramiko
 import pytest
 
-from tests.e2e.conftest import REPOSITORY, Project
+from tests.e2e.conftest import E2E_JOBS, REPOSITORY, Project
 from tests.e2e.elastic import (
-    E2E_JOBS,
     NAME,
     at_rest,
     counted,

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from adbray_ctl.adapters.gpus import judged, with_lost, xids_in
 from adbray_ctl.adapters.nvml import cards_of
-from tests.e2e.conftest import Project, run
+from tests.e2e.conftest import E2E_JOBS, Project, run
 from tests.e2e.elastic import inits
-from tests.e2e.guarded import E2E_JOBS
 from tests.soak.watched import MONITOR, REDIS_DISK, SMALL, WIDE, await_well, renew_certificate, unit
 from tests.unit.adapters.test_gpus import Nvml
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import E2E_JOBS, Project
 from tests.e2e.elastic import until
-from tests.e2e.guarded import E2E_JOBS, NAME, site
+from tests.e2e.guarded import NAME, site
 
 __all__ = ["site"]
 

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.conftest import Project, lab_of
-from tests.e2e.guarded import E2E_JOBS
+from tests.e2e.conftest import E2E_JOBS, Project, lab_of
 from tests.soak.patient import declare, make_patient
 
 NAME = "disks"

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_dashboards import ROLE
-from tests.e2e.conftest import Project, lab_of
-from tests.e2e.elastic import E2E_JOBS, until
+from tests.e2e.conftest import E2E_JOBS, Project, lab_of
+from tests.e2e.elastic import until
 from tests.soak.panels import Board, Past, Query
 from tests.soak.prometheus import Prometheus
 

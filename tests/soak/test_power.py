@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Project
-from tests.e2e.elastic import E2E_JOBS, until
+from tests.e2e.conftest import E2E_JOBS, Project, lab_of
+from tests.e2e.elastic import until
 
 NAME = "drowsy"
 SPEC = f"""\
@@ -62,32 +62,27 @@ class Controller:
         self.url = f"http://{address}:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever).start()
 
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Controller]]:
     """Three hosts; the last has a power driver."""
-    project = Project(tmp_path_factory.mktemp("power"))
-    controller = None
-    try:
-        project.lab_up("--hosts", "3")
-        controller = Controller(project, project.addresses["lab1"].rpartition(".")[0] + ".1")
+    with (
+        lab_of(tmp_path_factory.mktemp("power"), "--hosts", "3") as project,
+        closing(Controller(project, project.addresses["lab1"].rpartition(".")[0] + ".1")) as power,
+    ):
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("limits: {", "limits: {min_workers: 0, ")
         text = text.replace("user: root,", "user: root, connect_timeout_s: 2,")
-        power = POWER.format(url=controller.url)
-        text = re.sub(r"(  - name: lab3\n)", lambda found: found.group(1) + power, text)
+        lines = POWER.format(url=power.url)
+        text = re.sub(r"(  - name: lab3\n)", lambda found: found.group(1) + lines, text)
         fleet.write_text(text)
-        (project.directory / "groups").mkdir()
-        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.write_group(NAME, SPEC)
         project.ok("apply", NAME)
-        yield project, controller
-    finally:
-        if controller is not None:
-            controller.server.shutdown()
-            controller.server.server_close()
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
+        yield project, power
 
 
 def asleep(project: Project) -> bool:

@@ -6,8 +6,8 @@ import os
 import sys
 import time
 
-from tests.e2e.conftest import Project
-from tests.e2e.guarded import E2E_JOBS, NAME
+from tests.e2e.conftest import E2E_JOBS, Project
+from tests.e2e.guarded import NAME
 from tests.soak.figures import note, tell
 from tests.soak.rack import HOSTS, await_it, healthy, site
 

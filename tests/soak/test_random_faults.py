@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tests.e2e.conftest import Project, inside
+from tests.e2e.conftest import E2E_JOBS, Project, inside
 from tests.e2e.elastic import inits
-from tests.e2e.guarded import E2E_JOBS, NAME, leader, one_gcs_at_most
+from tests.e2e.guarded import NAME, leader, one_gcs_at_most
 from tests.soak.rack import WORKER_HOSTS, await_it, healthy, primary, site
 
 __all__ = ["site"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import Project, lab_of
 
 NAME = "moved"
 SPEC = f"""\
@@ -26,9 +25,7 @@ drain_timeout_s: 5
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Four hosts, the last of them not in fleet.yml, and a group with a worker on two."""
-    project = Project(tmp_path_factory.mktemp("replace"))
-    try:
-        project.lab_up("--hosts", "4")
+    with lab_of(tmp_path_factory.mktemp("replace"), "--hosts", "4") as project:
         fleet = project.directory / "fleet.yml"
         text = fleet.read_text().replace("user: root,", "user: root, connect_timeout_s: 2,")
         text = text[: text.index("  - name: lab4")]
@@ -36,14 +33,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             entry = f"- name: {name}\n"
             text = text.replace(entry, f"{entry}    labels: {{role: worker}}  # of ours\n")
         fleet.write_text(text)
-        (project.directory / "groups").mkdir()
-        (project.directory / "groups" / f"{NAME}.yml").write_text(SPEC)
+        project.write_group(NAME, SPEC)
         project.ok("apply", NAME)
         yield project
-    finally:
-        down = project.adbray("lab", "down")
-        shutil.rmtree(project.directory, ignore_errors=True)
-    assert down.code == 0, down.err
 
 
 def slots(site: Project) -> dict[str, dict[str, Any]]:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import E2E_JOBS, Project
 from tests.e2e.elastic import until
-from tests.e2e.guarded import E2E_JOBS, NAME, applied
+from tests.e2e.guarded import NAME, applied
 
 SPEC = f"""\
 kind: RayCluster

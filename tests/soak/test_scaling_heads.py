@@ -8,9 +8,8 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import E2E_JOBS, Project
 from tests.e2e.elastic import (
-    E2E_JOBS,
     IDLE_S,
     LEAST,
     NAME,

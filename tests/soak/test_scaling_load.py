@@ -9,9 +9,8 @@ from collections import Counter
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import E2E_JOBS, Project
 from tests.e2e.elastic import (
-    E2E_JOBS,
     NAME,
     at_rest,
     goes_to_its_maximum_and_back,

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Project, lab_of
-from tests.e2e.elastic import E2E_JOBS, inits, until
+from tests.e2e.conftest import E2E_JOBS, Project, lab_of
+from tests.e2e.elastic import inits, until
 from tests.soak.figures import tell
 from tests.soak.journal import starts
 from tests.soak.prometheus import Alert, Prometheus, alerts_watched

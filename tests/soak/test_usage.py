@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import E2E_JOBS, Project
 from tests.e2e.elastic import inits, until
-from tests.e2e.guarded import E2E_JOBS, NAME, applied, heads, leader
+from tests.e2e.guarded import NAME, applied, heads, leader
 from tests.soak.journal import Ran, moment, starts
 
 # What each is billed for an hour: GiB of disk, and cores times the factor of the size's family.
