@@ -67,7 +67,7 @@ class GpuReading(_Gpu):
 class BurnedCard(_Gpu):
     """What came of one card's burn-in: how often ``mb`` MiB of its memory carried a pattern.
 
-    ``fault`` says what went wrong; ``busy`` that somebody else has the card to himself.
+    ``fault`` says what went wrong; ``busy`` that others have the card, or all of its memory.
     """
 
     index: int

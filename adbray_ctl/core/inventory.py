@@ -339,14 +339,12 @@ def _head_vars(
     head = next((p for p in here if p.kind is SlotKind.HEAD), None)
     if head is None:
         return {}
+    slot = slot_vars(head, None)
+    record = records[head.slot].model_dump(mode="json")
     return {
         "ray_head_host": head.host,
         "ray_head_host_address": head.address,
-        "ray_head_slot": {
-            **slot_vars(head, None),
-            "env": env,
-            "record": records[head.slot].model_dump(mode="json"),
-        },
+        "ray_head_slot": slot | {"env": slot["env"] | env, "record": record},
     }
 
 

@@ -118,8 +118,12 @@ class HostLedger:
         for card in record.gpu.cards if record.gpu else ():
             self._cards.setdefault(card, []).append(_cut(record.gpu) if record.gpu else (1, None))
 
-    def why_not(self, demand: Demand) -> str | None:
-        """The reason why ``demand`` does not fit here, or None when it does."""
+    def why_not(self, demand: Demand, standing: Gpu | None = None) -> str | None:
+        """The reason why ``demand`` does not fit here, or None when it does.
+
+        ``standing`` is the share of cards that the slot has here already: it may be had again even
+        while the host does not tell what its cards are.
+        """
         capacity = self._capacity
         if isinstance(capacity, str):
             return capacity
@@ -137,7 +141,9 @@ class HostLedger:
             )
             if need > free and need
         ]
-        unfit = unservable(capacity.card, demand.slices, demand.isolation) if demand.cards else None
+        unfit = None
+        if demand.cards and (capacity.card or not self.gpu_is_free(standing, demand)):
+            unfit = unservable(capacity.card, demand.slices, demand.isolation)
         if unfit is not None and capacity.gpus:
             short.append(unfit)
         elif demand.cards and not self._free_cards(demand):
@@ -156,7 +162,7 @@ class HostLedger:
 
     def gpu_is_free(self, gpu: Gpu | None, demand: Demand) -> bool:
         """Whether the very share ``gpu`` can be taken again for ``demand``."""
-        if gpu is None or _cut(gpu) != _cut(demand) or len(gpu.cards) != demand.cards:
+        if gpu is None or not is_asked_for(gpu, demand):
             return False
         return all(card in self._open_cards(demand) for card in gpu.cards)
 
@@ -165,7 +171,7 @@ class HostLedger:
         chosen = block if block is not None else self._free_block()
         if chosen is None:
             raise ValueError(f"{self.host}: take() without a free port block")
-        if demand.cards:
+        if demand.cards and (gpu is None or self.card is not None):
             gpu = self._share(demand, gpu.cards if gpu else self._free_cards(demand))
         self._cpus += demand.cpus
         self._memory += demand.memory_mb
@@ -228,6 +234,13 @@ class HostLedger:
             if slots[0][0] > 1
         ]
         return ", ".join([text, *cut])
+
+
+def is_asked_for(gpu: Gpu | None, demand: Demand) -> bool:
+    """Whether ``demand`` asks for a share like ``gpu``, on whichever cards."""
+    if gpu is None:
+        return not demand.cards
+    return _cut(gpu) == _cut(demand) and len(gpu.cards) == demand.cards
 
 
 def _cut(share: Gpu | Demand) -> tuple[int, Isolation | None]:

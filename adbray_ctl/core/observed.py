@@ -43,11 +43,12 @@ class HostFacts(_Observed):
     @property
     def card(self) -> Card | None:
         """What each GPU is; None where that is not known or they differ."""
-        kinds = {(card.name, card.memory_mb) for card in self.gpu.found}
+        # One that is lost tells nothing of itself.
+        kinds = {(card.name, card.memory_mb) for card in self.gpu.found if card.memory_mb}
         if len(kinds) != 1:
             return None
         ((model, memory_mb),) = kinds
-        return Card(model=model, memory_mb=memory_mb) if memory_mb else None
+        return Card(model=model, memory_mb=memory_mb)
 
 
 class UnitState(_Observed):

@@ -130,7 +130,7 @@ def burned(answers: Sequence[BurnIn]) -> Iterator[Finding]:
             yield finding(answer.host, State.FAIL, f"burn-in: {answer.error}", remedy)
         for card in answer.cards:
             if card.busy:
-                what = f"{card.title}: no burn-in, somebody has the card to himself"
+                what = f"{card.title}: no burn-in, others have it, or all of its memory"
                 yield finding(answer.host, State.SKIPPED, what, "stop what uses it, and try again")
             elif card.fault:
                 remedy = "take it out of use: lower capacity.gpus, and change the card"

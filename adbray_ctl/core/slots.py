@@ -84,7 +84,7 @@ def slot_vars(placement: Placement, group: WorkerGroup | None) -> dict[str, Any]
         **share.model_dump(),
         "ports": dict(placement.ports),
         "labels": {},
-        "env": {},
+        "env": _gpu_env(None),
     }
     if group is None:
         return slot
@@ -130,8 +130,11 @@ def _gpu_labels(gpu: Gpu | None) -> dict[str, str]:
 
 
 def _gpu_env(gpu: Gpu | None) -> dict[str, str]:
-    """Which cards a worker sees; a slice that is held has it from its host, by UUID."""
-    if gpu is None or _held_by(gpu):
+    """Which cards a slot sees; a slice that is held has it from its host, by UUID."""
+    if gpu is None:
+        # Ray hides no card from what asks for none, and the cards of its host are other slots'.
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    if _held_by(gpu):
         return {}
     # CUDA would number the fastest card 0 otherwise, and the driver goes by the bus.
     order = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

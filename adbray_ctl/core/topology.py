@@ -11,7 +11,7 @@ from adbray_ctl.core.budget import require_within_budget
 from adbray_ctl.core.disks import SlotDisk, kept
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.gpu_units import Card
-from adbray_ctl.core.ledger import Capacity, HostLedger
+from adbray_ctl.core.ledger import Capacity, HostLedger, is_asked_for
 from adbray_ctl.core.record import Gpu, SlotKind, SlotRecord
 from adbray_ctl.core.spec import RayClusterSpec, Selector
 from adbray_ctl.core.spec_fleet import Fleet
@@ -132,7 +132,11 @@ def place(
     ledgers = _open_ledgers(fleet, capacities)
     stay, move = _standing(fleet, spec.name, records, ledgers, replacing)
     slots = wanted(fleet, spec)
-    placed = {w.slot: p for w in slots if (p := _keep(fleet, w, stay.get(w.slot), ledgers))}
+    placed = {
+        w.slot: p
+        for w in sorted(slots, key=lambda w: _takes_other_cards(w, stay.get(w.slot)))
+        if (p := _keep(fleet, w, stay.get(w.slot), ledgers))
+    }
     placed |= {
         w.slot: p
         for w in slots
@@ -272,6 +276,11 @@ def _open_ledgers(fleet: Fleet, capacities: Mapping[str, Capacity | str]) -> dic
     return ledgers
 
 
+def _takes_other_cards(want: Wanted, before: tuple[str, SlotRecord] | None) -> bool:
+    """Whether a slot may leave its cards, so that those that stay on theirs come first."""
+    return before is not None and not is_asked_for(before[1].gpu, want.demand)
+
+
 def _keep(
     fleet: Fleet,
     want: Wanted,
@@ -285,7 +294,7 @@ def _keep(
     ledger = ledgers[host]
     if not want.selector.admits(fleet.host(host)):
         return None
-    if not ledger.block_is_free(record.block) or ledger.why_not(want.demand):
+    if not ledger.block_is_free(record.block) or ledger.why_not(want.demand, record.gpu):
         return None
     gpu = record.gpu if ledger.gpu_is_free(record.gpu, want.demand) else None
     taken = _take(fleet, want, ledger, block=record.block, gpu=gpu)

@@ -121,14 +121,23 @@ def test_a_bit_that_sticks_beyond_a_quick_try_is_not_seen() -> None:
     assert one(Card(broken=(40 * CHUNK,)))["fault"] == ""
 
 
-def test_a_card_that_is_somebody_else_s_alone_is_no_bad_one() -> None:
-    found = one(Card(cuDevicePrimaryCtxRetain=46))
+@pytest.mark.parametrize(
+    ("card", "fault"),
+    [
+        (Card(cuDevicePrimaryCtxRetain=46), "cuDevicePrimaryCtxRetain: "),
+        (Card(chunks=1), "cuMemAlloc_v2: CUDA_ERROR_OUT_OF_MEMORY"),
+    ],
+)
+def test_a_card_that_others_have_or_have_filled_is_no_bad_one(card: Card, fault: str) -> None:
+    found = one(card)
     assert found["busy"]
+    assert found["fault"].startswith(fault)
 
 
 def test_a_failing_call_is_named() -> None:
-    found = one(Card(chunks=1))
-    assert (found["fault"], found["busy"]) == ("cuMemAlloc_v2: CUDA_ERROR_OUT_OF_MEMORY", False)
+    found = one(Card(cuCtxSynchronize=999))
+    assert found["fault"].startswith("cuCtxSynchronize: ")
+    assert not found["busy"]
 
 
 def test_no_card_is_an_error_of_its_own() -> None:

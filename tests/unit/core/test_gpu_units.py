@@ -172,6 +172,18 @@ def test_what_is_declared_goes_before_what_is_detected(
     assert room.card == card
 
 
+def test_a_lost_card_does_not_hide_what_the_others_are() -> None:
+    found = (
+        GpuCard(index=0, name=H100.model, memory_mb=H100.memory_mb),
+        GpuCard(index=1, faults=("NVML says of it: the GPU is lost",)),
+    )
+    gpu = GpuReading(cards=2, found=found)
+    facts = HostFacts(
+        cpus=8, memory_mb=2**15, gpus=2, gpu=gpu, arch="x86_64", os="Debian", pythons=()
+    )
+    assert facts.card == H100
+
+
 # --- what a change does
 
 

@@ -80,7 +80,7 @@ def test_a_head_is_told_where_to_ask_and_what_browsers_see() -> None:
     local = head_settings(fleet(host="m", **EMBEDDED), "demo")
     assert local["RAY_GRAFANA_IFRAME_HOST"] == "http://127.0.0.1:3000/grafana"
     env = inventory(fleet(host="m", **EMBEDDED)).host_vars["a"]["ray_head_slot"]["env"]
-    assert env == local
+    assert local.items() <= env.items()
 
 
 def test_each_group_has_dashboards_of_its_own_under_names_that_its_head_links_to() -> None:

@@ -86,6 +86,13 @@ def test_gpu_slice_becomes_one_gpu_a_label_and_a_visible_card() -> None:
     assert all(slot["env"]["CUDA_VISIBLE_DEVICES"] == "0" for slot in slots)
 
 
+def test_what_has_no_card_sees_none() -> None:
+    variables = _inventory(_spec()).host_vars["a"]
+    assert variables["ray_head_slot"]["env"]["CUDA_VISIBLE_DEVICES"] == ""
+    for slot in variables["ray_worker_slots"]:
+        assert slot["env"]["CUDA_VISIBLE_DEVICES"] == ""
+
+
 def test_status_joins_host_systemd_and_ray() -> None:
     spec = _spec()
     status = group_status("demo", applied(FLEET, spec, _topology(spec)))
