@@ -31,7 +31,8 @@ description:
   - A disk grows while it is used. One that shrinks is unmounted for it, which stops its slot, and
     loses what is spilled and temporary; one that holds more than it would have is left as it is.
   - A disk of another path or backend is made anew; one with more in it than logs, spilled and
-    temporary files, as a head has that keeps its state on its disk, is left as it is.
+    temporary files, as a head has that keeps its state on its disk, is left as it is. So is one
+    that cannot be mounted to see what it holds, here as where it would shrink.
   - Disks of the group whose slot is not listed are removed.
   - With I(only), all of this concerns the named slots alone.
 options:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TypeAlias
@@ -46,13 +47,14 @@ class Disk:
         if old is None:
             return
         if old.folder != store.folder:
-            kept = sorted(set(self._kept()) - {"logs"})
+            kept = sorted(set(self._kept(old)) - {"logs"})
             if kept:
                 raise DiskError(
                     f"the disk of {self._group}/{self._slot} holds {', '.join(kept)}, which would"
                     " be lost if it were made anew elsewhere: keep `disk` of its host in fleet.yml"
                 )
         elif size < (old.size(self.name) or 0):
+            self._require_mounted(old)
             used = used_bytes(self.unit.where, LEFT_BEHIND) * _HEADROOM
             if used > size:
                 raise DiskError(
@@ -102,12 +104,28 @@ class Disk:
             return 0
         return old.size(self.name) or 0
 
-    def _kept(self) -> list[str]:
+    def _kept(self, old: Store) -> list[str]:
         """What it holds that outlives the slot's processes."""
-        if self._spill or not self.unit.is_mounted():
+        if self._spill:
             return []
-        names = os.listdir(self.unit.where)
+        self._require_mounted(old)
+        names = os.listdir(self.unit.where) if self.unit.is_mounted() else []
         return [name for name in names if name not in (*LEFT_BEHIND, "lost+found")]
+
+    def _require_mounted(self, old: Store) -> None:
+        """Its mount may have failed or been stopped: that looks empty, and need not be."""
+        if self.unit.is_mounted() or old.size(self.name) is None:
+            return
+        if not self._host.change(f"mount {self.unit.name}"):
+            return
+        with contextlib.suppress(DiskError):  # told below, with what to do
+            self.unit.start()
+        if not self.unit.is_mounted():
+            raise DiskError(
+                f"the disk of {self._group}/{self._slot} cannot be mounted at {self.unit.where}, so"
+                f" nobody knows what would be lost: mend what `systemctl status {self.unit.name}`"
+                f" tells, or remove {old.source(self.name)} if nothing on it is needed"
+            )
 
     def _grow(self, store: Store, size: int) -> None:
         if store.grow(self.name, size, self.unit.where):
