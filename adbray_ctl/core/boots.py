@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from pydantic import JsonValue
+from collections.abc import Iterable
 
 from adbray_ctl.core.gpus import GpuReading
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.plan_hosts import HostBoot
-from adbray_ctl.core.slot_records import host_settings
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.spec_gpu import GPU, Driver, HostGpu
+from adbray_ctl.core.spec_gpu import Driver, HostGpu
 
 
 def boots_of(
@@ -19,41 +16,53 @@ def boots_of(
 ) -> tuple[HostBoot, ...]:
     """The hosts among ``hosts`` that boot: they say so themselves, or another driver is wanted.
 
-    Only those whose driver adbray looks after. A host that turns out to need no boot gets none.
+    Only those whose driver adbray looks after. What is loaded decides, not what records say that
+    the host was told: an apply may have failed behind its boot, or the spec gone back since.
     """
     found = []
     for host in hosts:
         wanted, seen = fleet.gpu_of(host), observed.host(host)
         if wanted is None or seen.facts is None:
             continue
-        reason = seen.facts.gpu.reboot
-        if not reason and not _told(seen, _about_driver(host_settings(fleet, host))):
-            reason = _another(wanted, seen.facts.gpu)
+        reason = seen.facts.gpu.reboot or in_the_way(wanted, seen.facts.gpu)
         if reason:
             found.append(HostBoot(host=host, reason=reason, others=_others(seen, group)))
     return tuple(found)
 
 
-def _about_driver(settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    return {name: value for name, value in settings.items() if name.startswith(GPU)}
-
-
-def _told(seen: HostObservation, settings: Mapping[str, JsonValue]) -> bool:
-    """Whether an apply, of whichever group, has told the host these settings already."""
-    return any(_about_driver(slot.record.host_settings) == settings for slot in seen.slots)
-
-
-def _another(wanted: HostGpu, gpu: GpuReading) -> str:
+def in_the_way(wanted: HostGpu, gpu: GpuReading) -> str:
     """Why what is loaded now is in the way of the driver that is wanted, as far as is known."""
     if wanted.driver is Driver.PREINSTALLED:
         return ""
     if gpu.nouveau:
         return "nouveau is loaded, and NVIDIA's driver is to take its place"
-    if wanted.runfile is not None and gpu.driver not in ("", wanted.runfile.version):
-        return f"driver {gpu.driver} is loaded, and {wanted.runfile.version} is wanted"
-    branch = wanted.branch or ""
-    if gpu.driver and branch and not gpu.driver.startswith(f"{branch}."):
-        return f"driver {gpu.driver} is loaded, and branch {branch} is wanted"
+    instead = _instead(wanted, gpu.driver)
+    return f"driver {gpu.driver} is loaded, and {instead} is wanted" if instead else ""
+
+
+def left_over(fleet: Fleet, hosts: Iterable[str], observed: Observed) -> tuple[str, ...]:
+    """The hosts among ``hosts`` that load nothing, and have another driver than is wanted.
+
+    Such as one that takes no card of theirs, which an apply has left there as it failed.
+    """
+    found = []
+    for host in hosts:
+        wanted, facts = fleet.gpu_of(host), observed.host(host).facts
+        if wanted is None or facts is None or facts.gpu.driver:
+            continue
+        if _instead(wanted, facts.gpu.installed):
+            found.append(host)
+    return tuple(found)
+
+
+def _instead(wanted: HostGpu, version: str) -> str:
+    """What is wanted in place of ``version``; empty if nothing is, or that is not known."""
+    if not version:
+        return ""
+    if wanted.runfile is not None and version != wanted.runfile.version:
+        return wanted.runfile.version
+    if wanted.branch is not None and not version.startswith(f"{wanted.branch}."):
+        return f"branch {wanted.branch}"
     return ""
 
 

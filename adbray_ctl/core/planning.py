@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from adbray_ctl.core.boots import boots_of
+from adbray_ctl.core.boots import boots_of, left_over
 from adbray_ctl.core.gpu_lines import unit_lines
 from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.observed import Observed
@@ -53,7 +53,15 @@ def make_plan(
         group=spec.name,
         changes=changes,
         steps=(
-            *steps_of(spec, topology, changes, canary, drivers=drivers, boots=boots),
+            *steps_of(
+                spec,
+                topology,
+                changes,
+                canary,
+                drivers=drivers,
+                left_over=left_over(fleet, topology.hosts, observed),
+                boots=boots,
+            ),
             *monitoring_steps(topology, monitoring, observed),
         ),
         jobs=job_hits(changes, observed, spec.name),

@@ -24,6 +24,7 @@ def steps_of(
     canary: int = 0,
     *,
     drivers: Collection[str] = (),
+    left_over: Collection[str] = (),
     boots: tuple[HostBoot, ...] = (),
 ) -> tuple[Step, ...]:
     """The steps that make ``changes``, in the order in which they hurt least.
@@ -39,7 +40,8 @@ def steps_of(
 
     Hosts that boot do so one by one, before anything is made on them; what they run is drained and
     comes back changed. Behind a change of version they come last, when all nodes are of the new.
-    ``drivers`` are the hosts whose GPU driver is looked after.
+    ``drivers`` are the hosts whose GPU driver is looked after, ``left_over`` those that have
+    another one than is wanted, and do not use it.
     """
     todo = [change for change in changes if change.action is not Impact.KEEP]
     gone = [change for change in todo if change.action is Impact.DELETE]
@@ -48,9 +50,10 @@ def steps_of(
     over = {change.node for change in together}
     away = () if over else tuple(boot.host for boot in boots)
     rest = [c for c in stay if c.node not in over and not (c.runs and c.host in away)]
-    aside = [change for change in rest if change.action is Impact.STOP]
+    # One that is cut anew goes with the others that are: cards are not cut in two ways at once.
+    aside = [c for c in rest if c.action is Impact.STOP and not _recut(c)]
     rolling = [change for change in rest if _rolls(change)]
-    base = [c for c in rest if not _rolls(c) and c.action is not Impact.STOP]
+    base = [c for c in rest if not _rolls(c) and (c.action is not Impact.STOP or _recut(c))]
     # Software is put beside the old for all before the first node is touched.
     ready = [change for change in stay if change.new or change.host not in away]
     bare = {change.host for change in ready if change.wants_software}
@@ -61,7 +64,7 @@ def steps_of(
     sliced = frozenset(p.slot for p in topology.workers if p.gpu and p.gpu.slices > 1)
     booting = tuple(_boots(boots, stay, sliced))
     told = {change.host for change in stay if change.new or change.tells_gpu}
-    alone = told.intersection(drivers).difference(boot.host for boot in boots)
+    alone = told.intersection(drivers).union(left_over).difference(boot.host for boot in boots)
     return (
         *_departures(topology, gone),
         *_asides(aside),
@@ -218,7 +221,11 @@ def _base(
         roles=(*software, *_roles(base, sliced)),
         # What its files do not explain, its role cannot see: the unit has to be stopped for it. And
         # a card is cut anew when nothing runs on it.
-        drain=tuple(c.node for c in base if c.action is Impact.RESTART and (c.drift or _recut(c))),
+        drain=tuple(
+            c.node
+            for c in base
+            if c.action is Impact.STOP or (c.action is Impact.RESTART and (c.drift or _recut(c)))
+        ),
         live=tuple(c.node for c in base if c.runs and c.action is Impact.UPDATE),
     )
 
@@ -229,7 +236,7 @@ def _base_title(base: list[NodeChange], prepared: tuple[str, ...]) -> str:
         f"{change.action} {change.node}" for change in base if change.kind is not SlotKind.WORKER
     ]
     workers = [change for change in base if change.kind is SlotKind.WORKER]
-    for action in (Impact.RESTART, Impact.START, Impact.UPDATE):
+    for action in (Impact.RESTART, Impact.STOP, Impact.START, Impact.UPDATE):
         count = sum(1 for change in workers if change.action is action)
         if count:
             named.append(f"{action} {count} worker{'s' if count > 1 else ''}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,7 +17,7 @@ from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.status import GroupStatus, State, group_status
 from adbray_ctl.services import external_redis
-from adbray_ctl.services.boot import boot_for_driver
+from adbray_ctl.services.boot import booted
 from adbray_ctl.services.nodes import drain_and_stop, held_back
 from adbray_ctl.services.plan import Prepared, inventory_of
 from adbray_ctl.services.secrets import ensure_all
@@ -80,7 +81,7 @@ def _apply(
         report(StepStarted(number=number, total=len(steps), title=step.title, nodes=step.members))
         begun.append(step)
         try:
-            log = _carry_out(tools, prepared, step, report)
+            log = carry_out(tools, prepared, step, report)
         except AdbrayError as error:
             report(StepEnded(title=step.title, nodes=step.members, error=error.what))
             if not options.keep_going or step.worker_group is None:
@@ -137,7 +138,7 @@ def _settled(prepared: Prepared, status: GroupStatus) -> set[str]:
     )
 
 
-def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
+def carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
     """One step; gives Ansible's log."""
     spec = prepared.spec
     if step.trial:
@@ -148,15 +149,15 @@ def _carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> 
         # Of the workers that are to be changed the autoscaler may have started some meanwhile.
         stopped = [worker for worker in workers if worker[0] not in step.live]
         leaving = dict.fromkeys((*step.drained, *stopped))
-        if leaving:
+        if leaving and not step.boot:
             within_s = spec.drain_timeout_s
             drain_and_stop(tools, prepared.fleet, spec.name, leaving, within_s, report)
         if step.leaving:
             return _leave_hosts(tools, prepared, step, report)
-        if step.boot:
-            boot_for_driver(tools, prepared, step, report)
         scope = Scope(hosts=step.hosts, roles=step.roles, nodes=step.nodes)
-        log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)
+        # It drains all that the host runs, the step's own too.
+        with booted(tools, prepared, step, report) if step.boot else nullcontext():
+            log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)
     here = {(p.slot, p.host) for p in prepared.topology.started}
     awaited = [node for node, host in step.members if (node, host) in here]
     if awaited:

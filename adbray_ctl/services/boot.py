@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
+from adbray_ctl.core.boots import in_the_way
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.observed import HostFacts
+from adbray_ctl.core.observed import HostFacts, HostObservation
 from adbray_ctl.core.plan import Step
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
@@ -18,38 +20,82 @@ from adbray_ctl.services.tools import Tools
 # Servers with much memory take minutes before their kernel begins.
 _BACK_WITHIN_S = 1200.0
 _POLL_S = 2.0
-# How long workers of other groups are kept from their autoscalers; the boot ends it.
+# How long workers are kept from their autoscalers, drains aside; when an apply fails it ends so.
 _HELD_S = 3600.0
 
 
-def boot_for_driver(tools: Tools, prepared: Prepared, step: Step, report: Report) -> None:
+@contextmanager
+def booted(tools: Tools, prepared: Prepared, step: Step, report: Report) -> Iterator[None]:
     """Install what the driver needs on the step's host, and boot it if that is needed still.
 
-    The group's own nodes there are drained already, others' are here. Raises RunError, and
-    HostError when the host does not come back in time, or still asks for a boot afterwards.
+    All workers there, of whichever group, are drained before, and kept from their autoscalers until
+    the block, which brings back the step's own, is over. Raises RunError, and HostError when the
+    host does not come back in time, asks for a boot again, or has another driver all the same.
     """
     fleet, (host,) = prepared.fleet, step.hosts
-    others = _workers_of_others(prepared, host)
-    for group, slots in others.items():
-        tools.nodes.hold(fleet, group, {host: slots}, _HELD_S)
-        nodes = [(slot, host) for slot in slots]
-        drain_and_stop(tools, fleet, group, nodes, prepared.spec.drain_timeout_s, report)
+    held = _empty(tools, prepared, host, report)
     inventory = tools.inventories.path(prepared.spec.name)
     tools.runner.run("site", inventory, report, Scope(hosts=(host,), roles=step.first, nodes=()))
-    facts = _facts(tools, fleet, host)
-    if facts.gpu.reboot:
+    _, facts = _look(tools, fleet, host)
+    boots = bool(facts.gpu.reboot)
+    if boots:
+        # Drivers take long to build: what keeps the workers may have run out.
+        _empty(tools, prepared, host, report)
         _boot(tools, fleet, host, facts.boot, report)
-        facts = _facts(tools, fleet, host)
+        # Which the boot has ended in any case.
+        held = _empty(tools, prepared, host, report)
+        _, facts = _look(tools, fleet, host)
     else:
         report(Note(text=f"{host} need not boot"))
-    for group, slots in others.items():
+    _require_driver(fleet, host, facts, boots=boots)
+    yield
+    for group, slots in held.items():
         tools.nodes.release(fleet, group, {host: slots})
-    if facts.gpu.reboot:
+
+
+def _require_driver(fleet: Fleet, host: str, facts: HostFacts, *, boots: bool) -> None:
+    if boots and facts.gpu.reboot:
         raise HostError(
             f"it has booted, and would have to again: {facts.gpu.reboot}",
             where=host,
             hint="look there at `journalctl -b -k` and `dkms status`",
         )
+    wanted = fleet.gpu_of(host)
+    why = in_the_way(wanted, facts.gpu) if wanted else ""
+    if why:
+        raise HostError(
+            f"its driver was installed{' and it has booted' if boots else ''}, and still {why}",
+            where=host,
+            hint="look there at `dkms status`, and at what `modinfo nvidia` finds",
+        )
+
+
+def _empty(tools: Tools, prepared: Prepared, host: str, report: Report) -> Mapping[str, list[str]]:
+    """Keep all workers on ``host`` from their autoscalers, and drain those that run.
+
+    Gives the kept, by group.
+    """
+    fleet, within_s = prepared.fleet, prepared.spec.drain_timeout_s
+    seen, _ = _look(tools, fleet, host)
+    held = _workers(seen)
+    for group, slots in held.items():
+        tools.nodes.hold(fleet, group, {host: slots}, within_s + _HELD_S)
+    # Any may have been started until now.
+    seen, _ = _look(tools, fleet, host)
+    for group, slots in _workers(seen, running=True).items():
+        nodes = [(slot, host) for slot in slots]
+        drain_and_stop(tools, fleet, group, nodes, within_s, report)
+    return held
+
+
+def _workers(seen: HostObservation, *, running: bool = False) -> dict[str, list[str]]:
+    """The workers that stand on a host, or only those that run there, by group."""
+    run = {unit.unit for unit in seen.units if unit.runs}
+    found: dict[str, list[str]] = {}
+    for record in (slot.record for slot in seen.slots):
+        if record.kind is SlotKind.WORKER and (record.unit in run or not running):
+            found.setdefault(record.group, []).append(record.slot)
+    return found
 
 
 def _boot(tools: Tools, fleet: Fleet, host: str, before: str, report: Report) -> None:
@@ -68,21 +114,8 @@ def _boot(tools: Tools, fleet: Fleet, host: str, before: str, report: Report) ->
             raise HostError(what, where=host, hint="look at its console, then apply again")
 
 
-def _facts(tools: Tools, fleet: Fleet, host: str) -> HostFacts:
+def _look(tools: Tools, fleet: Fleet, host: str) -> tuple[HostObservation, HostFacts]:
     seen = tools.hosts.observe(fleet, (host,)).host(host)
     if seen.facts is None:
         raise HostError(seen.error or "no answer", where=host, hint="apply again when it answers")
-    return seen.facts
-
-
-def _workers_of_others(prepared: Prepared, host: str) -> Mapping[str, list[str]]:
-    """The workers of other groups that run on ``host``, by group."""
-    seen = prepared.observed.host(host)
-    running = {unit.unit for unit in seen.units if unit.runs}
-    found: dict[str, list[str]] = {}
-    for slot in seen.slots:
-        record = slot.record
-        worker = record.kind is SlotKind.WORKER and record.unit in running
-        if worker and record.group != prepared.spec.name:
-            found.setdefault(record.group, []).append(record.slot)
-    return found
+    return seen, seen.facts

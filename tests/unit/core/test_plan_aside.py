@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from adbray_ctl.core.gpu_units import Card
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.observed import Observed, UnitState
 from adbray_ctl.core.plan import ChangePlan
-from tests.unit.cluster import applied, placed, planned
+from adbray_ctl.core.spec import RayClusterSpec
+from tests.unit.cluster import ROOM, applied, placed, planned
 from tests.unit.core.test_plan import SPEC, fleet, spec
 from tests.unit.core.test_plan_boots import with_reading
 
@@ -33,6 +35,13 @@ def standing(*bad: int) -> Observed:
     seen = applied(fleet(), spec(**GROUP), placed(fleet(), spec(**GROUP)))
     cards = [{"index": index, "faults": [FAULT] if index in bad else []} for index in range(4)]
     return with_reading(seen, driver="535.1", installed="535.1", found=cards)
+
+
+def halves(unit: str) -> RayClusterSpec:
+    """Two slices on a card each for four workers."""
+    held = {"allocation_unit": unit, "isolation": "mps", "min_workers": 4, "max_workers": 4}
+    *others, g = GROUP["worker_groups"]
+    return spec(worker_groups=[*others, g | held])
 
 
 def plan(observed: Observed) -> ChangePlan:
@@ -81,3 +90,22 @@ def test_a_worker_that_is_set_aside_stays_so() -> None:
     told = changes(plan(Observed(hosts=tuple(hosts))))
     assert told["g-0"] == (Impact.KEEP, f"set aside: GPU {bad}: {FAULT}")
     assert told["g-2"][0] is Impact.KEEP
+
+
+def test_a_slice_that_changes_on_a_bad_card_is_cut_with_the_others() -> None:
+    """Or what is cut by itself would meet slices of the other kind on its card."""
+    card = Card(model="H100", memory_mb=81559)
+    rooms = {host: ROOM.model_copy(update={"card": card}) for host in "abc"}
+    seen = applied(fleet(), halves("1/2"), placed(fleet(), halves("1/2"), capacities=rooms))
+    bad = card_of(seen, "g-0")
+    reading = [{"index": index, "faults": [FAULT] if index == bad else []} for index in range(4)]
+    found = planned(fleet(), halves("1/3"), with_reading(seen, found=reading), rooms)
+    told = changes(found)
+    # A third of its card is where g-2 is to be.
+    aside = {"g-0", "g-1", "g-2"}
+    assert {node for node, (action, _) in told.items() if action is Impact.STOP} == aside
+    (step,) = (step for step in found.steps if any(node in step.nodes for node in told))
+    assert set(step.nodes) >= {"g-0", "g-1", "g-2", "g-3"}
+    assert set(step.drain) == {"g-0", "g-1", "g-2", "g-3"}
+    assert "gpu_share" in step.roles
+    assert "restart 1 worker, stop 3 workers" in step.title

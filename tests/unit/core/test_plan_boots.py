@@ -118,9 +118,31 @@ def test_a_driver_that_nothing_is_in_the_way_of_interrupts_nobody(reading: dict[
     assert all("gpu.driver: none -> distro" in reason for reason in reasons)
 
 
-def test_what_a_driver_was_told_is_not_told_again() -> None:
-    seen = standing(NEWER, driver="535.1", installed="535.1")
-    assert plan(NEWER, seen).is_empty
+@pytest.mark.parametrize("recorded", [DISTRO, NEWER])
+def test_what_is_loaded_counts_and_not_what_the_host_was_told(recorded: dict[str, Any]) -> None:
+    """Records say the old where an apply failed behind its boot, the new where others' told it."""
+    seen = standing(recorded, driver="535.1", installed="535.1")
+    (boot,) = plan(NEWER, seen).boots
+    assert boot.reason == "driver 535.1 is loaded, and branch 550 is wanted"
+
+
+def test_a_branch_goes_back_after_an_apply_that_failed_behind_its_boot() -> None:
+    seen = standing(DISTRO, driver="550.1", installed="550.1")
+    (step,) = plan(DISTRO, seen).steps
+    assert step.boot == "driver 550.1 is loaded, and branch 535 is wanted"
+    assert "g-0" in step.drain
+
+
+def test_a_branch_goes_back_where_the_other_takes_no_card() -> None:
+    """Then its module is not loaded, so that nothing is in the way."""
+    found = plan(DISTRO, standing(DISTRO, installed="550.1"))
+    assert (found.boots, found.interrupted) == ((), ())
+    assert [(step.hosts, step.roles) for step in found.steps] == [(("c",), GPU_ROLES)]
+
+
+def test_a_driver_that_is_right_needs_nothing() -> None:
+    assert plan(DISTRO, standing(DISTRO, driver="535.1", installed="535.1")).is_empty
+    assert plan(DISTRO, standing(DISTRO, installed="535.1")).is_empty
 
 
 def test_a_new_group_s_hosts_get_their_driver_before_their_nodes() -> None:
