@@ -124,14 +124,21 @@ def build_inventory(
 
 
 def build_removal_inventory(
-    *, fleet: Fleet, group: str, hosts: tuple[str, ...], site: Site, stays: bool = False
+    *,
+    fleet: Fleet,
+    group: str,
+    hosts: tuple[str, ...],
+    site: Site,
+    stays: bool = False,
+    watching: tuple[str, ...] = (),
 ) -> Inventory:
     """What `playbooks/delete.yml` needs to remove ``group`` from ``hosts``; it needs no spec.
 
-    A group that ``stays`` on other hosts keeps what it has in a Redis that is not its own.
+    A group that ``stays`` on other hosts keeps what it has in a Redis that is not its own; the
+    hosts ``watching`` it are told first who leaves.
     """
     return Inventory(
-        groups={"adbray_hosts": hosts},
+        groups={"adbray_hosts": hosts, "adbray_watching": watching},
         all_vars={
             "host_base_group": group,
             "redis_group": group,
@@ -146,7 +153,8 @@ def build_removal_inventory(
             "web_proxy_group": group,
             "grafana_group": group,
         },
-        host_vars={
+        host_vars={host: _connection(fleet, host, site) for host in watching}
+        | {
             host: _connection(fleet, host, site)
             | dict.fromkeys(
                 ("prometheus_stays", "web_proxy_stays", "grafana_stays"),

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from adbray_ctl.core.grafana import page_url, ray_dashboard_settings
-from adbray_ctl.core.monitoring import GroupMonitoring, bind_of, exporter_bind, web_url
+from adbray_ctl.core.monitoring import (
+    GroupMonitoring,
+    alertmanager_bind,
+    bind_of,
+    exporter_bind,
+    web_url,
+)
 from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
@@ -45,7 +51,7 @@ def monitoring_vars(fleet: Fleet, found: GroupMonitoring | None, token_file: str
         "prometheus_path": PROMETHEUS if url else "/",
         "prometheus_external_url": f"{url}{PROMETHEUS[1:]}" if url else "",
         "alertmanager_external_url": f"{url}{ALERTMANAGER[1:]}" if url else "",
-        "alertmanager_bind": bind_of(wanted),
+        "alertmanager_bind": alertmanager_bind(wanted),
         "alertmanager_port": wanted.alertmanager_port,
         "alertmanager_webhook_url_file": wanted.webhook_url_file or "",
     }

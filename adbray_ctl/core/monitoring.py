@@ -99,8 +99,13 @@ def web_url(fleet: Fleet) -> str:
 
 
 def bind_of(wanted: Monitoring) -> str:
-    """Where Prometheus and Alertmanager listen."""
+    """Where Prometheus and Grafana listen."""
     return EVERYWHERE if wanted.listen is Listen.HOST else LOOPBACK
+
+
+def alertmanager_bind(wanted: Monitoring) -> str:
+    """Where Alertmanager listens: up to 0.25 it shows the URL of its webhook to whoever asks."""
+    return LOOPBACK if wanted.webhook_url_file else bind_of(wanted)
 
 
 def exporter_bind(wanted: Monitoring, host: str, address: str) -> str:

@@ -34,7 +34,7 @@ class Monitoring(BaseModel):
     """How long samples are kept: hours, days, weeks or years, for example 15d."""
     listen: Annotated[Listen, MEASURES] = Listen.LOOPBACK
     """loopback: Prometheus, Alertmanager and Grafana are reached on their own host alone; host: by
-    whoever reaches it."""
+    whoever reaches it, Alertmanager only without webhook_url_file."""
     prometheus_port: Port = 9090
     """Port of Prometheus."""
     alertmanager_port: Port = 9093
@@ -44,8 +44,8 @@ class Monitoring(BaseModel):
     grafana_port: Port = 3000
     """Port of Grafana."""
     webhook_url_file: Annotated[FilePath | None, MEASURES] = None
-    """File on this machine that holds the URL alerts are posted to; relative to fleet.yml. Default:
-    alerts are shown and go nowhere."""
+    """File on this machine that holds the URL alerts are posted to; relative to fleet.yml. Who
+    is on host can read the URL. Default: alerts are shown and go nowhere."""
     web: Web | None = None
     """A web server before them, for browsers. Default: they are reached through SSH tunnels."""
     grafana: Grafana | None = None

@@ -173,6 +173,7 @@ def _leave_hosts(tools: Tools, prepared: Prepared, step: Step, report: Report) -
         hosts=step.hosts,
         site=tools.secrets.site(group),
         stays=True,
+        watching=tuple(prepared.observed.watching(group)),
     )
     directory = tools.inventories.path(f"{group}.leaving")
     tools.inventories.write(inventory, directory)

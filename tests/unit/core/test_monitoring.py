@@ -201,6 +201,20 @@ def test_browsers_are_shown_all_at_one_place_and_links_lead_there() -> None:
     assert not [name for name in inventory.all_vars if name.startswith("web_proxy_p")]
 
 
+def test_the_url_of_a_webhook_is_not_shown_to_the_network() -> None:
+    def binds(**monitoring: str) -> tuple[str, str]:
+        asked = fleet(host="m", **monitoring)
+        topology = placed(asked, spec())
+        given = build_inventory(
+            fleet=asked, spec=spec(), topology=topology, namespace="demo-1", site=SITE
+        ).all_vars
+        return given["prometheus_bind"], given["alertmanager_bind"]
+
+    assert binds(listen="host") == ("0.0.0.0", "0.0.0.0")  # noqa: S104  # as it was asked for
+    assert binds(listen="host", webhook_url_file="/p/webhook") == ("0.0.0.0", "127.0.0.1")  # noqa: S104
+    assert binds(webhook_url_file="/p/webhook") == ("127.0.0.1", "127.0.0.1")
+
+
 def test_of_a_head_that_may_move_browsers_see_the_address_that_moves_with_it() -> None:
     on = {"names": ["a", "b", "c"]}
     group = spec(head={"standby": 1, "virtual_ip": "10.0.0.99", "hosts": on})

@@ -1,0 +1,114 @@
+"""Hosts that leave a watched group: what Prometheus scrapes from then on, before they are gone.
+
+Play and task are rendered by Ansible itself, over the inventory that an apply writes.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import yaml
+from ansible.template import Templar, trust_as_template
+
+from adbray_ctl.core.inventory import Inventory
+from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.services import apply
+from adbray_ctl.services.plan import Prepared
+from adbray_ctl.services.tools import Tools
+from tests.unit.cluster import NAMESPACE, placed, planned
+from tests.unit.core.test_inventory import SITE
+from tests.unit.core.test_monitoring import fleet, told, watched
+
+ROOT = Path(__file__).resolve().parents[2]
+DELETE = ROOT / "playbooks" / "delete.yml"
+TASKS = ROOT / "roles" / "prometheus" / "tasks" / "delete.yml"
+
+
+class Outside:
+    """Keeps the inventory that it is given, and which playbooks ran over it."""
+
+    def __init__(self) -> None:
+        self.inventory = Inventory(groups={}, all_vars={}, host_vars={})
+        self.ran: list[str] = []
+
+    def write(self, inventory: Inventory, _: Path) -> None:
+        self.inventory = inventory
+
+    def path(self, group: str) -> Path:
+        return Path(group)
+
+    def forget(self, _: str) -> None:
+        """What it was given stays."""
+
+    def site(self, _: str) -> object:
+        return SITE
+
+    def run(self, playbook: str, *_: object) -> str:
+        self.ran.append(playbook)
+        return ""
+
+
+def spec(*names: str) -> RayClusterSpec:
+    workers = {"size": "small", "min_workers": len(names), "max_workers": len(names)}
+    group = {"name": "w", "hosts": {"names": list(names)}} | workers
+    base = {"kind": "RayCluster", "name": "demo", "head": {"hosts": {"names": ["a"]}}}
+    return RayClusterSpec.model_validate(base | {"worker_groups": [group]})
+
+
+def leave(asked: Fleet, before: RayClusterSpec, after: RayClusterSpec, watching: str) -> Inventory:
+    """The inventory that the hosts which leave are removed with."""
+    seen: Observed = watched(asked, before, **{watching: "r1"})
+    prepared = Prepared(
+        fleet=asked,
+        spec=after,
+        observed=seen,
+        topology=placed(asked, after, seen),
+        namespace=NAMESPACE,
+        plan=planned(asked, after, seen),
+    )
+    (step,) = (step for step in prepared.plan.steps if step.leaving)
+    outside = Outside()
+    tools = SimpleNamespace(inventories=outside, secrets=outside, runner=outside)
+    apply._leave_hosts(cast(Tools, tools), prepared, step, lambda _: None)
+    assert outside.ran == ["delete"]
+    return outside.inventory
+
+
+def scraped(inventory: Inventory, host: str, nodes: Any) -> list[str]:
+    """The hosts of ``nodes`` that are left of them on ``host`` by the playbook's first play."""
+    play = yaml.safe_load(DELETE.read_text())[0]
+    (task,) = play["tasks"]
+    assert host in inventory.groups[play["hosts"]]
+    text = base64.b64encode(json.dumps(nodes).encode()).decode()
+    known = {"groups": inventory.groups, "inventory_hostname": host}
+    leaving = rendered(task["vars"]["prometheus_leaving"], known)
+    known = {"prometheus_leaving": leaving, "__prometheus_measured": {"content": text}}
+    write = yaml.safe_load(TASKS.read_text())[0]["block"][-1]
+    (file,) = write["managed_files"]["desired"]["files"]
+    return [node["labels"]["host"] for node in json.loads(rendered(file["content"], known))]
+
+
+def rendered(text: str, known: dict[str, Any]) -> Any:
+    return Templar(variables=known).template(trust_as_template(text))
+
+
+def test_they_are_scraped_no_longer_before_they_are_gone() -> None:
+    asked = fleet(host="m")
+    before, _ = told(asked, spec("a", "b", "c"))
+    inventory = leave(asked, spec("a", "b", "c"), spec("a", "b"), "m")
+    assert inventory.groups["adbray_hosts"] == ("c",)
+    assert scraped(inventory, "m", before.nodes) == ["a", "b", "m"]
+
+
+def test_where_the_host_that_watches_leaves_it_is_measured_all_the_same() -> None:
+    asked = fleet(host="c")
+    before, _ = told(asked, spec("a", "b", "c"))
+    inventory = leave(asked, spec("a", "b", "c"), spec("a", "b"), "c")
+    assert inventory.groups["adbray_hosts"] == ("c",)
+    assert scraped(inventory, "c", before.nodes) == ["a", "b", "c"]
