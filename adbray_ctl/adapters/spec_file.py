@@ -210,7 +210,8 @@ def _kind_of(value: object) -> str:
 
 
 def _absolute(file: str, base: Path) -> Path:
-    return (base / Path(file).expanduser()).absolute()
+    # Unlike Path.expanduser, this leaves the ~ of an unknown user as it is.
+    return Path(base, os.path.expanduser(file)).absolute()  # noqa: PTH111
 
 
 def _resolve(file: str | None, base: Path) -> str | None:

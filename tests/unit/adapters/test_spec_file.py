@@ -186,6 +186,16 @@ def test_key_files_are_resolved_beside_the_fleet(
     assert loaded.group("demo").redis.password_file == str(tmp_path / "secrets/redis")
 
 
+def test_the_home_of_nobody_stays_as_it_was_written(tmp_path: Path) -> None:
+    text = """\
+kind: Fleet
+ssh: {identity_file: ~no-such-user/.ssh/id}
+hosts: [{name: a, address: 10.0.0.1}]
+"""
+    found = load_fleet(project(tmp_path, fleet=text) / "fleet.yml").ssh.identity_file
+    assert found == str(tmp_path / "~no-such-user/.ssh/id")
+
+
 def test_words_are_read_as_editors_read_them(tmp_path: Path) -> None:
     case = next(case for case in GOOD if case.name == "everything")
     case.write(tmp_path)
