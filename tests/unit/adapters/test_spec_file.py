@@ -105,8 +105,14 @@ def test_missing_group_names_the_nearest(tmp_path: Path) -> None:
         (b"? [a]\n: b\n", "fleet.yml:1: a list or mapping is used as a key"),
         (b"kind: Fleet\n%\n", "fleet.yml:"),
         (b"\xef\xbb\xbfkind: Fleet\n", "fleet.yml:1: key 'hosts' is missing"),
+        (b'kind: Fleet\nx:\n- "\\U00110000"\n', "fleet.yml:3: not YAML: an escape or a number is"),
+        (b'kind: "\\UFFFFFFFF"\n', "fleet.yml:1: not YAML: an escape or a number is out of range"),
+        (b"%YAML 1." + b"1" * 5000 + b"\n---\n", "fleet.yml:1: not YAML: an escape or a number"),
     ],
-    ids=["utf16", "latin1", "nul", "large", "deep", "long", "complex-key", "directive", "bom"],
+    ids=[
+        *("utf16", "latin1", "nul", "large", "deep", "long", "complex-key", "directive", "bom"),
+        *("escape", "large-escape", "large-version"),
+    ],
 )
 def test_broken_bytes(data: bytes, message: str, tmp_path: Path) -> None:
     assert message in faults(project(tmp_path, fleet=data))[0]
@@ -242,6 +248,7 @@ SNIPPETS: tuple[str, ...] = (
     '"',
 )
 SNIPPETS += ("#", "%", "null", "1e999", ".inf", "9" * 40, "\u2028", "\ud7ff", "? ", "<<: ", "é")
+SNIPPETS += ('"\\U00110000"', '"\\UFFFFFFFF"')
 
 
 def mutate(text: str, rng: random.Random) -> str:
