@@ -95,7 +95,8 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
         own = Fault(("name",), what, f"{path.stem!r}", "rename the file or the group")
         return (own, *faults)
 
-    if not os.path.exists(path):  # noqa: PTH110  # unlike Path.exists, false for a name that is too long
+    # Unlike Path.exists, this is false for a name that is too long.
+    if text is None and not os.path.exists(path):  # noqa: PTH110
         raise _no_group(path.parent.parent, path.stem)
     group = _load(path, RayClusterSpec, rules, _encoded(text))
     files = {name: getattr(group.redis, name) for name in ("password_file", "ca_file")}
