@@ -95,8 +95,8 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
         own = Fault(("name",), what, f"{path.stem!r}", "rename the file or the group")
         return (own, *faults)
 
-    # Unlike Path.exists, this is false for a name that is too long.
-    if text is None and not os.path.exists(path):  # noqa: PTH110
+    # False for a name that is too long, true for a link to nothing, which is told as such below.
+    if text is None and not os.path.lexists(path):
         raise _no_group(path.parent.parent, path.stem)
     group = _load(path, RayClusterSpec, rules, _encoded(text))
     files = {name: getattr(group.redis, name) for name in ("password_file", "ca_file")}
@@ -163,6 +163,9 @@ def read_spec(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
+        if path.is_symlink():
+            what = "cannot be read: it is a link to a file that does not exist"
+            raise _summary([SpecError(what, where=show_file(path))]) from error
         hint = "Run adbray init to make a project."
         what = "the file does not exist"
         raise _summary([SpecError(what, where=show_file(path), hint=hint)]) from error

@@ -133,6 +133,14 @@ def test_a_link_to_itself(tmp_path: Path) -> None:
     assert "fleet.yml: " in faults(tmp_path)[0]
 
 
+def test_a_link_to_nothing(tmp_path: Path) -> None:
+    GOOD[0].write(tmp_path)
+    (tmp_path / "groups" / "demo.yml").rename(tmp_path / "groups" / "other.yml")
+    (tmp_path / "groups" / "demo.yml").symlink_to("gone.yml")
+    told = "groups/demo.yml: cannot be read: it is a link to a file that does not exist"
+    assert told in faults(tmp_path)
+
+
 def test_an_odd_file_name_is_refused_as_a_group(tmp_path: Path) -> None:
     GOOD[0].write(tmp_path)
     (tmp_path / "groups" / "de\nmo.yml").write_text(GOOD[0].group, encoding="utf-8")
