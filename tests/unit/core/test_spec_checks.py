@@ -71,6 +71,16 @@ def test_no_workers_needs_a_max() -> None:
     )
 
 
+def test_a_head_shares_ports_of_monitoring_on_other_hosts_alone() -> None:
+    monitoring = {"host": "one", "web": {"port": 8265}}
+    fleet = Fleet.model_validate({**FLEET.model_dump(), "monitoring": monitoring})
+    away = RayClusterSpec.model_validate(group(head={"hosts": {"names": ("two",)}}))
+    beside = RayClusterSpec.model_validate(group())
+    assert check(fleet, away) == ()
+    (fault,) = check(fleet, beside)
+    assert fault.path == ("head", "ports", "dashboard")
+
+
 def test_a_selector_admits_by_name_and_by_labels() -> None:
     one, two = FLEET.hosts
     assert Selector().admits(one)
