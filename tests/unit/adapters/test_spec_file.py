@@ -174,7 +174,11 @@ monitoring:
   webhook_url_file: alerts.url
   grafana: {tarball: {path: files/g.tar.gz, sha256: "%s"}}
 """ % ("0" * 64)
-    found = load_fleet(project(tmp_path, fleet=text) / "fleet.yml").monitoring
+    project(tmp_path, fleet=text)
+    (tmp_path / "alerts.url").touch()
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "g.tar.gz").touch()
+    found = load_fleet(tmp_path / "fleet.yml").monitoring
     assert found is not None
     assert found.webhook_url_file == str(tmp_path / "alerts.url")
     assert found.grafana is not None
