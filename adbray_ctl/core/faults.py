@@ -74,11 +74,19 @@ def some(names: tuple[str, ...]) -> str:
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
     """The faults that pydantic found while it validated a document against ``model``."""
+    found = error.errors(include_url=False)
     return tuple(
-        _translate(details, model)
-        for details in error.errors(include_url=False)
-        if details["type"] != "default_factory_not_called"  # follows from another fault
+        _translate(details, model) for details in found if not _is_a_sequel(details, found)
     )
+
+
+def _is_a_sequel(details: ErrorDetails, found: list[ErrorDetails]) -> bool:
+    """Whether it is there because of another fault."""
+    if details["type"] == "too_short":
+        # An entry that is faulty does not count.
+        loc = details["loc"]
+        return any(other["loc"][: len(loc)] == loc for other in found if other is not details)
+    return details["type"] == "default_factory_not_called"
 
 
 def _translate(details: ErrorDetails, model: type[BaseModel]) -> Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pydantic import ValidationError
 
 from adbray_ctl.core.checks import check, check_fleet
@@ -60,6 +61,13 @@ def test_raised_limits_hold() -> None:
     fleet = Fleet.model_validate({**FLEET.model_dump(), "limits": limits})
     workers = ({"name": "w", "size": "small", "disk_gb": 1, "min_workers": 0, "max_workers": 20},)
     assert check(fleet, RayClusterSpec.model_validate(group(worker_groups=workers))) == ()
+
+
+def test_a_list_whose_only_entry_is_faulty_is_not_empty() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Fleet.model_validate({"kind": "Fleet", "hosts": ({"name": "one", "address": "a b"},)})
+    (fault,) = faults_of(caught.value, Fleet)
+    assert fault.path == ("hosts", 0, "address")
 
 
 def test_no_workers_needs_a_max() -> None:
