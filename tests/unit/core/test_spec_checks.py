@@ -70,6 +70,30 @@ def test_a_list_whose_only_entry_is_faulty_is_not_empty() -> None:
     assert fault.path == ("hosts", 0, "address")
 
 
+HINTS: dict[str, dict[str, Any]] = {
+    "ray: '2.60.0' where a mapping (key: value) belongs; allowed: a mapping (key: value)": {
+        "ray": "2.60.0"
+    },
+    'ray.version: 2.6 where text belongs; allowed: a full version X.Y.Z, for example "2.60.0"': {
+        "ray": {"version": 2.6}
+    },
+    'ray.python: 3.9 where text belongs; allowed: "3.10", "3.11", "3.12", "3.13"': {
+        "ray": {"python": 3.9}
+    },
+    "idle_timeout_s: '5.5' where a whole number belongs; allowed: a whole number, 1 to 604800": {
+        "idle_timeout_s": "5.5"
+    },
+}
+
+
+@pytest.mark.parametrize(("text", "keys"), HINTS.items())
+def test_no_hint_leads_to_the_next_fault(text: str, keys: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RayClusterSpec.model_validate(group(**keys))
+    (fault,) = faults_of(caught.value, RayClusterSpec)
+    assert fault.text == text
+
+
 def test_no_workers_needs_a_max() -> None:
     fleet = Fleet.model_validate({**FLEET.model_dump(), "limits": {"min_workers": 0}})
     workers = ({"name": "w", "size": "small", "min_workers": 0},)
