@@ -50,7 +50,7 @@ molecule-vm: vm-tools ## Roles that need a kernel of their own, on virtual machi
 e2e: bootstrap ## The command line against a lab
 	pytest -q tests/e2e --durations=20 --durations-min=5
 
-soak: vm-tools molecule-vm ## Rounds of faults on a lab; takes half an hour, not part of test
+soak: vm-tools molecule-vm ## Rounds of faults on a lab; takes hours, not part of test
 	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py \
 		tests/unit/core/test_gpu_generated.py
 	pytest -q -s tests/soak

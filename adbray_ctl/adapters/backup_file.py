@@ -23,7 +23,10 @@ def read_backup(path: Path) -> Backup:
     """Raises UsageError if it is no backup that this version can read."""
     try:
         return Backup.model_validate_json(gzip.decompress(path.read_bytes()))
+    except (EOFError, gzip.BadGzipFile, zlib.error, ValidationError) as error:
+        what = "this is no backup of this adbray version"
+        hint = "name a file that this version's `adbray backup` wrote, whole"
+        raise UsageError(what, where=str(path), hint=hint) from error
     except OSError as error:
-        raise UsageError(f"cannot read: {error.strerror or error}", where=str(path)) from error
-    except (EOFError, zlib.error, ValidationError) as error:
-        raise UsageError("this is no backup of this adbray version", where=str(path)) from error
+        what, hint = f"cannot read: {error.strerror or error}", "check the path, its owner and mode"
+        raise UsageError(what, where=str(path), hint=hint) from error

@@ -78,10 +78,14 @@ class ProjectFiles:
         return (self._directory / FLEET_FILE).exists()
 
     def write_fleet(self, text: str) -> Path:
-        return self._write_new(self._directory / FLEET_FILE, text)
+        path = self._directory / FLEET_FILE
+        load_fleet(path, text=text)
+        return self._write_new(path, text)
 
     def write_group(self, name: str, text: str) -> Path:
-        return self._write_new(group_file(self._directory, name), text)
+        path = group_file(self._directory, name)
+        load_group(path, self.fleet(), text=text)
+        return self._write_new(path, text)
 
     def write_schemas(self) -> None:
         folder = self._directory / ".adbray" / "schema"

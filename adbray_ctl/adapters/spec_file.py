@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from adbray_ctl.adapters.certificate import fingerprint_of
+from adbray_ctl.adapters.yaml_places import KeyPath
 from adbray_ctl.adapters.yaml_source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.errors import SpecError
@@ -69,7 +70,9 @@ def load_fleet(path: Path, *, text: str | None = None) -> Fleet:
     base = path.parent
 
     def rules(fleet: Fleet) -> tuple[Fault, ...]:
-        return (*check_fleet(fleet), *_certificate_faults(fleet.monitoring, base))
+        monitoring = fleet.monitoring
+        files = (*_certificate_faults(monitoring, base), *_file_faults(monitoring, base))
+        return (*check_fleet(fleet), *files)
 
     fleet = _load(path, Fleet, rules, _encoded(text))
     hosts = tuple(
@@ -95,7 +98,8 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
         own = Fault(("name",), what, f"{path.stem!r}", "rename the file or the group")
         return (own, *faults)
 
-    if not os.path.exists(path):  # noqa: PTH110  # unlike Path.exists, false for a name that is too long
+    # False for a name that is too long, true for a link to nothing, which is told as such below.
+    if text is None and not os.path.lexists(path):
         raise _no_group(path.parent.parent, path.stem)
     group = _load(path, RayClusterSpec, rules, _encoded(text))
     files = {name: getattr(group.redis, name) for name in ("password_file", "ca_file")}
@@ -162,6 +166,9 @@ def read_spec(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
+        if path.is_symlink():
+            what = "cannot be read: it is a link to a file that does not exist"
+            raise _summary([SpecError(what, where=show_file(path))]) from error
         hint = "Run adbray init to make a project."
         what = "the file does not exist"
         raise _summary([SpecError(what, where=show_file(path), hint=hint)]) from error
@@ -210,7 +217,8 @@ def _kind_of(value: object) -> str:
 
 
 def _absolute(file: str, base: Path) -> Path:
-    return (base / Path(file).expanduser()).absolute()
+    # Unlike Path.expanduser, this leaves the ~ of an unknown user as it is.
+    return Path(base, os.path.expanduser(file)).absolute()  # noqa: PTH111
 
 
 def _resolve(file: str | None, base: Path) -> str | None:
@@ -251,6 +259,24 @@ def _certificate_faults(monitoring: Monitoring | None, base: Path) -> Iterator[F
     except ValueError as error:
         allowed = "a certificate as PEM, and in key_file its private key without a passphrase"
         yield Fault(("monitoring", "web", "certificate_file"), str(error), allowed, relative=True)
+
+
+def _file_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
+    """Files that roles would miss in the middle of a run."""
+    if monitoring is None:
+        return
+    files: dict[KeyPath, str | None] = {("webhook_url_file",): monitoring.webhook_url_file}
+    if (grafana := monitoring.grafana) is not None:
+        files["grafana", "deb"] = grafana.deb
+        files["grafana", "tarball", "path"] = grafana.tarball.path if grafana.tarball else None
+    for key, name in files.items():
+        if name is None:
+            continue
+        file = _absolute(name, base)
+        # Unlike Path.is_file, false for a name that is too long.
+        if not os.path.isfile(file) or not os.access(file, os.R_OK):  # noqa: PTH113
+            what = f"there is no file {show_file(file)} that can be read"
+            yield Fault(("monitoring", *key), what, "a file on this machine")
 
 
 def _resolve_jump(jump: Jump | None, base: Path) -> Jump | None:

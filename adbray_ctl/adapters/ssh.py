@@ -267,7 +267,8 @@ def _explain(
             what = f"no answer from {target} within {ssh.connect_timeout_s} s"
             hint = "check that the host is up and reachable"
         case OSError() | EOFError() | paramiko.SSHException() | ValueError():
-            what, hint = f"cannot connect to {target}: {error}", "check address, port and sshd"
+            why = getattr(error, "strerror", None) or error  # paramiko's own errors have no errno
+            what, hint = f"cannot connect to {target}: {why}", "check address, port and sshd"
         case _:
             raise error
     return HostError(what, where=name, hint=hint)

@@ -7,6 +7,7 @@ by event, so that nesting, aliases and size are bounded before anything is built
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import yaml
@@ -94,7 +95,7 @@ def _compose(text: str) -> _Node:
     root: _Node | None = None
     count = 0
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in _events(text):
             line = event.start_mark.line + 1 if event.start_mark else 1
             count += 1
             if count > MAX_VALUES or len(stack) > MAX_DEPTH:
@@ -121,6 +122,17 @@ def _compose(text: str) -> _Node:
     if root is None:
         raise Broken("the file is empty", 1)
     return root
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    loader = yaml.SafeLoader(text)
+    try:
+        while loader.check_event():
+            yield loader.get_event()  # type: ignore[no-untyped-call]  # not in its stubs
+    except (ValueError, OverflowError) as error:
+        # PyYAML makes characters and versions of digits without looking how many there are.
+        what = "not YAML: an escape or a number is out of range"
+        raise Broken(what, loader.line + 1) from error
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> Broken:

@@ -117,10 +117,23 @@ def _head(fleet: Fleet, head: HeadSpec) -> Iterator[Fault]:
     ports.append(("client", head.ports.client))
     for name, port in ports:
         yield from port_faults(fleet, port, ("head", "ports", name))
+        yield from _beside_monitoring(fleet, head.hosts, port, ("head", "ports", name))
     for (first, one), (second, other) in combinations(ports, 2):
         if one == other:
             what = f"{other} is the {first} port too"
             yield Fault(("head", "ports", second), what, "three different ports", relative=True)
+
+
+def _beside_monitoring(fleet: Fleet, heads: Selector, port: int, path: Path) -> Iterator[Fault]:
+    """Node exporters stand on every host of a group, the rest of monitoring on its own."""
+    if fleet.monitoring is None:
+        return
+    own = fleet.monitoring.host
+    shared = any(host.name == own and heads.admits(host) for host in fleet.hosts)
+    for key, taken in fleet.monitoring.ports.items():
+        if port == taken and (shared or key == ("node_exporter_port",)):
+            what = f"{port} is monitoring.{'.'.join(key)} in fleet.yml too"
+            yield Fault(path, what, "a port that nothing else has on the head's hosts")
 
 
 def _standby(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:

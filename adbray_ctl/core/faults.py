@@ -74,11 +74,19 @@ def some(names: tuple[str, ...]) -> str:
 
 def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:
     """The faults that pydantic found while it validated a document against ``model``."""
+    found = error.errors(include_url=False)
     return tuple(
-        _translate(details, model)
-        for details in error.errors(include_url=False)
-        if details["type"] != "default_factory_not_called"  # follows from another fault
+        _translate(details, model) for details in found if not _is_a_sequel(details, found)
     )
+
+
+def _is_a_sequel(details: ErrorDetails, found: list[ErrorDetails]) -> bool:
+    """Whether it is there because of another fault."""
+    if details["type"] == "too_short":
+        # An entry that is faulty does not count.
+        loc = details["loc"]
+        return any(other["loc"][: len(loc)] == loc for other in found if other is not details)
+    return details["type"] == "default_factory_not_called"
 
 
 def _translate(details: ErrorDetails, model: type[BaseModel]) -> Fault:
@@ -99,7 +107,8 @@ def _translate(details: ErrorDetails, model: type[BaseModel]) -> Fault:
         what = f"{show(value)} does not fit"
         return Fault(path, what, ALLOWED.get(context["pattern"]), of_key=of_key)
     if kind in _EXPECTED:
-        return _wrong_type(path, value, _EXPECTED[kind], _range_text(_field_at(model, path)))
+        field = _field_at(model, path)
+        return _wrong_type(path, value, _EXPECTED[kind], _range_text(field), _pattern(field))
     if kind in _BOUNDS:
         what = _BOUNDS[kind](value)
         return Fault(path, what, _range_text(_field_at(model, path)) or details["msg"])
@@ -152,18 +161,32 @@ def _not_a_choice(path: Path, value: object, field: FieldInfo | None) -> Fault:
         hint = did_you_mean(value, choices)
         return Fault(path, f"{show(value)} is unknown", ", ".join(choices), hint)
     quoted = ", ".join(f'"{choice}"' for choice in choices)
-    return replace(_wrong_type(path, value, "text", None), allowed=quoted)
+    pattern = "|".join(re.escape(choice) for choice in choices)
+    return replace(_wrong_type(path, value, "text", None, pattern), allowed=quoted)
 
 
-def _wrong_type(path: Path, value: object, expected: str, allowed: str | None) -> Fault:
+_UNQUOTED = {
+    "a whole number": r"-?[0-9]+",
+    "a number": r"-?[0-9]+(\.[0-9]+)?",
+    "true or false": "true|false",
+}
+
+
+def _wrong_type(
+    path: Path, value: object, expected: str, allowed: str | None, pattern: str | None
+) -> Fault:
+    """``pattern`` is what text must fit, if there is a rule: other text is not proposed."""
     allowed = f"{expected}, {allowed}" if allowed else expected
     if value is None:
         return Fault(path, "the value is missing", allowed)
     hint = None
     if expected == "text" and isinstance(value, bool | int | float):
         plain = str(value).lower() if isinstance(value, bool) else repr(value)
-        hint = f'write it in quotes: "{plain}"'
-    elif isinstance(value, str) and re.fullmatch(r"-?[0-9.]+|true|false", value):
+        if pattern is None or re.fullmatch(pattern, plain):
+            hint = f'write it in quotes: "{plain}"'
+        else:
+            allowed = ALLOWED.get(pattern, allowed)
+    elif isinstance(value, str) and re.fullmatch(_UNQUOTED.get(expected, "(?!)"), value):
         hint = "write it without quotes"
     return Fault(path, f"{_shape(value)} where {expected} belongs", allowed, hint)
 
@@ -189,6 +212,12 @@ def _range_text(field: FieldInfo | None) -> str | None:
     if low is not None and high is not None:
         return f"{low:g} to {high:g}" if max(low, high) < 100_000 else f"{low} to {high}"
     return f"{low} or more" if low is not None else None
+
+
+def _pattern(field: FieldInfo | None) -> str | None:
+    """What the text of a field must fit, or None when it has no such rule."""
+    marks = _metadata(field) if field else ()
+    return next((mark.pattern for mark in marks if getattr(mark, "pattern", None)), None)
 
 
 def _metadata(field: FieldInfo) -> Iterator[Any]:

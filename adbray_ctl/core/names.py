@@ -37,6 +37,13 @@ RUNFILE_URL = (
 DOWNLOAD_URL = r"^https?://[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~%+-]+)+$"
 PAGE_URL = r"^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/grafana/$"
 DURATION = r"^[1-9][0-9]{0,3}[hdwy]$"
+# A directory on a host: absolute, and the same text in a unit file, a shell and /proc.
+HOST_PATH = r"^(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$"
+GPU_MODEL = r"^[A-Za-z0-9][A-Za-z0-9 _-]{0,63}$"
+# As NVIDIA's driver writes it: NVIDIA H100 80GB HBM3.
+GPU_FULL_NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._/()+-]{0,99}$"
+CURRENCY = r"^[^\x00-\x1f]{1,10}$"
+COMMAND_WORD = r"^[^\x00-\x1f]+$"
 
 ALLOWED: dict[str, str] = {
     NAME: "a lowercase letter, then at most 31 of a-z, 0-9 and '-', not ending in '-'",
@@ -55,6 +62,12 @@ ALLOWED: dict[str, str] = {
     DOWNLOAD_URL: "http(s)://HOST/PATH, without a user, a query and a fragment",
     PAGE_URL: "http(s)://HOST/grafana/ or http(s)://HOST:PORT/grafana/",
     DURATION: "a number of hours, days, weeks or years, for example 15d",
+    HOST_PATH: "an absolute path without a '/' at its end, of A-Z, a-z, 0-9, '_', '.' and '-',"
+    " no part of it beginning with '.' or '-'",
+    GPU_MODEL: "at most 64 of A-Z, a-z, 0-9, ' ', '_' and '-', beginning with a letter or digit",
+    GPU_FULL_NAME: "at most 100 of A-Z, a-z, 0-9 and ' ._/()+-', beginning with a letter or digit",
+    CURRENCY: "1 to 10 characters in one line, for example EUR",
+    COMMAND_WORD: "text in one line, and not empty",
 }
 """What each pattern allows, in words."""
 
@@ -75,8 +88,6 @@ _RESERVED_ENV = frozenset(
         *("cuda_visible_devices", "notify_socket", "watchdog_usec", "listen_fds"),
     }
 )
-# A directory on a host: absolute, and the same text in a unit file, a shell and /proc.
-HOST_PATH = r"^(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$"
 _RESERVED_ENV_PREFIXES = (
     *("adbray_", "ray_auth", "ray_redis", "ray_external_storage", "ray_gcs_storage"),
     *("ray_object_spilling", "ray_use_tls", "ray_tls_", "ray_gcs_rpc_server_reconnect"),

@@ -89,10 +89,10 @@ class ProjectFiles(Specs, Protocol):
         """Whether there is a fleet.yml."""
 
     def write_fleet(self, text: str) -> Path:
-        """Write fleet.yml. Raises RefusedError if there is one."""
+        """Write fleet.yml. Raises RefusedError if there is one, SpecError if ``text`` is none."""
 
     def write_group(self, name: str, text: str) -> Path:
-        """Write groups/<name>.yml. Raises RefusedError if there is one."""
+        """Write groups/<name>.yml. Raises as ``write_fleet`` does."""
 
     def write_schemas(self) -> None:
         """Write the JSON Schemas that the files' modelines name."""

@@ -228,7 +228,7 @@ def _make_room(needs: HostNeeds, need: PortNeed, one: Listener) -> str:
 
 
 def packages(of: Subject) -> Iterator[Finding]:
-    """Where Redis and its exporter come from: the two packages that adbray installs on hosts."""
+    """Where Redis and its exporter come from: not what monitoring and drivers need."""
     seen = of.readings.packages
     needed = of.needs is not None and of.needs.redis
     expected = "Redis and its exporter installed, or a package server to get them from"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import count
 
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.names import RESERVED_NAMES
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,30}[a-z0-9])?")
 _TARGET = re.compile(
@@ -38,12 +41,17 @@ def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
             raise UsageError(
                 f"{text!r} is not a host", hint="write [USER@]ADDRESS[:PORT], like ops@10.0.0.1:22"
             )
-        label = match["address"].split(".")[0].lower()
-        taken = {target.name for target in targets}
-        name = label if _NAME.fullmatch(label) and label not in taken else f"host{number}"
+        name = _name(match["address"], number, {target.name for target in targets})
         port = int(match["port"]) if match["port"] else None
         targets.append(Target(name=name, address=match["address"], user=match["user"], port=port))
     return tuple(targets)
+
+
+def _name(address: str, number: int, taken: Collection[str]) -> str:
+    label = address.split(".", maxsplit=1)[0].lower()
+    if _NAME.fullmatch(label) and label not in RESERVED_NAMES and label not in taken:
+        return label
+    return next(name for n in count(number) if (name := f"host{n}") not in taken)
 
 
 def quickstart_text(template: str, hosts: Sequence[str]) -> str:
@@ -62,7 +70,8 @@ def fleet_text(
         f"  user: {user or 'root'}  # not root? then it needs sudo without a password",
     ]
     if identity_file:
-        lines.append(f"  identity_file: {identity_file}")
+        # A JSON string is a YAML one too, whatever is in it.
+        lines.append(f"  identity_file: {json.dumps(identity_file, ensure_ascii=False)}")
     lines.append("hosts:")
     for target in targets:
         lines += [f"  - name: {target.name}", f"    address: {target.address}"]

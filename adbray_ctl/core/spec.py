@@ -238,7 +238,7 @@ class RayClusterSpec(_Spec):
     name: Annotated[Name, KEEPS]
     """The group's name, the same as the file's without .yml."""
     production: Annotated[Bool, KEEPS] = False
-    """Ask for more than a yes before anything that interrupts jobs."""
+    """Ask for the group's name, and not for a yes, before anything that interrupts jobs."""
     ray: RaySpec = RaySpec()
     """Ray and Python versions, extra packages."""
     head: HeadSpec = HeadSpec()

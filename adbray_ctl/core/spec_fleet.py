@@ -25,14 +25,23 @@ from adbray_ctl.core.impact import (
     TELLS_HEAD,
     TELLS_HOSTS,
 )
-from adbray_ctl.core.names import Address, HostPath, LabelKey, LabelValue, Name, SizeName
+from adbray_ctl.core.names import (
+    COMMAND_WORD,
+    GPU_MODEL,
+    Address,
+    HostPath,
+    LabelKey,
+    LabelValue,
+    Name,
+    SizeName,
+)
 from adbray_ctl.core.spec_gpu import HostGpu
 from adbray_ctl.core.spec_logs import KeptLogs
 from adbray_ctl.core.spec_monitoring import Monitoring
 from adbray_ctl.core.spec_prices import Prices
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG, Bool, Ssh, SshOverride
 
-PowerWord = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]+$")]
+PowerWord = Annotated[str, Field(max_length=500, pattern=COMMAND_WORD)]
 
 
 class _Spec(BaseModel):
@@ -52,9 +61,7 @@ class DeclaredCapacity(_Spec):
     """Disk for slots in GiB."""
     gpus: Annotated[Annotated[int, Field(strict=True, ge=0, le=64)] | None, MOVES] = None
     """Whole GPUs."""
-    gpu_model: Annotated[
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _-]{0,63}$")] | None, RESIZES
-    ] = None
+    gpu_model: Annotated[Annotated[str, Field(pattern=GPU_MODEL)] | None, RESIZES] = None
     """What they are, by NVIDIA's name, as far as MIG's profiles go by it: A100, H100."""
     gpu_memory_gb: Annotated[
         Annotated[float, Field(strict=True, ge=1, le=4096, allow_inf_nan=False)] | None, RESIZES

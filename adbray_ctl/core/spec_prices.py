@@ -7,11 +7,11 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from adbray_ctl.core.impact import KEEPS
+from adbray_ctl.core.names import CURRENCY, GPU_FULL_NAME
 from adbray_ctl.core.spec_ssh import SPEC_CONFIG
 
 Price = Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)]
-# As NVIDIA writes them: NVIDIA H100 80GB HBM3.
-GpuModel = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/()+-]{0,99}$")]
+GpuModel = Annotated[str, Field(pattern=GPU_FULL_NAME)]
 # The price of a model without one of its own.
 ANY_MODEL = "default"
 
@@ -21,7 +21,7 @@ class Prices(BaseModel):
 
     model_config = SPEC_CONFIG
 
-    currency: Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,10}$"), KEEPS]
+    currency: Annotated[str, Field(pattern=CURRENCY), KEEPS]
     """What the prices are in, for example EUR."""
     acu_hour: Annotated[Price, KEEPS]
     """Price of an ACU for an hour: of a core, times 0.8 for sizes c.*, 1.25 for m.*."""

@@ -352,8 +352,16 @@ def _does_not_fit(
     lines = [f"slot {want.slot} ({want.demand.text}) fits on no host"]
     lines += [f"    {host}: {why}" for host, why in refusals.items()]
     fits = sum(1 for p in placed.values() if p.worker_group == want.worker_group)
-    if want.worker_group is None:
-        hint = f"give {want.slot} a smaller size, a wider selector, or add a host"
+    if all(why == "retired in fleet.yml" for why in refusals.values()):
+        hint = "add a host, or take retired from one in fleet.yml"
+    elif want.sentinel:
+        hint = "widen redis.hosts, lower redis.maxmemory_mb, or add a host: Sentinel needs three"
+    elif want.kind is SlotKind.REDIS:
+        hint = "lower redis.maxmemory_mb, widen redis.hosts, or add a host"
+    elif want.slot != "head" and want.kind is SlotKind.HEAD:
+        hint = "lower head.standby, widen head.hosts, or add a host"
+    elif want.kind is SlotKind.HEAD:
+        hint = "choose a smaller head.size or head.disk_gb, widen head.hosts, or add a host"
     elif fits:
         hint = (
             f"lower max_workers of worker group {want.worker_group} to {fits},"

@@ -8,7 +8,7 @@ from adbray_ctl.core.ports import ProjectFiles
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.secrets import ensure_secrets
-from adbray_ctl.services.status import not_applied
+from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 
 
@@ -20,7 +20,7 @@ def take(tools: Tools, group: str) -> Backup:
     prepared = prepare(tools, group)
     leading = prepared.observed.leading(group)
     if leading is None:
-        raise not_applied(prepared.fleet, group)
+        raise no_head(prepared.fleet, group, prepared.observed)
     host, head = leading
     ensure_secrets(tools, prepared)
     return Backup(

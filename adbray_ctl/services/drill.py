@@ -24,7 +24,7 @@ from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import GroupStatus, State, group_status
-from adbray_ctl.services.status import not_applied
+from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 
 # What a process is called, by the first 15 letters (proc(5), comm).
@@ -61,7 +61,7 @@ def prepare(tools: Tools, group: str, fault: Fault) -> Prepared:
     status = group_status(group, observed, fleet.retired)
     leading = observed.leading(group)
     if leading is None or status.addresses is None:
-        raise not_applied(fleet, group)
+        raise no_head(fleet, group, observed)
     if not status.ready:
         raise ClusterError(
             "it is not ready, and a drill needs a sound group",

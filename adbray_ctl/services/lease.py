@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.services.status import not_applied
+from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 
 
@@ -20,11 +20,12 @@ class Held:
 
 
 def find(tools: Tools, group: str) -> Held:
-    """Raises ClusterError if the group stands on no host."""
+    """Raises ClusterError if no host that answers has the group's head."""
     fleet = tools.specs.fleet()
-    head = tools.hosts.observe(fleet).head(group)
+    observed = tools.hosts.observe(fleet)
+    head = observed.head(group)
     if head is None:
-        raise not_applied(fleet, group)
+        raise no_head(fleet, group, observed)
     holder = tools.lease.holder(fleet, head[0], group)
     return Held(fleet=fleet, group=group, host=head[0], holder=holder)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from adbray_ctl.core.errors import ClusterError, HostError
 from adbray_ctl.core.scaling_view import EVENTS_FILE, OLD_EVENTS_FILE, ScalingEvent, parse_events
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.services.status import not_applied
+from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 
 _LOOK_AGAIN_S = 2.0
@@ -44,11 +44,7 @@ def _head(tools: Tools, fleet: Fleet, group: str) -> str:
     leading = observed.leading(group)
     if leading is not None:
         return leading[0]
-    silent = [f"{host.host}: {host.error}" for host in observed.hosts if host.error]
-    if silent:
-        what = "no host that answers carries this group's head; " + "; ".join(silent)
-        raise ClusterError(what, where=f"group {group}", hint="bring the silent hosts back")
-    raise not_applied(fleet, group)
+    raise no_head(fleet, group, observed)
 
 
 def _read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adbray_ctl.core.errors import ClusterError
 from adbray_ctl.core.monitoring import web_url
+from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import Addresses, GroupStatus, group_status
 from adbray_ctl.core.web import PASSWORD
@@ -24,11 +25,12 @@ def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
 
 
 def addresses(tools: Tools, group: str) -> Addresses:
-    """Raises ClusterError if the group is not applied."""
+    """Raises ClusterError if the group is not applied, or no host that answers has its head."""
     fleet = tools.specs.fleet()
-    found = _with_web(tools, fleet, group_status(group, tools.hosts.observe(fleet)))
+    observed = tools.hosts.observe(fleet)
+    found = _with_web(tools, fleet, group_status(group, observed))
     if found is None:
-        raise not_applied(fleet, group)
+        raise no_head(fleet, group, observed)
     return found
 
 
@@ -43,6 +45,19 @@ def _with_web(tools: Tools, fleet: Fleet, status: GroupStatus) -> Addresses | No
         "web_password_file": f"{tools.secrets.site(status.group).web_dir}/{PASSWORD}",
     }
     return status.addresses.model_copy(update=told)
+
+
+def no_head(fleet: Fleet, group: str, observed: Observed) -> ClusterError:
+    """No host that answers has the group's head: a silent one may have it, or none has."""
+    silent = [
+        f"{host.host}: {host.error}"
+        for host in observed.hosts
+        if host.error and host.host not in fleet.retired
+    ]
+    if not silent:
+        return not_applied(fleet, group)
+    what = "no host that answers carries this group's head; " + "; ".join(silent)
+    return ClusterError(what, where=f"group {group}", hint="bring the silent hosts back")
 
 
 def not_applied(fleet: Fleet, group: str) -> ClusterError:

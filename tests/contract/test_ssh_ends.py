@@ -66,6 +66,15 @@ def host(folder: Path, status: int | None) -> Iterator[Fleet]:
                 transport.close()
 
 
+def test_a_port_without_sshd_is_told_without_error_numbers(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    hosts = [{"name": "a", "address": "127.0.0.1"}]
+    fleet = Fleet.model_validate({"kind": "Fleet", "ssh": {"port": port}, "hosts": hosts})
+    with pytest.raises(HostError, match=f"cannot connect to root@127.0.0.1:{port}: Unable to"):
+        SshHosts(KnownHosts(tmp_path / "known_hosts")).run_python(fleet, "a", "")
+
+
 @pytest.mark.parametrize(
     ("status", "told"), [(127, "No such file or directory"), (None, "killed, or the connection")]
 )

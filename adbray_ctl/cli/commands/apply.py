@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from adbray_ctl.cli.confirm import ask, confirm
+from adbray_ctl.cli.confirm import ask, confirm, confirm_name
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.plan import print_plan
 from adbray_ctl.cli.render.progress import ProgressView
@@ -113,7 +113,7 @@ def apply_one(
             click.echo("nothing to change")
             print_status(status)
         return status
-    _ask(prepared.plan, consent)
+    _ask(prepared.plan, consent, production=prepared.spec.production)
     options = service.Options(keep_going=consent.keep_going, after_canary=_after_canary(consent))
     purpose = f"{consent.command} {group}"
     with tools.lease.hold(prepared.fleet, prepared.head_host, group, purpose):
@@ -138,7 +138,7 @@ def apply_one(
     return status
 
 
-def _ask(plan: ChangePlan, consent: Consent) -> None:
+def _ask(plan: ChangePlan, consent: Consent, *, production: bool) -> None:
     """Raise RefusedError unless everything that is lost was agreed to."""
     others = any(boot.others for boot in plan.boots)
     if not plan.interrupted and not plan.count(Impact.DELETE) and not others:
@@ -157,7 +157,11 @@ def _ask(plan: ChangePlan, consent: Consent) -> None:
             hint="look at `adbray plan`, then add --force",
         )
     nodes = len(plan.interrupted) + sum(len(boot.others) for boot in plan.boots)
-    confirm(f"{nodes} running nodes are interrupted and what runs there is lost. Go on?")
+    question = f"{nodes} running nodes are interrupted and what runs there is lost."
+    if production and grave:
+        confirm_name(question, plan.group)
+    else:
+        confirm(f"{question} Go on?")
 
 
 def _after_canary(consent: Consent) -> service.AfterCanary:

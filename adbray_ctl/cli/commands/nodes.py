@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from adbray_ctl.cli.commands.apply import Consent, apply_one
-from adbray_ctl.cli.confirm import confirm
+from adbray_ctl.cli.confirm import confirm, confirm_name
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.state import State, pass_state
@@ -63,8 +63,11 @@ def drain(
         nodes = service.named(prepared, names)
         if any(kind_of(node) is not SlotKind.WORKER for node in nodes):
             raise UsageError("only workers can be drained", hint="adbray restart, or destroy")
-        if not yes:
-            confirm(f"Drain and stop {', '.join(nodes)}?")
+        question = f"Drain and stop {', '.join(nodes)}?"
+        if prepared.spec.production and not yes:
+            confirm_name(question, group)
+        elif not yes:
+            confirm(question)
         seconds = prepared.spec.drain_timeout_s if within_s is None else within_s
         purpose = f"drain {group}"
         places = service.standing(prepared, nodes)

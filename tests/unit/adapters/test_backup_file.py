@@ -57,6 +57,14 @@ def test_what_is_no_backup_is_told(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(UsageError) as caught:
         read_backup(path)
     assert caught.value.where == str(path)
+    assert caught.value.what == "this is no backup of this adbray version"
+    assert caught.value.hint == "name a file that this version's `adbray backup` wrote, whole"
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read: Is a directory") as caught:
+        read_backup(tmp_path)
+    assert caught.value.hint == "check the path, its owner and mode"
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

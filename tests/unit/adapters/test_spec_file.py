@@ -105,8 +105,14 @@ def test_missing_group_names_the_nearest(tmp_path: Path) -> None:
         (b"? [a]\n: b\n", "fleet.yml:1: a list or mapping is used as a key"),
         (b"kind: Fleet\n%\n", "fleet.yml:"),
         (b"\xef\xbb\xbfkind: Fleet\n", "fleet.yml:1: key 'hosts' is missing"),
+        (b'kind: Fleet\nx:\n- "\\U00110000"\n', "fleet.yml:3: not YAML: an escape or a number is"),
+        (b'kind: "\\UFFFFFFFF"\n', "fleet.yml:1: not YAML: an escape or a number is out of range"),
+        (b"%YAML 1." + b"1" * 5000 + b"\n---\n", "fleet.yml:1: not YAML: an escape or a number"),
     ],
-    ids=["utf16", "latin1", "nul", "large", "deep", "long", "complex-key", "directive", "bom"],
+    ids=[
+        *("utf16", "latin1", "nul", "large", "deep", "long", "complex-key", "directive", "bom"),
+        *("escape", "large-escape", "large-version"),
+    ],
 )
 def test_broken_bytes(data: bytes, message: str, tmp_path: Path) -> None:
     assert message in faults(project(tmp_path, fleet=data))[0]
@@ -125,6 +131,14 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
 def test_a_link_to_itself(tmp_path: Path) -> None:
     (tmp_path / "fleet.yml").symlink_to("fleet.yml")
     assert "fleet.yml: " in faults(tmp_path)[0]
+
+
+def test_a_link_to_nothing(tmp_path: Path) -> None:
+    GOOD[0].write(tmp_path)
+    (tmp_path / "groups" / "demo.yml").rename(tmp_path / "groups" / "other.yml")
+    (tmp_path / "groups" / "demo.yml").symlink_to("gone.yml")
+    told = "groups/demo.yml: cannot be read: it is a link to a file that does not exist"
+    assert told in faults(tmp_path)
 
 
 def test_an_odd_file_name_is_refused_as_a_group(tmp_path: Path) -> None:
@@ -160,7 +174,11 @@ monitoring:
   webhook_url_file: alerts.url
   grafana: {tarball: {path: files/g.tar.gz, sha256: "%s"}}
 """ % ("0" * 64)
-    found = load_fleet(project(tmp_path, fleet=text) / "fleet.yml").monitoring
+    project(tmp_path, fleet=text)
+    (tmp_path / "alerts.url").touch()
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "g.tar.gz").touch()
+    found = load_fleet(tmp_path / "fleet.yml").monitoring
     assert found is not None
     assert found.webhook_url_file == str(tmp_path / "alerts.url")
     assert found.grafana is not None
@@ -184,6 +202,16 @@ def test_key_files_are_resolved_beside_the_fleet(
     assert jump is not None
     assert jump.identity_file == "/home/someone/jump"
     assert loaded.group("demo").redis.password_file == str(tmp_path / "secrets/redis")
+
+
+def test_the_home_of_nobody_stays_as_it_was_written(tmp_path: Path) -> None:
+    text = """\
+kind: Fleet
+ssh: {identity_file: ~no-such-user/.ssh/id}
+hosts: [{name: a, address: 10.0.0.1}]
+"""
+    found = load_fleet(project(tmp_path, fleet=text) / "fleet.yml").ssh.identity_file
+    assert found == str(tmp_path / "~no-such-user/.ssh/id")
 
 
 def test_words_are_read_as_editors_read_them(tmp_path: Path) -> None:
@@ -232,6 +260,7 @@ SNIPPETS: tuple[str, ...] = (
     '"',
 )
 SNIPPETS += ("#", "%", "null", "1e999", ".inf", "9" * 40, "\u2028", "\ud7ff", "? ", "<<: ", "é")
+SNIPPETS += ('"\\U00110000"', '"\\UFFFFFFFF"')
 
 
 def mutate(text: str, rng: random.Random) -> str:

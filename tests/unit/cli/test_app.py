@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adbray_ctl.adapters.spec_file import load_fleet
 from adbray_ctl.cli.app import cli, run
 from adbray_ctl.core.lab import LabPlan, fleet_text
 from tests.unit.cases import SpecCase, spec_cases
@@ -54,6 +55,9 @@ def test_every_verb_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> N
         ["init"],
         ["init", "10.0.0.1", "--lab"],
         ["init", "not a host"],
+        ["init", "10.0.0.1", "10.0.0.1"],
+        ["init", "10.0.0.1:70000"],
+        ["init", "10.0.0.1", "--identity-file", "100%"],
         ["init", "--lab"],
         ["lab", "up", "--hosts", "0"],
         ["lab", "up", "--hosts", "-1", "--vm", "1"],
@@ -94,6 +98,29 @@ def test_init_writes_once_and_then_refuses(
     assert run(arguments) == 3
     assert (tmp_path / "fleet.yml").read_text() == before
     assert "exists already" in capsys.readouterr().err
+
+
+def test_init_makes_up_names_that_are_free_and_allowed(tmp_path: Path) -> None:
+    hosts = ["host2", "10.0.0.2", "localhost", "all.example.com", "host2.example.com"]
+    assert run(["-C", str(tmp_path), "init", *hosts]) == 0
+    found = [host.name for host in load_fleet(tmp_path / "fleet.yml").hosts]
+    assert found == ["host2", "host3", "host4", "host5", "host6"]
+
+
+def test_init_quotes_the_key_file(tmp_path: Path) -> None:
+    arguments = ["init", "10.0.0.1", "--identity-file", "keys/of ops: #1"]
+    assert run(["-C", str(tmp_path), *arguments]) == 0
+    found = load_fleet(tmp_path / "fleet.yml").ssh.identity_file
+    assert found == str(tmp_path / "keys/of ops: #1")
+
+
+def test_init_for_a_lab_refuses_a_fleet_of_something_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "fleet.yml").write_text("kind: Fleet\nhosts: [{name: a, address: 10.0.0.1}]\n")
+    assert run(["-C", str(tmp_path), "init", "--lab"]) == 2
+    assert "fleet.yml is not of a lab" in capsys.readouterr().err
+    assert not (tmp_path / "groups").exists()
 
 
 def test_init_for_a_lab_names_hosts_that_it_has(tmp_path: Path) -> None:

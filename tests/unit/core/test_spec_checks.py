@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from pydantic import ValidationError
 
 from adbray_ctl.core.checks import check, check_fleet
@@ -62,6 +63,37 @@ def test_raised_limits_hold() -> None:
     assert check(fleet, RayClusterSpec.model_validate(group(worker_groups=workers))) == ()
 
 
+def test_a_list_whose_only_entry_is_faulty_is_not_empty() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Fleet.model_validate({"kind": "Fleet", "hosts": ({"name": "one", "address": "a b"},)})
+    (fault,) = faults_of(caught.value, Fleet)
+    assert fault.path == ("hosts", 0, "address")
+
+
+HINTS: dict[str, dict[str, Any]] = {
+    "ray: '2.60.0' where a mapping (key: value) belongs; allowed: a mapping (key: value)": {
+        "ray": "2.60.0"
+    },
+    'ray.version: 2.6 where text belongs; allowed: a full version X.Y.Z, for example "2.60.0"': {
+        "ray": {"version": 2.6}
+    },
+    'ray.python: 3.9 where text belongs; allowed: "3.10", "3.11", "3.12", "3.13"': {
+        "ray": {"python": 3.9}
+    },
+    "idle_timeout_s: '5.5' where a whole number belongs; allowed: a whole number, 1 to 604800": {
+        "idle_timeout_s": "5.5"
+    },
+}
+
+
+@pytest.mark.parametrize(("text", "keys"), HINTS.items())
+def test_no_hint_leads_to_the_next_fault(text: str, keys: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RayClusterSpec.model_validate(group(**keys))
+    (fault,) = faults_of(caught.value, RayClusterSpec)
+    assert fault.text == text
+
+
 def test_no_workers_needs_a_max() -> None:
     fleet = Fleet.model_validate({**FLEET.model_dump(), "limits": {"min_workers": 0}})
     workers = ({"name": "w", "size": "small", "min_workers": 0},)
@@ -69,6 +101,16 @@ def test_no_workers_needs_a_max() -> None:
     assert fault.text == (
         "worker_groups[0].min_workers: 0 leaves max_workers at 0; allowed: max_workers of 1 to 8"
     )
+
+
+def test_a_head_shares_ports_of_monitoring_on_other_hosts_alone() -> None:
+    monitoring = {"host": "one", "web": {"port": 8265}}
+    fleet = Fleet.model_validate({**FLEET.model_dump(), "monitoring": monitoring})
+    away = RayClusterSpec.model_validate(group(head={"hosts": {"names": ("two",)}}))
+    beside = RayClusterSpec.model_validate(group())
+    assert check(fleet, away) == ()
+    (fault,) = check(fleet, beside)
+    assert fault.path == ("head", "ports", "dashboard")
 
 
 def test_a_selector_admits_by_name_and_by_labels() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from adbray_ctl.core import names
+from adbray_ctl.core.schema import json_schema
 
 KINDS: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
     "name": (
@@ -102,7 +103,23 @@ def test_nearest(word: str, near: str | None) -> None:
     assert names.nearest(word, ("min_workers", "max_workers", "name")) == near
 
 
-def test_every_pattern_is_told_in_words() -> None:
-    patterns = (names.NAME, names.SIZE_NAME, names.USER, names.ENV_KEY, names.LABEL_VALUE)
-    for pattern in (*patterns, names.LABEL_KEY, names.VERSION):
-        assert names.ALLOWED[pattern]
+# Of values that may be numbers too, whose own rules tell what is allowed.
+OWN_RULES = {"^1/([2-9]|1[0-6])$", f"^{names.SHARE}$"}
+
+
+def patterns(schema: object) -> set[str]:
+    """Every pattern of a JSON Schema, those of keys too."""
+    if isinstance(schema, list):
+        return {pattern for part in schema for pattern in patterns(part)}
+    if not isinstance(schema, dict):
+        return set()
+    own = schema.get("pattern", ())
+    found = {own} if isinstance(own, str) else set()
+    return found | set(schema.get("patternProperties", ())) | patterns(list(schema.values()))
+
+
+@pytest.mark.parametrize("kind", ["fleet", "group"])
+def test_every_pattern_is_told_in_words(kind: Literal["fleet", "group"]) -> None:
+    found = patterns(json_schema(kind)) - OWN_RULES
+    assert found
+    assert found <= names.ALLOWED.keys()
