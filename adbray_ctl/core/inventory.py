@@ -108,59 +108,17 @@ def build_inventory(
         | web_vars(fleet, monitoring, site.token_file, site.web_dir)
         | grafana_vars(fleet, spec, topology.head.host, site.grafana_dir),
         host_vars={
-            host: _connection(fleet, host, site) | measured_vars(fleet.monitoring, host, "")
+            host: connection(fleet, host, site) | measured_vars(fleet.monitoring, host, "")
             for host in beside
             if host
         }
         | {
-            host: _connection(fleet, host, site)
+            host: connection(fleet, host, site)
             | {"host_base_reserved_memory_mb": _reserved_mb(fleet, host)}
             | _gpu_vars(fleet, host)
             | _host_vars(groups, head_settings(fleet, spec.name), records, placements)
             | measured_vars(fleet.monitoring, host, placements[0].address)
             for host, placements in here.items()
-        },
-    )
-
-
-def build_removal_inventory(
-    *,
-    fleet: Fleet,
-    group: str,
-    hosts: tuple[str, ...],
-    site: Site,
-    stays: bool = False,
-    watching: tuple[str, ...] = (),
-) -> Inventory:
-    """What `playbooks/delete.yml` needs to remove ``group`` from ``hosts``; it needs no spec.
-
-    A group that ``stays`` on other hosts keeps what it has in a Redis that is not its own; the
-    hosts ``watching`` it are told first who leaves.
-    """
-    return Inventory(
-        groups={"adbray_hosts": hosts, "adbray_watching": watching},
-        all_vars={
-            "host_base_group": group,
-            "redis_group": group,
-            "redis_exporter_group": group,
-            "worker_disk_group": group,
-            "gpu_share_group": group,
-            "ray_head_group": group,
-            "ray_head_forget_state": not stays,
-            "ray_head_keeper_dir": site.keeper_dir,
-            "ray_worker_group": group,
-            "prometheus_group": group,
-            "web_proxy_group": group,
-            "grafana_group": group,
-        },
-        host_vars={host: _connection(fleet, host, site) for host in watching}
-        | {
-            host: _connection(fleet, host, site)
-            | dict.fromkeys(
-                ("prometheus_stays", "web_proxy_stays", "grafana_stays"),
-                stays and fleet.monitors(host),
-            )
-            for host in hosts
         },
     )
 
@@ -373,7 +331,8 @@ def _own_redis_vars(records: Mapping[str, SlotRecord], here: list[Placement]) ->
     }
 
 
-def _connection(fleet: Fleet, name: str, site: Site) -> dict[str, Any]:
+def connection(fleet: Fleet, name: str, site: Site) -> dict[str, Any]:
+    """How Ansible reaches a host."""
     host = fleet.host(name)
     ssh = fleet.ssh_for(host)
     trust = f"-o UserKnownHostsFile={_quoted(site.known_hosts)} -o StrictHostKeyChecking=yes"

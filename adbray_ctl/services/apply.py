@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from adbray_ctl.core.errors import AdbrayError, ClusterError, RefusedError
 from adbray_ctl.core.events import Note, StepEnded, StepStarted
-from adbray_ctl.core.inventory import build_removal_inventory
+from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.plan import Step
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind

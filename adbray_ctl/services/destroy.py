@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import RunError
-from adbray_ctl.core.inventory import build_removal_inventory
+from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.observed import Observed, RayJob
 from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import NodeAt

@@ -12,8 +12,8 @@ from adbray_ctl.core.inventory import (
     Inventory,
     Site,
     build_inventory,
-    build_removal_inventory,
 )
+from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet

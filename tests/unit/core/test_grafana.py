@@ -10,7 +10,8 @@ import pytest
 from adbray_ctl.core.checks import check_fleet
 from adbray_ctl.core.grafana import RAY_DASHBOARDS, head_settings, ray_dashboard_settings
 from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.inventory import Inventory, build_inventory, build_removal_inventory
+from adbray_ctl.core.inventory import Inventory, build_inventory
+from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.plan import ChangePlan
 from adbray_ctl.core.slots import PANELS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.inventory import Inventory, Site, build_inventory, build_removal_inventory
+from adbray_ctl.core.inventory import Inventory, Site, build_inventory
+from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.spec import RayClusterSpec
