@@ -119,13 +119,17 @@ class SshHosts:
         words = " ".join(shlex.quote(word) for word in (script, *arguments))
         with self._session(fleet, host) as (client, ssh):
             command = _as_root(ssh, f"/usr/bin/env python3 -c {words}")
-            _, out, errors = client.exec_command(command)
+            with _connected(host, "it went silent"):
+                _, out, errors = client.exec_command(command)
 
             def lines() -> Iterator[str]:
-                yield from out
-                if out.channel.recv_exit_status() != 0:
-                    last = errors.read().decode(errors="replace").strip().splitlines()[-1:]
-                    raise HostError(last[0] if last else "the script failed", where=host)
+                with _connected(host, "it went silent"):
+                    yield from out
+                    if out.channel.recv_exit_status() == 0:
+                        return
+                    complaint = errors.read().decode(errors="replace")
+                last = complaint.strip().splitlines()[-1:]
+                raise HostError(last[0] if last else "the script failed", where=host)
 
             yield lines()
 
@@ -190,22 +194,26 @@ def _as_root(ssh: Ssh, command: str) -> str:
     return command if ssh.user == "root" else f"sudo -n {command}"
 
 
+@contextmanager
+def _connected(host: str, silence: str) -> Iterator[None]:
+    """HostError for whatever a connection can die of; ``silence`` says that nothing comes."""
+    try:
+        yield
+    except TimeoutError as error:
+        hint = "look at the host's load and disks"
+        raise HostError(silence, where=host, hint=hint) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise HostError(f"the connection broke: {error}", where=host) from error
+
+
 def _execute(
     client: paramiko.SSHClient, command: str, stdin: bytes, host: str, within_s: float = _ANSWER_S
 ) -> tuple[int, bytes, str]:
-    try:
+    with _connected(host, f"no answer within {within_s:g} s of logging in"):
         _, out, errors = client.exec_command(command, timeout=within_s)
         _hand_over(out.channel, stdin)
         output, complaint = out.read(), errors.read().decode(errors="replace")
         status = out.channel.recv_exit_status()
-    except TimeoutError as error:
-        raise HostError(
-            f"no answer within {within_s:g} s of logging in",
-            where=host,
-            hint="look at the host's load and disks",
-        ) from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise HostError(f"the connection broke: {error}", where=host) from error
     if status == -1:  # paramiko's word for none
         raise HostError("the command was killed, or the connection broke", where=host)
     return status, output, complaint
