@@ -109,18 +109,19 @@ class SshHosts:
 
     @contextmanager
     def lines_of(
-        self, fleet: Fleet, host: str, script: str, *arguments: str
+        self, fleet: Fleet, host: str, script: str, *arguments: str, within_s: float | None = None
     ) -> Iterator[Iterator[str]]:
         """What ``script`` prints, line by line, while the block runs; its stdin ends with it.
 
         As root, by the host's own python3. The lines end when the script does; HostError if it
-        fails. Script and arguments can be seen by every user of the host.
+        fails, or if ``within_s`` are given and no line comes for so long: nothing else tells of a
+        host that lost its power. Script and arguments can be seen by every user of the host.
         """
         words = " ".join(shlex.quote(word) for word in (script, *arguments))
         with self._session(fleet, host) as (client, ssh):
             command = _as_root(ssh, f"/usr/bin/env python3 -c {words}")
             with _connected(host, "it went silent"):
-                _, out, errors = client.exec_command(command)
+                _, out, errors = client.exec_command(command, timeout=within_s)
 
             def lines() -> Iterator[str]:
                 with _connected(host, "it went silent"):
