@@ -123,6 +123,8 @@ def _forms(secret: str) -> Iterator[str]:
         yield once.replace("%", "%%")
         yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
     yield repr(secret)[1:-1]
+    # As systemd tells the environment of a unit.
+    yield re.sub(r'["\\`$]', r"\\\g<0>", secret)
     for quote in ("''", "'\"'\"'", "'\\''"):
         yield secret.replace("'", quote)
     data = secret.encode(errors="surrogatepass")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "json in json": lambda text: json.dumps(json.dumps(text)),
     "python": repr,
     "unit": lambda text: json.dumps(f"A={text}").replace("%", "%%"),
+    "told of a unit": lambda text: '"A=' + re.sub(r'["\\`$]', r"\\\g<0>", text) + '"',
     "shell": shlex.quote,
     "url": lambda text: quote(text, safe=""),
     "path of a url": quote,
