@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -123,3 +124,12 @@ def test_a_secret_over_several_lines_does_not_survive(width: int) -> None:
         assert told.endswith(" after")
         assert MARK in told
         assert len(told) < 60
+
+
+def test_many_keys_without_an_end_take_no_longer_each() -> None:
+    begin = "-----BEGIN PRIVATE KEY-----\nMIIE\n!\n"
+    end = "-----END PRIVATE KEY-----"
+    began = time.process_time()
+    told = Redactor(()).text(f"{begin}{end}\n" + begin * 10_000)
+    assert time.process_time() - began < 3
+    assert told == f"{MARK}\n" + f"{MARK}!\n" * 10_000
