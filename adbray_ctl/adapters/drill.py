@@ -49,8 +49,6 @@ class SshDrills:
                     calls.extend(_call(line) for line in lines if line.startswith("{"))
                 except (HostError, ValueError, KeyError) as error:
                     failed.append(HostError(f"the watching driver ended: {error}", where=host))
-                except (OSError, EOFError):
-                    pass
 
             threading.Thread(target=listen, daemon=True).start()
 

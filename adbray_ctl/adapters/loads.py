@@ -16,6 +16,8 @@ from adbray_ctl.core.loads import HostLoads
 from adbray_ctl.core.spec_fleet import Fleet
 
 _TRY_AGAIN_S = 5.0
+# A host that tells nothing for so long, and for three looks, is taken for lost.
+_SILENT_S = 30.0
 
 
 class SshLoads:
@@ -32,12 +34,15 @@ class SshLoads:
         changed_keys: list[HostKeyError] = []
         ended = threading.Event()
         script = host_script("load_script.py")
+        within_s = max(_SILENT_S, 3 * every_s)
 
         def listen(host: str) -> None:
             while not ended.is_set():
                 try:
                     words = (group or "", f"{every_s:g}")
-                    with self._hosts.lines_of(fleet, host, script, *words) as lines:
+                    with self._hosts.lines_of(
+                        fleet, host, script, *words, within_s=within_s
+                    ) as lines:
                         for line in lines:
                             latest[host] = _parsed(host, line)
                             if ended.is_set():

@@ -5,18 +5,18 @@ from __future__ import annotations
 import ipaddress
 import json
 import shlex
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeVar
 
 import paramiko
 from pydantic import BaseModel, ValidationError
 
 from adbray_ctl.adapters.host_scripts import host_script, reading_script
-from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
+from adbray_ctl.adapters.known_hosts import KnownHosts
+from adbray_ctl.adapters.ssh_login import session
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
 from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.observed import HostObservation, Observed
@@ -32,7 +32,7 @@ from adbray_ctl.core.readings import (
     Silence,
 )
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.spec_ssh import Jump, Ssh
+from adbray_ctl.core.spec_ssh import Ssh
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -109,23 +109,28 @@ class SshHosts:
 
     @contextmanager
     def lines_of(
-        self, fleet: Fleet, host: str, script: str, *arguments: str
+        self, fleet: Fleet, host: str, script: str, *arguments: str, within_s: float | None = None
     ) -> Iterator[Iterator[str]]:
         """What ``script`` prints, line by line, while the block runs; its stdin ends with it.
 
         As root, by the host's own python3. The lines end when the script does; HostError if it
-        fails. Script and arguments can be seen by every user of the host.
+        fails, or if ``within_s`` are given and no line comes for so long: nothing else tells of a
+        host that lost its power. Script and arguments can be seen by every user of the host.
         """
         words = " ".join(shlex.quote(word) for word in (script, *arguments))
         with self._session(fleet, host) as (client, ssh):
             command = _as_root(ssh, f"/usr/bin/env python3 -c {words}")
-            _, out, errors = client.exec_command(command)
+            with _connected(host, "it went silent"):
+                _, out, errors = client.exec_command(command, timeout=within_s)
 
             def lines() -> Iterator[str]:
-                yield from out
-                if out.channel.recv_exit_status() != 0:
-                    last = errors.read().decode(errors="replace").strip().splitlines()[-1:]
-                    raise HostError(last[0] if last else "the script failed", where=host)
+                with _connected(host, "it went silent"):
+                    yield from out
+                    if out.channel.recv_exit_status() == 0:
+                        return
+                    complaint = errors.read().decode(errors="replace")
+                last = complaint.strip().splitlines()[-1:]
+                raise HostError(last[0] if last else "the script failed", where=host)
 
             yield lines()
 
@@ -180,151 +185,36 @@ class SshHosts:
             results = (FixResult(fix=fix, outcome=failed, detail=why) for fix in wanted.fixes)
             return HostFixResults(host=wanted.host, results=tuple(results))
 
-    @contextmanager
-    def _session(self, fleet: Fleet, name: str) -> Iterator[tuple[paramiko.SSHClient, Ssh]]:
-        host = fleet.host(name)
-        ssh = fleet.ssh_for(host)
-        with ExitStack() as stack:
-            channel = None
-            if ssh.jump is not None:
-                gate = self._connect(name, _jump_login(ssh, ssh.jump), ssh.jump.address, None)
-                stack.callback(gate.close)
-                channel = _tunnel(gate, name, host.address, ssh)
-            client = self._connect(name, ssh, host.address, channel)
-            stack.callback(client.close)
-            yield client, ssh
-
-    def _connect(
-        self, name: str, ssh: Ssh, address: str, channel: paramiko.Channel | None
-    ) -> paramiko.SSHClient:
-        client = paramiko.SSHClient()
-        client.set_missing_host_key_policy(_PinFirst(self._known_hosts, name, address, ssh.port))
-        pinned = self._known_hosts.expected(address, ssh.port)
-        if pinned is not None:
-            # Ask for the very kind of key that is pinned: another kind would look like a change.
-            entry = address if ssh.port == 22 else f"[{address}]:{ssh.port}"
-            client.get_host_keys().add(entry, pinned.get_name(), pinned)
-        try:
-            client.connect(
-                address,
-                port=ssh.port,
-                username=ssh.user,
-                key_filename=ssh.identity_file,
-                allow_agent=ssh.identity_file is None,
-                look_for_keys=ssh.identity_file is None,
-                timeout=ssh.connect_timeout_s,
-                banner_timeout=ssh.connect_timeout_s,
-                auth_timeout=ssh.connect_timeout_s,
-                sock=channel,
-            )
-        except Exception as error:
-            client.close()
-            raise _explain(error, name, address, ssh, self._known_hosts) from error
-        return client
-
-
-class _PinFirst(paramiko.MissingHostKeyPolicy):
-    """Trust on first use: an unknown host's key is pinned."""
-
-    def __init__(self, known_hosts: KnownHosts, name: str, address: str, port: int) -> None:
-        self._known_hosts = known_hosts
-        self._name = name
-        self._at = (address, port)
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: Any) -> None:
-        pinned = self._known_hosts.expected(*self._at)
-        if pinned is not None:
-            raise paramiko.BadHostKeyException(hostname, key, pinned)
-        self._known_hosts.pin(*self._at, key)
-
-
-def _explain(
-    error: Exception, name: str, address: str, ssh: Ssh, known_hosts: KnownHosts
-) -> HostError:
-    """One clear HostError for whatever a connection can die of."""
-    target = f"{ssh.user}@{address}:{ssh.port}"
-    match error:
-        case paramiko.BadHostKeyException():
-            return HostKeyError(
-                f"the host key of {target} has changed: pinned {fingerprint(error.expected_key)},"
-                f" offered {fingerprint(error.key)}",
-                where=name,
-                hint="if the host was reinstalled on purpose, remove its line with"
-                f" `ssh-keygen -f {known_hosts.path} -R {_entry(address, ssh.port)}`",
-            )
-        case paramiko.PasswordRequiredException():
-            what = f"the private key {ssh.identity_file} is protected by a passphrase"
-            hint = "load it into ssh-agent and leave identity_file out"
-        case paramiko.AuthenticationException():
-            what = f"login refused for {target} with {ssh.identity_file or 'the default keys'}"
-            hint = "check ssh.user and ssh.identity_file in fleet.yml, and authorized_keys there"
-        case FileNotFoundError() | PermissionError():
-            what = f"cannot read the private key {error.filename or ssh.identity_file}"
-            hint = "check ssh.identity_file in fleet.yml"
-        case socket.gaierror():
-            what, hint = f"the name {address} is not known", "check the address in fleet.yml"
-        case TimeoutError():
-            what = f"no answer from {target} within {ssh.connect_timeout_s} s"
-            hint = "check that the host is up and reachable"
-        case OSError() | EOFError() | paramiko.SSHException() | ValueError():
-            why = getattr(error, "strerror", None) or error  # paramiko's own errors have no errno
-            what, hint = f"cannot connect to {target}: {why}", "check address, port and sshd"
-        case _:
-            raise error
-    return HostError(what, where=name, hint=hint)
-
-
-def _entry(address: str, port: int) -> str:
-    return address if port == 22 else f"'[{address}]:{port}'"
-
-
-def _jump_login(ssh: Ssh, jump: Jump) -> Ssh:
-    return ssh.model_copy(
-        update={
-            "user": jump.user,
-            "port": jump.port,
-            "identity_file": jump.identity_file or ssh.identity_file,
-            "jump": None,
-        }
-    )
-
-
-def _tunnel(gate: paramiko.SSHClient, name: str, address: str, ssh: Ssh) -> paramiko.Channel:
-    transport = gate.get_transport()
-    assert transport is not None
-    try:
-        return transport.open_channel(
-            "direct-tcpip", (address, ssh.port), ("127.0.0.1", 0), timeout=ssh.connect_timeout_s
-        )
-    except (paramiko.SSHException, OSError) as error:
-        jump = ssh.jump.address if ssh.jump else "the jump host"
-        raise HostError(
-            f"{jump} cannot reach {address}:{ssh.port}: {error}",
-            where=name,
-            hint="check the address in fleet.yml and AllowTcpForwarding on the jump host",
-        ) from error
+    def _session(
+        self, fleet: Fleet, host: str
+    ) -> AbstractContextManager[tuple[paramiko.SSHClient, Ssh]]:
+        return session(self._known_hosts, fleet, host)
 
 
 def _as_root(ssh: Ssh, command: str) -> str:
     return command if ssh.user == "root" else f"sudo -n {command}"
 
 
+@contextmanager
+def _connected(host: str, silence: str) -> Iterator[None]:
+    """HostError for whatever a connection can die of; ``silence`` says that nothing comes."""
+    try:
+        yield
+    except TimeoutError as error:
+        hint = "look at the host's load and disks"
+        raise HostError(silence, where=host, hint=hint) from error
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise HostError(f"the connection broke: {error}", where=host) from error
+
+
 def _execute(
     client: paramiko.SSHClient, command: str, stdin: bytes, host: str, within_s: float = _ANSWER_S
 ) -> tuple[int, bytes, str]:
-    try:
+    with _connected(host, f"no answer within {within_s:g} s of logging in"):
         _, out, errors = client.exec_command(command, timeout=within_s)
         _hand_over(out.channel, stdin)
         output, complaint = out.read(), errors.read().decode(errors="replace")
         status = out.channel.recv_exit_status()
-    except TimeoutError as error:
-        raise HostError(
-            f"no answer within {within_s:g} s of logging in",
-            where=host,
-            hint="look at the host's load and disks",
-        ) from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise HostError(f"the connection broke: {error}", where=host) from error
     if status == -1:  # paramiko's word for none
         raise HostError("the command was killed, or the connection broke", where=host)
     return status, output, complaint

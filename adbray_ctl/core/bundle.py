@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 _MOST_OF_A_HOST = 16 * 2**20
 _MOST = 256 * 2**20
 _LEAST_OF_A_HOST = 2**20
+_ENVIRONMENT = "Environment="
 
 
 class _Bundle(BaseModel):
@@ -135,6 +136,25 @@ def secret_files(fleet: Fleet, groups: Iterable[RayClusterSpec]) -> tuple[str, .
 def values_of(masked: Sequence[Masked]) -> tuple[tuple[str, str], ...]:
     """All values that were taken out, each once."""
     return tuple(dict.fromkeys(pair for one in masked for pair in one.values))
+
+
+def unit_values(hosts: Iterable[HostFiles]) -> Iterator[tuple[str, str]]:
+    """Variables of groups that units on ``hosts`` have: the specs may have others by now.
+
+    Units have them as JSON, and those that adbray sets of its own without quotes.
+    """
+    texts = (item for host in hosts for item in host.files.items())
+    for name, text in texts:
+        if not (name.startswith("units/") and name.endswith(".service")):
+            continue
+        for line in text.split("\n"):
+            if line.startswith(f'{_ENVIRONMENT}"'):
+                try:
+                    told = json.loads(line.removeprefix(_ENVIRONMENT).replace("%%", "%"))
+                except ValueError:
+                    continue
+                key, _, value = told.partition("=")
+                yield key, value
 
 
 def _secret_files(fleet: Fleet, groups: Iterable[RayClusterSpec]) -> Iterator[str | None]:

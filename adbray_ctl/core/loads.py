@@ -75,7 +75,7 @@ class HostLoads(_Loads):
 
 
 class Loads(_Loads):
-    """The slots of all hosts; ``problems`` are hosts that gave no answer."""
+    """The slots of all hosts; ``problems`` are hosts that gave no answer, or none yet."""
 
     slots: tuple[SlotLoad, ...]
     problems: tuple[str, ...] = ()
@@ -88,9 +88,9 @@ def loads_of(hosts: Iterable[HostLoads], by: SortBy) -> Loads:
         (slot for host in hosts for slot in host.slots),
         key=lambda slot: (-_figure(slot, by), slot.group, slot.kind, slot.slot, slot.host),
     )
-    return Loads(
-        slots=tuple(slots), problems=tuple(f"{h.host}: {h.error}" for h in hosts if h.error)
-    )
+    silent = (host for host in hosts if host.error or not host.at)
+    problems = tuple(f"{host.host}: {host.error or 'no answer yet'}" for host in silent)
+    return Loads(slots=tuple(slots), problems=problems)
 
 
 def _figure(slot: SlotLoad, by: SortBy) -> float:

@@ -19,11 +19,12 @@ LEAST = 4
 _WORDS = frozenset({"true", "false", "null", "none"})
 _KEY = r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----"
 _KEY_END = r"-----END [A-Z0-9 ]*PRIVATE KEY-----"
-# A key, one that is cut short, and one whose beginning was cut off; \n may be two characters.
-_KEYS = re.compile(
-    rf"{_KEY}(?:.*?{_KEY_END}|(?:[A-Za-z0-9+/=\s]|\\[nr])*+)|\A(?:[A-Za-z0-9+/=\s]|\\[nr])*+{_KEY_END}",
-    re.DOTALL,
-)
+# \n may be two characters.
+_BODY = r"(?:[A-Za-z0-9+/=\s]|\\[nr])*+"
+# A key, and one whose beginning was cut off.
+_KEYS = re.compile(rf"{_KEY}.*?{_KEY_END}|\A{_BODY}{_KEY_END}", re.DOTALL)
+_ENDS = re.compile(_KEY_END)
+_CUT_SHORT = re.compile(_KEY + _BODY)
 # What was never told to adbray: how others log in.
 _LOGINS = re.compile(
     r"(?i)(\b(?:bearer|basic)\s+)[a-z0-9._~+/=-]{8,}|(://[^/\s:@]*:)[^\s@/'\"]+(?=@)"
@@ -63,7 +64,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """``text`` without a secret, whatever its lines are broken at."""
         if "PRIVATE KEY-----" in text:
-            text = _KEYS.sub(MARK, text)
+            text = _without_keys(text)
         text = _LOGINS.sub(lambda found: f"{found[1] or found[2]}{MARK}", text)
         for pattern in self._named:
             text = pattern.sub(rf"\g<1>{MARK}", text)
@@ -106,6 +107,14 @@ class Redactor:
         return text
 
 
+def _without_keys(text: str) -> str:
+    """``text`` without private keys, also those that were cut."""
+    behind = max((end.end() for end in _ENDS.finditer(text)), default=0)
+    # What begins behind the last end has none: each would be looked for up to the end of the text.
+    whole = _KEYS.sub(MARK, text[:behind]) + text[behind:]
+    return _CUT_SHORT.sub(MARK, whole)
+
+
 def _longest(text: str) -> tuple[int, str]:
     return -len(text), text
 
@@ -123,6 +132,8 @@ def _forms(secret: str) -> Iterator[str]:
         yield once.replace("%", "%%")
         yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
     yield repr(secret)[1:-1]
+    # As systemd tells the environment of a unit.
+    yield re.sub(r'["\\`$]', r"\\\g<0>", secret)
     for quote in ("''", "'\"'\"'", "'\\''"):
         yield secret.replace("'", quote)
     data = secret.encode(errors="surrogatepass")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, JsonValue
@@ -16,6 +16,7 @@ from adbray_ctl.core.bundle import (
     Masked,
     budget_of,
     secret_files,
+    unit_values,
     values_of,
 )
 from adbray_ctl.core.errors import AdbrayError, HostKeyError, SpecError
@@ -62,29 +63,46 @@ def collect(
     if not here and not silent and group not in tools.specs.names():
         raise not_applied(fleet, group)
     runs = _runs(tools, group)
-    gathering = Gathering(group, _redactor(tools, fleet, runs))
+    wanted = CollectRequest(group=group, lines=lines, since=since, budget=budget_of(len(here)))
+    answers = list(_answers(tools, fleet, here, wanted, report))
+    report(Note(text="taking secrets out"))
+    gathering = Gathering(group, _redactor(tools, fleet, runs, answers))
     _add_specs(tools, group, gathering)
     _add_views(tools, group, fleet, observed, gathering)
     _add_runs(tools, runs, gathering)
     gathering.add_json("versions.json", dict(versions))
     for host in silent:
         gathering.add_host(HostFiles(host=host.host, error=host.error or ""))
-    wanted = CollectRequest(group=group, lines=lines, since=since, budget=budget_of(len(here)))
-    for number, told in enumerate(tools.bundles.read(fleet, here, wanted), start=1):
-        what = told.error or f"{len(told.files)} files, {told.size / 2**20:.1f} MiB"
-        report(Note(text=f"host {number} of {len(here)}, {told.host}: {what}"))
-        gathering.add_host(told)
+    while answers:
+        # What a host sent may be large: it goes when it is taken over.
+        gathering.add_host(answers.pop(0))
     made_at = datetime.fromtimestamp(int(tools.clock.time()), UTC).isoformat()
     return gathering.done(made_at, versions)
 
 
-def _redactor(tools: Tools, fleet: Fleet, runs: tuple[RunDetail, ...]) -> Redactor:
-    """Of all groups of the project: they share hosts. And of what their files said before."""
+def _answers(
+    tools: Tools, fleet: Fleet, hosts: Sequence[str], wanted: CollectRequest, report: Report
+) -> Iterator[HostFiles]:
+    for number, told in enumerate(tools.bundles.read(fleet, hosts, wanted), start=1):
+        what = told.error or f"{len(told.files)} files, {told.size / 2**20:.1f} MiB"
+        report(Note(text=f"host {number} of {len(hosts)}, {told.host}: {what}"))
+        yield told
+
+
+def _redactor(
+    tools: Tools, fleet: Fleet, runs: tuple[RunDetail, ...], answers: Sequence[HostFiles]
+) -> Redactor:
+    """Of all groups of the project: they share hosts. And of what their files said before.
+
+    Hosts may run with values that no file here knows: another operator's, or of a group whose file
+    is gone.
+    """
     texts = [tools.specs.text(None), *(tools.specs.text(name) for name in tools.specs.names())]
     texts += [text for run in runs for text in (run.spec, run.fleet)]
     files = secret_files(fleet, _specs(tools, fleet))
     secrets = (part for text in tools.secrets.all(files) for part in secret_parts(text))
-    return Redactor(secrets, values_of(list(_masked(tools, texts))))
+    named = (*values_of(list(_masked(tools, texts))), *unit_values(answers))
+    return Redactor(secrets, named)
 
 
 def _masked(tools: Tools, texts: list[str]) -> Iterator[Masked]:

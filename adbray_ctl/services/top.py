@@ -15,7 +15,8 @@ _POLL_S = 0.1
 def looks(tools: Tools, group: str | None, by: SortBy, every_s: float) -> Iterator[Loads]:
     """The first one when every host has answered or failed to, then one every ``every_s``.
 
-    Of all groups if none is named. Raises SpecError for faults of fleet.yml, HostKeyError.
+    A host that hangs holds the first one up for a while only. Of all groups if none is named.
+    Raises SpecError for faults of fleet.yml, HostKeyError.
     """
     fleet = tools.specs.fleet()
     hosts = [host.name for host in fleet.hosts if not host.retired]

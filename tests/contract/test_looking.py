@@ -62,6 +62,16 @@ def test_what_runs_on_a_host_ends_with_who_listens(site: Site) -> None:
     assert process.wait(20) == 0
 
 
+def test_a_host_that_tells_nothing_more_is_an_error(site: Site) -> None:
+    fleet, access, _ = site
+    script = "import sys; sys.stdin.read()"
+    with (
+        access.lines_of(fleet, "a", script, within_s=2) as lines,
+        pytest.raises(HostError, match="it went silent"),
+    ):
+        next(lines)
+
+
 def test_loads_come_again_and_again_over_one_connection(site: Site) -> None:
     fleet, access, started = site
     with SshLoads(access).watch(fleet, ["a", "b"], NOBODY, 0.5) as now:

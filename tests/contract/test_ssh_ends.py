@@ -1,4 +1,4 @@
-"""Commands that end before they have read what is written to them, over SSH."""
+"""Commands that end before they have read what is written to them, or do not begin, over SSH."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Ends(AnyKey):
 
 
 @contextmanager
-def host(folder: Path, status: int | None) -> Iterator[Fleet]:
-    """A fleet of one host, whose commands end so."""
+def host(folder: Path, server: AnyKey) -> Iterator[Fleet]:
+    """A fleet of one host, whose commands go so."""
     key = folder / "key"
     pair = paramiko.RSAKey.generate(2048)
     pair.write_private_key_file(str(key))
@@ -53,7 +53,7 @@ def host(folder: Path, status: int | None) -> Iterator[Fleet]:
         def serve() -> None:
             transport = paramiko.Transport(listening.accept()[0])
             transport.add_server_key(pair)
-            transport.start_server(server=Ends(status))
+            transport.start_server(server=server)
             served.append(transport)
 
         thread = threading.Thread(target=serve)
@@ -79,5 +79,14 @@ def test_a_port_without_sshd_is_told_without_error_numbers(tmp_path: Path) -> No
     ("status", "told"), [(127, "No such file or directory"), (None, "killed, or the connection")]
 )
 def test_what_a_command_said_is_told(tmp_path: Path, status: int | None, told: str) -> None:
-    with host(tmp_path, status) as fleet, pytest.raises(HostError, match=told):
+    with host(tmp_path, Ends(status)) as fleet, pytest.raises(HostError, match=told):
         SshHosts(KnownHosts(tmp_path / "known_hosts")).run_python(fleet, "a", LONG)
+
+
+def test_a_host_that_runs_no_command_is_an_error(tmp_path: Path) -> None:
+    with (
+        host(tmp_path, AnyKey()) as fleet,
+        pytest.raises(HostError, match="the connection broke: Channel closed"),
+        SshHosts(KnownHosts(tmp_path / "known_hosts")).lines_of(fleet, "a", "") as lines,
+    ):
+        list(lines)

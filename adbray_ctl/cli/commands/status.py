@@ -10,6 +10,8 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.scaling import print_events
 from adbray_ctl.cli.render.tables import print_addresses, print_json, print_status
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError
+from adbray_ctl.core.scaling_view import ScalingEvent
 from adbray_ctl.core.status import GroupStatus
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import scaling
@@ -53,7 +55,7 @@ def status(state: State, group: str | None, *, watch: bool, every_s: float, as_j
             for one in found:
                 click.echo(one.model_dump_json())
         else:
-            told = scaling.events(state.tools, group, _EVENTS_BELOW) if group else ()
+            told = _events(state, group) if group else ()
             click.clear()
             _show(found)
             click.echo()
@@ -66,6 +68,16 @@ def _status(state: State, group: str | None) -> tuple[GroupStatus, ...]:
     if group and not found[0].slots and not found[0].problems:
         raise service.not_applied(state.project.fleet(), group)
     return found
+
+
+def _events(state: State, group: str) -> tuple[ScalingEvent, ...]:
+    """None while the head's host is silent or has told none: the status says what is wrong."""
+    try:
+        return scaling.events(state.tools, group, _EVENTS_BELOW)
+    except HostKeyError:
+        raise
+    except (ClusterError, HostError):
+        return ()
 
 
 def _show(found: tuple[GroupStatus, ...]) -> None:

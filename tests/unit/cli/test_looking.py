@@ -189,6 +189,11 @@ def test_a_silent_host_is_a_failure_after_what_is_known(
     assert "! b: no answer" in capsys.readouterr().out
 
 
+def test_a_host_that_hangs_is_a_failure_too(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="incomplete, without these hosts:\nb: no answer yet"):
+        run(top, tmp_path, Loads([(TOLD[0], HostLoads(host="b"))]), "--once")
+
+
 def test_a_changed_key_ends_it(tmp_path: Path) -> None:
     class Changed(Loads):
         @contextmanager

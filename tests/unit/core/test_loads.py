@@ -52,5 +52,5 @@ def test_the_largest_share_comes_first(by: SortBy, order: str) -> None:
 
 
 def test_hosts_without_an_answer_are_problems() -> None:
-    found = loads_of([HostLoads(host="a", at=1), HostLoads(host="b", error="gone")], SortBy.CPU)
-    assert found.problems == ("b: gone",)
+    hosts = [HostLoads(host="a", at=1), HostLoads(host="b", error="gone"), HostLoads(host="c")]
+    assert loads_of(hosts, SortBy.CPU).problems == ("b: gone", "c: no answer yet")

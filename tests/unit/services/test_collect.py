@@ -152,6 +152,29 @@ def test_no_secret_is_in_it_in_any_form(project: Project) -> None:
     assert found.files["hosts/a/units/x.service"] == 'Environment="SHORT=***" 7'
 
 
+def test_values_that_hosts_alone_know_are_not_in_it(project: Project) -> None:
+    value = 'still $in "use" 100%'
+    unit = "Environment=HOME=/tmp\nEnvironment=" + json.dumps(f"KEY={value}").replace("%", "%%")
+    shown = 'Environment=HOME=/tmp "KEY=still \\$in \\"use\\" 100%"'
+
+    class Others(Probe):
+        def read(
+            self, fleet: Fleet, hosts: Sequence[str], wanted: CollectRequest
+        ) -> Iterator[HostFiles]:
+            first, *_, last = hosts
+            yield HostFiles(host=first, files={"journal/x.log": f"said {value}", "x.show": shown})
+            yield HostFiles(host=last, files={"units/x.service": f'{unit}\nEnvironment="x\n'})
+
+    project.tools = replace(project.tools, bundles=Others(secrets=()))
+    files = project.collect().files
+    told = {name.rpartition("/")[2]: text for name, text in files.items() if "hosts/" in name}
+    assert told == {
+        "x.log": "said ***",
+        "x.show": 'Environment=HOME=/tmp "KEY=***"',
+        "x.service": 'Environment=HOME=/tmp\nEnvironment="KEY=***"\nEnvironment="x\n',
+    }
+
+
 def test_what_is_in_it(project: Project) -> None:
     found = project.collect()
     files = found.files

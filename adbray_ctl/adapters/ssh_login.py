@@ -1,0 +1,147 @@
+"""Logging in to a host over SSH: its key is pinned, and what goes wrong is told."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import paramiko
+
+from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
+from adbray_ctl.core.errors import HostError, HostKeyError
+from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec_ssh import Jump, Ssh
+
+
+@contextmanager
+def session(
+    known_hosts: KnownHosts, fleet: Fleet, name: str
+) -> Iterator[tuple[paramiko.SSHClient, Ssh]]:
+    """A login to a host, by its jump host if it has one, while the block runs.
+
+    Raises HostError, and HostKeyError for a key that is not the pinned one.
+    """
+    host = fleet.host(name)
+    ssh = fleet.ssh_for(host)
+    with ExitStack() as stack:
+        channel = None
+        if ssh.jump is not None:
+            gate = _connect(known_hosts, name, _jump_login(ssh, ssh.jump), ssh.jump.address, None)
+            stack.callback(gate.close)
+            channel = _tunnel(gate, name, host.address, ssh)
+        client = _connect(known_hosts, name, ssh, host.address, channel)
+        stack.callback(client.close)
+        yield client, ssh
+
+
+def _connect(
+    known_hosts: KnownHosts, name: str, ssh: Ssh, address: str, channel: paramiko.Channel | None
+) -> paramiko.SSHClient:
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(_PinFirst(known_hosts, name, address, ssh.port))
+    pinned = known_hosts.expected(address, ssh.port)
+    if pinned is not None:
+        # Ask for the very kind of key that is pinned: another kind would look like a change.
+        entry = address if ssh.port == 22 else f"[{address}]:{ssh.port}"
+        client.get_host_keys().add(entry, pinned.get_name(), pinned)
+    try:
+        client.connect(
+            address,
+            port=ssh.port,
+            username=ssh.user,
+            key_filename=ssh.identity_file,
+            allow_agent=ssh.identity_file is None,
+            look_for_keys=ssh.identity_file is None,
+            timeout=ssh.connect_timeout_s,
+            banner_timeout=ssh.connect_timeout_s,
+            auth_timeout=ssh.connect_timeout_s,
+            sock=channel,
+        )
+    except Exception as error:
+        client.close()
+        raise _explain(error, name, address, ssh, known_hosts) from error
+    return client
+
+
+class _PinFirst(paramiko.MissingHostKeyPolicy):
+    """Trust on first use: an unknown host's key is pinned."""
+
+    def __init__(self, known_hosts: KnownHosts, name: str, address: str, port: int) -> None:
+        self._known_hosts = known_hosts
+        self._name = name
+        self._at = (address, port)
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: Any) -> None:
+        pinned = self._known_hosts.expected(*self._at)
+        if pinned is not None:
+            raise paramiko.BadHostKeyException(hostname, key, pinned)
+        self._known_hosts.pin(*self._at, key)
+
+
+def _explain(
+    error: Exception, name: str, address: str, ssh: Ssh, known_hosts: KnownHosts
+) -> HostError:
+    """One clear HostError for whatever a connection can die of."""
+    target = f"{ssh.user}@{address}:{ssh.port}"
+    match error:
+        case paramiko.BadHostKeyException():
+            return HostKeyError(
+                f"the host key of {target} has changed: pinned {fingerprint(error.expected_key)},"
+                f" offered {fingerprint(error.key)}",
+                where=name,
+                hint="if the host was reinstalled on purpose, remove its line with"
+                f" `ssh-keygen -f {known_hosts.path} -R {_entry(address, ssh.port)}`",
+            )
+        case paramiko.PasswordRequiredException():
+            what = f"the private key {ssh.identity_file} is protected by a passphrase"
+            hint = "load it into ssh-agent and leave identity_file out"
+        case paramiko.AuthenticationException():
+            what = f"login refused for {target} with {ssh.identity_file or 'the default keys'}"
+            hint = "check ssh.user and ssh.identity_file in fleet.yml, and authorized_keys there"
+        case FileNotFoundError() | PermissionError():
+            what = f"cannot read the private key {error.filename or ssh.identity_file}"
+            hint = "check ssh.identity_file in fleet.yml"
+        case socket.gaierror():
+            what, hint = f"the name {address} is not known", "check the address in fleet.yml"
+        case TimeoutError():
+            what = f"no answer from {target} within {ssh.connect_timeout_s} s"
+            hint = "check that the host is up and reachable"
+        case OSError() | EOFError() | paramiko.SSHException() | ValueError():
+            why = getattr(error, "strerror", None) or error  # paramiko's own errors have no errno
+            what, hint = f"cannot connect to {target}: {why}", "check address, port and sshd"
+        case _:
+            raise error
+    return HostError(what, where=name, hint=hint)
+
+
+def _entry(address: str, port: int) -> str:
+    return address if port == 22 else f"'[{address}]:{port}'"
+
+
+def _jump_login(ssh: Ssh, jump: Jump) -> Ssh:
+    return ssh.model_copy(
+        update={
+            "user": jump.user,
+            "port": jump.port,
+            "identity_file": jump.identity_file or ssh.identity_file,
+            "jump": None,
+        }
+    )
+
+
+def _tunnel(gate: paramiko.SSHClient, name: str, address: str, ssh: Ssh) -> paramiko.Channel:
+    transport = gate.get_transport()
+    assert transport is not None
+    try:
+        return transport.open_channel(
+            "direct-tcpip", (address, ssh.port), ("127.0.0.1", 0), timeout=ssh.connect_timeout_s
+        )
+    except (paramiko.SSHException, OSError) as error:
+        jump = ssh.jump.address if ssh.jump else "the jump host"
+        raise HostError(
+            f"{jump} cannot reach {address}:{ssh.port}: {error}",
+            where=name,
+            hint="check the address in fleet.yml and AllowTcpForwarding on the jump host",
+        ) from error
