@@ -14,12 +14,16 @@ import re
 import stat
 import subprocess
 import tarfile
+import time
 from typing import Any
 
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
 KEPT = "/var/lib/adbray-logs"
 UNITS = "/etc/systemd/system"
+# As roles/host_base/files/logs.py names a start.
+START = re.compile(r"[12]\d{7}T\d{4}[0-5]\dZ(-\d+)?", re.ASCII)
+STARTED = "%Y%m%dT%H%M%SZ"
 
 
 def records(group: str) -> dict[str, dict[str, Any]]:
@@ -130,19 +134,31 @@ def kept(group: str, slot: str = "*") -> list[dict[str, Any]]:
     """What is kept of workers that ended, the oldest first."""
     found = []
     for path in glob.glob(os.path.join(KEPT, group, slot, "*.tar.gz")):
+        start = os.path.basename(path)[: -len(".tar.gz")]
         try:
             told = os.stat(path)
         except OSError:
             continue
+        if not is_start(start):
+            continue
         found.append(
             {
                 "slot": os.path.basename(os.path.dirname(path)),
-                "start": os.path.basename(path)[: -len(".tar.gz")],
+                "start": start,
                 "ended_at": told.st_mtime,
                 "size": told.st_size,
             }
         )
     return sorted(found, key=lambda one: str(one["start"]))
+
+
+def is_start(name: str) -> bool:
+    """Whether it tells when it began: jobs could once have others packed."""
+    try:
+        time.strptime(name[:16], STARTED)
+    except ValueError:
+        return False
+    return START.fullmatch(name) is not None
 
 
 def kept_files(group: str, slot: str, start: str, most: int) -> list[tuple[str, str]]:

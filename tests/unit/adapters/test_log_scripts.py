@@ -146,6 +146,18 @@ def test_a_host_tells_what_it_has(host: Host) -> None:
     assert (kept.slot, kept.start, kept.began_at) == ("w-0", "20260921T141320Z", 1_790_000_000)
 
 
+def test_a_name_that_tells_no_time_is_left_out(host: Host) -> None:
+    host.keep("20260921T141320Z-2", **{"raylet.out": "mine\n"})
+    for start in ("9T9Zx", "20260231T000000Z", "20260921T141360Z", "20260921T141320Z-x"):
+        host.keep(start, a="x")
+    out = host.run(logs_reading_script("logs_script.py"), json.dumps({"group": GROUP}))
+    told = HostLogs.model_validate({**json.loads(out), "host": "a"})
+    assert [(one.start, one.began_at) for one in told.kept] == [
+        ("20260921T141320Z-2", 1_790_000_000)
+    ]
+    assert "kept/w-0/20260921T141320Z-2/raylet.out" in host.collect().files
+
+
 def test_the_journal_and_the_last_lines_of_each_log(host: Host) -> None:
     (host.logs / "raylet.out").write_text("one\ntwo\nthree\n")
     (host.logs / "old").mkdir()

@@ -187,6 +187,37 @@ def test_links_lead_nowhere(host: Host) -> None:
     assert (secret / "shadow").exists()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "9T9Zx",
+        "20260231T000000Z",
+        "20260921T141360Z",
+        "99990921T141320Z",
+        f"{BEGAN}-x",
+        f"{BEGAN}\n",
+    ],
+)
+def test_what_is_named_as_no_start_goes_unpacked(host: Host, name: str) -> None:
+    made = host.disk() / "logs" / name
+    made.mkdir()
+    (made / "a").write_text("of a job")
+    host.keep()
+    assert (host.kept(), host.moved()) == ([], [])
+
+
+def test_what_is_no_folder_goes_too(host: Host) -> None:
+    elsewhere = host.base / "elsewhere"
+    elsewhere.mkdir()
+    logs = host.disk() / "logs"
+    (logs / "9T9Zx").write_text("")
+    os.mkfifo(logs / "20260101T000000Z")
+    (logs / "20260101T000000Z-2").symlink_to(elsewhere)
+    host.keep()
+    assert host.moved() == [], "or each tick would start its unit anew"
+    assert elsewhere.exists()
+
+
 def test_a_folder_that_becomes_a_link_is_not_entered(host: Host) -> None:
     (host.base / "shadow").write_text("root's own")
     (host.base / "here").symlink_to(host.base)
