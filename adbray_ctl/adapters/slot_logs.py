@@ -105,8 +105,8 @@ def opened(base: str, name: str) -> int | None:
     return handle
 
 
-def tail(base: str, name: str, most: int) -> str:
-    """The last whole lines of a log, of at most ``most`` bytes."""
+def tail(base: str, name: str, most: int, part: bool = False) -> str:
+    """The last whole lines of a log, of at most ``most`` bytes; ``part`` as for `whole_lines`."""
     try:
         handle = opened(base, name)
     except OSError:
@@ -120,13 +120,16 @@ def tail(base: str, name: str, most: int) -> str:
         return ""
     finally:
         os.close(handle)
-    return whole_lines(data, size > most)
+    return whole_lines(data, size > most, part)
 
 
-def whole_lines(data: bytes, cut: bool) -> str:
-    """Without the first line where it was cut: half a secret is one that nobody finds."""
+def whole_lines(data: bytes, cut: bool, part: bool = False) -> str:
+    """Without the first line where it was cut: half a secret is one that nobody finds.
+
+    With ``part``, for who may see secrets, its end is told where there is no other line.
+    """
     if cut:
-        data = data.partition(b"\n")[2]
+        data = data.partition(b"\n")[2] or (data if part else b"")
     return data.decode("utf-8", "replace")
 
 
@@ -161,8 +164,10 @@ def is_start(name: str) -> bool:
     return START.fullmatch(name) is not None
 
 
-def kept_files(group: str, slot: str, start: str, most: int) -> list[tuple[str, str]]:
-    """The logs in one archive, each the end of at most ``most`` bytes; last written, last."""
+def kept_files(
+    group: str, slot: str, start: str, most: int, part: bool = False
+) -> list[tuple[str, str]]:
+    """The logs in one archive, each as `tail` gives it; last written, last."""
     found = []
     path = os.path.join(KEPT, group, slot, start + ".tar.gz")
     with tarfile.open(path, mode="r:gz") as archive:
@@ -170,7 +175,8 @@ def kept_files(group: str, slot: str, start: str, most: int) -> list[tuple[str, 
             file = archive.extractfile(entry) if entry.isreg() else None
             if file is not None:
                 data = _end(file, most)
-                found.append((entry.mtime, entry.name, whole_lines(data, entry.size > most)))
+                text = whole_lines(data, entry.size > most, part)
+                found.append((entry.mtime, entry.name, text))
     return [(name, text) for _, name, text in sorted(found)]
 
 

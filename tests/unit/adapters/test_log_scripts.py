@@ -155,7 +155,6 @@ def test_a_name_that_tells_no_time_is_left_out(host: Host) -> None:
     assert [(one.start, one.began_at) for one in told.kept] == [
         ("20260921T141320Z-2", 1_790_000_000)
     ]
-    assert "kept/w-0/20260921T141320Z-2/raylet.out" in host.collect().files
 
 
 def test_the_journal_and_the_last_lines_of_each_log(host: Host) -> None:
@@ -174,6 +173,20 @@ def test_the_journal_and_the_last_lines_of_each_log(host: Host) -> None:
     assert host.read(file="raylet.*", lines=0) == [
         ("raylet.out", "one"), ("raylet.out", "two"), ("raylet.out", "three")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("start", ["", "20260921T141320Z"])
+def test_a_long_last_line_is_told_or_its_end(host: Host, start: str) -> None:
+    texts = {"long": f"short\n{'y' * 5000}\n", "longer": f"short\n{'z' * 70_000}!\n"}
+    host.keep("20260921T141320Z", **texts)
+    for name, text in texts.items():
+        (host.logs / name).write_text(text)
+    told = dict(host.read(start=start, lines=1, file="long*"))
+    assert told["long"] == "y" * 5000
+    assert told["longer"].endswith("zzz!")
+    assert len(told["longer"]) > 60_000
+    told = dict(host.read(start=start, lines=0, file="longer"))
+    assert told["longer"] == "z" * 70_000 + "!"
 
 
 def test_lines_since_then(host: Host) -> None:
