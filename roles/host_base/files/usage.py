@@ -31,7 +31,7 @@ DATA = "/var/lib/adbray-usage"
 GPUS = "/proc/driver/nvidia/gpus"
 SYSTEMCTL = "/usr/bin/systemctl"
 
-# A year can still be looked at when it is over.
+# Before this one: a year can still be looked at when it is over.
 KEPT_MONTHS = 13
 SHOWN = "Id,ActiveState,InvocationID,ActiveEnterTimestampMonotonic"
 
@@ -232,10 +232,12 @@ def settle(path: str, state: dict[str, str], now: float, began: float) -> None:
 
 
 def prune(now: float) -> None:
+    """Remove what is old, if as much came after it: a clock far ahead must not cost it all."""
     today = time.gmtime(now)
     months = today.tm_year * 12 + today.tm_mon - 1 - KEPT_MONTHS
     oldest = f"{months // 12:04d}-{months % 12 + 1:02d}"
-    for path in glob.glob(os.path.join(DATA, "[0-9]*-[0-9]*.jsonl")):
+    written = sorted(glob.glob(os.path.join(DATA, "[0-9]*-[0-9]*.jsonl")))
+    for path in written[: -(KEPT_MONTHS + 1)]:
         if os.path.basename(path)[: len(oldest)] < oldest:
             os.unlink(path)
 

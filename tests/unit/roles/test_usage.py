@@ -204,12 +204,31 @@ def test_a_standby_has_its_name_from_its_record(host: UsageHost) -> None:
     assert (told.slot, told.kin) == ("standby-0", "standby")
 
 
+def written(host: UsageHost, first: int, end: int) -> list[str]:
+    """Files of months, counted from January 2025 on."""
+    host.data.mkdir(exist_ok=True)
+    names = [f"{2025 + month // 12}-{month % 12 + 1:02d}.jsonl" for month in range(first, end)]
+    for name in names:
+        (host.data / name).write_text("")
+    return names
+
+
 def test_old_months_go(host: UsageHost) -> None:
-    for month in ("2025-07", "2025-08", "2026-08"):
-        host.data.mkdir(exist_ok=True)
-        (host.data / f"{month}.jsonl").write_text("")
+    names = written(host, 0, 21)
+    assert names[-1] == MONTH
     host.tick(T)
-    assert host.months() == ["2025-08.jsonl", "2026-08.jsonl"]
+    assert host.months() == names[7:]
+    assert names[7] == "2025-08.jsonl"
+
+
+def test_a_clock_far_ahead_costs_no_month(host: UsageHost) -> None:
+    names = written(host, 7, 21)
+    host.tick(T + 20 * 365 * 86400)
+    assert host.months() == names
+    # What ended under such a clock has a month of its own.
+    (host.data / "2046-09.jsonl").write_text("")
+    host.tick(T)
+    assert host.months() == [*names, "2046-09.jsonl"]
 
 
 def test_reading_leaves_out_what_ended_before_and_other_groups(host: UsageHost) -> None:
