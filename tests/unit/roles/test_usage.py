@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from adbray_ctl.core.usage import iso, kept_since
 from tests.unit.usage_host import READER, WRITER, UsageHost
 
 T = 1_790_000_000  # 2026-09-21T13:33:20Z
@@ -213,12 +214,12 @@ def written(host: UsageHost, first: int, end: int) -> list[str]:
     return names
 
 
-def test_old_months_go(host: UsageHost) -> None:
+def test_old_months_go_and_reports_know_which(host: UsageHost) -> None:
     names = written(host, 0, 21)
     assert names[-1] == MONTH
     host.tick(T)
     assert host.months() == names[7:]
-    assert names[7] == "2025-08.jsonl"
+    assert f"{iso(kept_since(T))[:7]}.jsonl" == names[7] == "2025-08.jsonl"
 
 
 def test_a_clock_far_ahead_costs_no_month(host: UsageHost) -> None:
