@@ -100,7 +100,7 @@ def test_a_stop_that_failed_is_made_good(host: UsageHost) -> None:
 
 def test_a_stop_ends_only_its_own_start(host: UsageHost) -> None:
     host.start("w-0", "two", T)
-    host.script.stop("demo", "w-1", "one", T + 5)
+    host.script.stop("demo", "w-1", "one", T + 5, T + 5)
     assert host.told(now=T + 10) == [("w-0", T, T + 10)]
 
 
@@ -142,6 +142,89 @@ def test_a_disk_that_grew_without_room_to_say_so_is_parted_later(host: UsageHost
     assert told == {("one", T, T + 30, 100), ("one", T + 30, T + 200, 150)}
 
 
+# Without a battery for its clock; with a clock that tells local time.
+WRONG_CLOCKS = pytest.mark.parametrize(
+    "ahead", [-7.5 * 365 * 86400, 8 * 3600], ids=("behind", "ahead")
+)
+
+
+@WRONG_CLOCKS
+def test_a_clock_that_is_put_right_moves_the_start(host: UsageHost, ahead: float) -> None:
+    host.ahead = ahead
+    host.start("w-0", "one", T)
+    host.tick(T + 30)
+    host.ahead = 0
+    host.tick(T + 90)
+    assert host.told(now=T + 100) == [("w-0", T, T + 100)]
+    host.tick(T + 150)
+    host.stop("w-0", T + 160)
+    assert host.told(now=T + 999) == [("w-0", T, T + 160)]
+    assert host.months() == [MONTH]
+
+
+@WRONG_CLOCKS
+def test_a_clock_that_is_put_right_before_the_end_is_enough(host: UsageHost, ahead: float) -> None:
+    host.ahead = ahead
+    host.start("w-0", "one", T)
+    host.ahead = 0
+    host.stop("w-0", T + 40)
+    assert host.told(now=T + 99) == [("w-0", T, T + 40)]
+
+
+@WRONG_CLOCKS
+def test_a_clock_that_is_put_right_moves_a_start_that_was_not_seen(
+    host: UsageHost, ahead: float
+) -> None:
+    host.ahead = ahead
+    host.runs("w-0", "one", T)
+    host.tick(T + 30)
+    host.ahead = 0
+    host.tick(T + 90)
+    assert host.told(now=T + 100) == [("w-0", T, T + 100)]
+
+
+@WRONG_CLOCKS
+def test_a_clock_that_is_put_right_moves_the_part_since_a_disk_grew(
+    host: UsageHost, ahead: float
+) -> None:
+    host.ahead = ahead
+    host.start("w-0", "one", T)
+    host.record("w-0", "c.large", 4, 150, worker_group="w")
+    host.written_at("w-0", T + 20 + ahead)
+    host.tick(T + 30)
+    host.ahead = 0
+    host.tick(T + 90)
+    told = [(one.start, one.end, one.disk_gb) for one in host.read(T + 100).lifetimes]
+    assert told == [(T + ahead, T + 20 + ahead, 100), (T + 20, T + 100, 150)]
+
+
+def test_a_clock_that_is_a_little_off_moves_no_start(host: UsageHost) -> None:
+    host.ahead = 30
+    host.start("w-0", "one", T)
+    host.ahead = 0
+    host.tick(T + 60)
+    assert host.told(now=T + 99) == [("w-0", T + 30, T + 99)]
+
+
+def test_a_host_that_slept_began_no_later(host: UsageHost) -> None:
+    host.start("w-0", "one", T)
+    host.tick(T + 60)
+    host.asleep = 7200
+    host.tick(T + 8000)
+    assert host.told(now=T + 8010) == [("w-0", T, T + 8010)]
+
+
+def test_what_an_older_script_opened_is_left_as_it_is(host: UsageHost) -> None:
+    host.start("w-0", "one", T)
+    path = host.data / "open" / "demo.w-0.json"
+    span = json.loads(path.read_text())
+    del span["up"]
+    path.write_text(json.dumps(span))
+    host.ahead = 3600
+    host.tick(T + 60)
+    assert host.told(now=T + 3700) == [("w-0", T, T + 3700)]
+
+
 def test_a_line_that_was_cut_short_costs_no_other(host: UsageHost) -> None:
     host.start("w-0", "one", T)
     host.stop("w-0", T + 10)
@@ -167,7 +250,7 @@ def test_without_room_the_end_is_kept_until_there_is(host: UsageHost) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
     try:
         with pytest.raises(OSError, match=r"File too large|No space left"):
-            host.script.stop("demo", "w-0", "one", T + 45)
+            host.script.stop("demo", "w-0", "one", T + 45, T + 45)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert host.told(now=T + 50) == [("w-0", T, T + 45)]
