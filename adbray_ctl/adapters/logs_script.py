@@ -23,8 +23,9 @@ from adbray_ctl.adapters import slot_logs
 JOURNAL = "journal"
 # Of a log whose lines are not counted by hand.
 MOST_BYTES = 16 * 1024 * 1024
-# What one line may take from each log.
+# Of each log, by how many of its lines are wanted; and whatever that is, for long ones.
 LINE_BYTES = 400
+LEAST_BYTES = 64 * 1024
 LOOK_AGAIN_S = 0.5
 TOLD = re.compile(r"\[?(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)")
 
@@ -61,7 +62,9 @@ def told_at(line: str) -> float | None:
 
 
 def bytes_of(asked: dict[str, Any]) -> int:
-    return min(asked["lines"] * LINE_BYTES or MOST_BYTES, MOST_BYTES)
+    if not asked["lines"]:
+        return MOST_BYTES
+    return min(max(asked["lines"] * LINE_BYTES, LEAST_BYTES), MOST_BYTES)
 
 
 def journalctl(units: list[str], asked: dict[str, Any], until: float = 0) -> list[str]:
@@ -89,7 +92,7 @@ def previous(asked: dict[str, Any]) -> None:
         since = dict(asked, since=asked["since"] or began)
         text = slot_logs.said(*journalctl([unit], since, one["ended_at"] + 2))
         emit(JOURNAL, text.splitlines())
-    found = slot_logs.kept_files(asked["group"], asked["node"], one["start"], bytes_of(asked))
+    found = slot_logs.kept_files(asked["group"], asked["node"], one["start"], bytes_of(asked), True)
     for name, text in found:
         if wants(name, asked):
             emit(name, chosen(text, asked))
@@ -104,7 +107,7 @@ def present(asked: dict[str, Any]) -> None:
     places: dict[int, int] = {}
     for name, told in slot_logs.session_files(disk):
         if wants(slot_logs.shown(name), asked):
-            text = slot_logs.tail(disk, name, bytes_of(asked))
+            text = slot_logs.tail(disk, name, bytes_of(asked), True)
             emit(slot_logs.shown(name), chosen(text, asked))
         places[told.st_ino] = told.st_size
     if asked["follow"]:

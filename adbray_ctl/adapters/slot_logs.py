@@ -14,12 +14,16 @@ import re
 import stat
 import subprocess
 import tarfile
+import time
 from typing import Any
 
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
 KEPT = "/var/lib/adbray-logs"
 UNITS = "/etc/systemd/system"
+# As roles/host_base/files/logs.py names a start.
+START = re.compile(r"[12]\d{7}T\d{4}[0-5]\dZ(-\d+)?", re.ASCII)
+STARTED = "%Y%m%dT%H%M%SZ"
 
 
 def records(group: str) -> dict[str, dict[str, Any]]:
@@ -101,8 +105,8 @@ def opened(base: str, name: str) -> int | None:
     return handle
 
 
-def tail(base: str, name: str, most: int) -> str:
-    """The last whole lines of a log, of at most ``most`` bytes."""
+def tail(base: str, name: str, most: int, part: bool = False) -> str:
+    """The last whole lines of a log, of at most ``most`` bytes; ``part`` as for `whole_lines`."""
     try:
         handle = opened(base, name)
     except OSError:
@@ -116,13 +120,16 @@ def tail(base: str, name: str, most: int) -> str:
         return ""
     finally:
         os.close(handle)
-    return whole_lines(data, size > most)
+    return whole_lines(data, size > most, part)
 
 
-def whole_lines(data: bytes, cut: bool) -> str:
-    """Without the first line where it was cut: half a secret is one that nobody finds."""
+def whole_lines(data: bytes, cut: bool, part: bool = False) -> str:
+    """Without the first line where it was cut: half a secret is one that nobody finds.
+
+    With ``part``, for who may see secrets, its end is told where there is no other line.
+    """
     if cut:
-        data = data.partition(b"\n")[2]
+        data = data.partition(b"\n")[2] or (data if part else b"")
     return data.decode("utf-8", "replace")
 
 
@@ -130,14 +137,17 @@ def kept(group: str, slot: str = "*") -> list[dict[str, Any]]:
     """What is kept of workers that ended, the oldest first."""
     found = []
     for path in glob.glob(os.path.join(KEPT, group, slot, "*.tar.gz")):
+        start = os.path.basename(path)[: -len(".tar.gz")]
         try:
             told = os.stat(path)
         except OSError:
             continue
+        if not is_start(start):
+            continue
         found.append(
             {
                 "slot": os.path.basename(os.path.dirname(path)),
-                "start": os.path.basename(path)[: -len(".tar.gz")],
+                "start": start,
                 "ended_at": told.st_mtime,
                 "size": told.st_size,
             }
@@ -145,8 +155,19 @@ def kept(group: str, slot: str = "*") -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: str(one["start"]))
 
 
-def kept_files(group: str, slot: str, start: str, most: int) -> list[tuple[str, str]]:
-    """The logs in one archive, each the end of at most ``most`` bytes; last written, last."""
+def is_start(name: str) -> bool:
+    """Whether it tells when it began: jobs could once have others packed."""
+    try:
+        time.strptime(name[:16], STARTED)
+    except ValueError:
+        return False
+    return START.fullmatch(name) is not None
+
+
+def kept_files(
+    group: str, slot: str, start: str, most: int, part: bool = False
+) -> list[tuple[str, str]]:
+    """The logs in one archive, each as `tail` gives it; last written, last."""
     found = []
     path = os.path.join(KEPT, group, slot, start + ".tar.gz")
     with tarfile.open(path, mode="r:gz") as archive:
@@ -154,7 +175,8 @@ def kept_files(group: str, slot: str, start: str, most: int) -> list[tuple[str, 
             file = archive.extractfile(entry) if entry.isreg() else None
             if file is not None:
                 data = _end(file, most)
-                found.append((entry.mtime, entry.name, whole_lines(data, entry.size > most)))
+                text = whole_lines(data, entry.size > most, part)
+                found.append((entry.mtime, entry.name, text))
     return [(name, text) for _, name, text in sorted(found)]
 
 

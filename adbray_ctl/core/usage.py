@@ -15,6 +15,9 @@ from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.slots import kind_of
 from adbray_ctl.core.wanted import STANDBY
 
+KEPT_MONTHS = 13
+"""Before this one; as roles/host_base/files/usage.py has it."""
+
 
 class By(StrEnum):
     """What a row of a report stands for."""
@@ -112,7 +115,7 @@ class UsageRow(BaseModel):
 
 
 class UsageReport(BaseModel):
-    """``problems`` say whose usage is missing; ``notes`` what else there is to know."""
+    """``problems`` say what usage is missing; ``notes`` what else there is to know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -129,6 +132,13 @@ class UsageReport(BaseModel):
     @property
     def complete(self) -> bool:
         return not self.problems
+
+
+def kept_since(now: int) -> int:
+    """From when on hosts keep all that ended: the first day of the oldest of their months."""
+    today = datetime.fromtimestamp(now, UTC)
+    months = today.year * 12 + today.month - 1 - KEPT_MONTHS
+    return int(datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC).timestamp())
 
 
 def iso(at: int) -> str:

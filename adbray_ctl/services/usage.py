@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from adbray_ctl.core.billing import usage_report
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.usage import By, HostUsage, Period, UsageReport
+from adbray_ctl.core.usage import KEPT_MONTHS, By, HostUsage, Period, UsageReport, iso, kept_since
 from adbray_ctl.services.tools import Tools
 
 
@@ -16,15 +16,18 @@ def usage(
 ) -> UsageReport:
     """The usage from ``start`` (default: this month's) to ``end`` (now), of all groups or of one.
 
-    A group need not be there any more. A host without an answer is a problem in the report; one
-    that is retired, a note. Raises SpecError for faults of fleet.yml, UsageError for an empty time.
+    A group need not be there any more. A host without an answer is a problem in the report, and so
+    is a start before what hosts keep; a host that is retired, a note. Raises SpecError for faults
+    of fleet.yml, UsageError for an empty time.
     """
     fleet = tools.specs.fleet()
-    period = _period(int(tools.clock.time()), start, end)
+    now = int(tools.clock.time())
+    period = _period(now, start, end)
     hosts = tools.usage.read(fleet, period.start, group)
     report = usage_report(period, by, hosts, prices=fleet.prices, group=group)
     problems, notes = _silent(fleet, hosts)
-    return report.model_copy(update={"problems": problems, "notes": (*notes, *report.notes)})
+    told = {"problems": (*_gone(period, now), *problems), "notes": (*notes, *report.notes)}
+    return report.model_copy(update=told)
 
 
 def _period(now: int, start: datetime | None, end: datetime | None) -> Period:
@@ -36,6 +39,13 @@ def _period(now: int, start: datetime | None, end: datetime | None) -> Period:
         what = "there is no time between the two" if end else "the time has not come yet"
         raise UsageError(what, where="--from" if end is None else "--from, --to")
     return Period(first, last)
+
+
+def _gone(period: Period, now: int) -> tuple[str, ...]:
+    since = kept_since(now)
+    if period.start >= since:
+        return ()
+    return (f"hosts keep {KEPT_MONTHS} months: what ended before {iso(since)} may be missing",)
 
 
 def _silent(fleet: Fleet, hosts: tuple[HostUsage, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -19,11 +19,15 @@ GROUP = "demo"
 
 
 class UsageHost:
-    """One host; a stand-in for systemctl tells which starts of which units run."""
+    """One host; a stand-in for systemctl tells which starts of which units run.
+
+    It booted at 0. Its clock is ``ahead`` of the times it is told, and it slept for ``asleep``.
+    """
 
     def __init__(self, base: Path) -> None:
         self.base, self.name = base, base.name
         self.data = base / "usage"
+        self.ahead = self.asleep = 0.0
         self._running: dict[str, tuple[str, float]] = {}
         for folder in (self.etc, base / "gpus"):
             folder.mkdir(parents=True)
@@ -65,17 +69,17 @@ class UsageHost:
     def start(self, name: str, start_id: str, at: float, group: str = GROUP) -> None:
         """Its unit starts, and calls."""
         self.runs(name, start_id, at, group)
-        self.script.start(group, name, start_id, at)
+        self.script.start(group, name, start_id, at + self.ahead, at)
 
     def stop(self, name: str, at: float, group: str = GROUP) -> None:
         """Its unit ends, and calls."""
         start_id, _ = self._running[self.unit(name, group)]
         self.ends(name, group)
-        self.script.stop(group, name, start_id, at)
+        self.script.stop(group, name, start_id, at + self.ahead, at)
 
     def runs(self, name: str, start_id: str, at: float, group: str = GROUP) -> None:
         """Its unit runs since then, and has not called."""
-        self._running[self.unit(name, group)] = (start_id, at)
+        self._running[self.unit(name, group)] = (start_id, at - self.asleep)
         self._show()
 
     def ends(self, name: str, group: str = GROUP) -> None:
@@ -88,8 +92,7 @@ class UsageHost:
         self._show()
 
     def tick(self, at: float) -> None:
-        # It booted at 0.
-        self.script.tick(at, at)
+        self.script.tick(at + self.ahead, at, at - self.asleep)
 
     def read(self, now: float, since: int = 0, group: str = "") -> HostUsage:
         """What the script that is sent there tells."""

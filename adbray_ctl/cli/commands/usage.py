@@ -48,7 +48,8 @@ def usage(
     """Tell the hours of disk, ACUs and GPUs that GROUP used (default: all groups there were).
 
     With `prices` in fleet.yml, also what they cost. Days are UTC's. A host that does not answer
-    is told; what is printed is without its part then, and the exit code 1.
+    is told; what is printed is without its part then, and the exit code 1. So it is where more is
+    asked for than the 13 months that hosts keep.
     """
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other")
@@ -61,9 +62,9 @@ def usage(
         print_usage(report)
     if not report.complete:
         raise HostError(
-            "incomplete, without what these hosts know:\n" + "\n".join(report.problems),
-            hint="bring them back, `adbray wake` those that sleep, or give them up with"
-            " `retired: true` in fleet.yml",
+            "incomplete:\n" + "\n".join(report.problems),
+            hint="bring hosts that are silent back, `adbray wake` those that sleep, or give them up"
+            " with `retired: true` in fleet.yml; what is not kept takes a later --from",
         )
 
 

@@ -20,7 +20,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
@@ -34,9 +33,13 @@ DATA = "/var/lib/adbray"
 ROOT = "/var/lib/adbray-logs"
 SETTINGS = "/etc/adbray/.kept_logs.json"
 SYSTEMCTL = "/usr/bin/systemctl"
+RM = "/bin/rm"
 
 DISK = re.compile(r"/(?P<group>[a-z][a-z0-9-]{0,31})/(?P<slot>[a-z][a-z0-9-]{0,40})", re.ASCII)
 STARTS = "[0-9]*T[0-9]*Z*"
+# Without leap seconds, which those who read a start do not know.
+START = re.compile(r"[12]\d{7}T\d{4}[0-5]\dZ(-\d+)?", re.ASCII)
+STARTED = "%Y%m%dT%H%M%SZ"
 DAY_S = 86400
 MIB = 2**20
 DEFAULTS = {"days": 14, "max_mb": 2048}
@@ -57,10 +60,13 @@ def aside(disk: str, now: float) -> None:
     for logs in sorted(glob.glob(os.path.join(tmp, "ray", "session_2*", "logs"))):
         if os.listdir(logs):
             began = os.stat(mark if os.path.exists(mark) else logs).st_mtime
-            name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(began))
+            name = time.strftime(STARTED, time.gmtime(began))
             os.rename(logs, unused(os.path.join(disk, "logs", name)))
-    with open(mark, "w"):
-        os.utime(mark, (now, now))
+    # Made anew: a job may have put a FIFO there, which would hold the slot up, or a link.
+    remove(mark)
+    handle = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.utime(handle, (now, now))
+    os.close(handle)
 
 
 def unused(path: str) -> str:
@@ -81,11 +87,26 @@ def keep(disk: str, now: float) -> None:
         for path in sorted(glob.glob(os.path.join(disk, "logs", STARTS))):
             prune(now)
             try:
-                pack(path, os.path.join(ROOT, slot["group"], slot["slot"]))
+                if is_start(os.path.basename(path)):
+                    pack(path, os.path.join(ROOT, slot["group"], slot["slot"]))
             finally:
                 # Packed or not, its room is the slot's.
-                shutil.rmtree(path, ignore_errors=True)
+                remove(path)
         prune(now)
+
+
+def is_start(name: str) -> bool:
+    """Whether it is named as `aside` does it: jobs may make others beside."""
+    try:
+        time.strptime(name[:16], STARTED)
+    except ValueError:
+        return False
+    return START.fullmatch(name) is not None
+
+
+def remove(path: str) -> None:
+    """Whatever a job made of it. Python's own `rmtree` waits at a FIFO for somebody who writes."""
+    subprocess.run([RM, "-rf", "--", path], check=False)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ Runs as root, from their units and once a minute. It says nothing when all is we
 
 A node that runs has a file in open/, whose time of change is when it was last seen to run. One that
 ended is a line in the file of the month, in UTC, in which it ended. All times are whole seconds
-since the epoch. The head has no part in it: its loss loses nothing.
+since the epoch; `up` is for how long the host had been up at the start, which stays true when a
+wrong clock is put right. The head has no part in it: its loss loses nothing.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ DATA = "/var/lib/adbray-usage"
 GPUS = "/proc/driver/nvidia/gpus"
 SYSTEMCTL = "/usr/bin/systemctl"
 
-# A year can still be looked at when it is over.
+# Before this one: a year can still be looked at when it is over.
 KEPT_MONTHS = 13
+# A start that is off by more was told by a clock that was wrong.
+CLOCK_OFF_S = 60
 SHOWN = "Id,ActiveState,InvocationID,ActiveEnterTimestampMonotonic"
 
 
@@ -112,7 +115,7 @@ def close_span(path: str, span: dict[str, Any], end: float) -> None:
 def write_down(path: str, span: dict[str, Any], end: float) -> None:
     # Without room for the line, the end is known all the same when there is some again.
     os.utime(path, (end, end))
-    closed = {key: value for key, value in span.items() if key != "unit"}
+    closed = {key: value for key, value in span.items() if key not in ("unit", "up")}
     closed["end"] = max(int(end), span["start"])
     month = time.strftime("%Y-%m", time.gmtime(closed["end"]))
     append(os.path.join(DATA, month + ".jsonl"), json.dumps(closed) + "\n")
@@ -132,20 +135,21 @@ def append(path: str, line: str) -> None:
         os.close(handle)
 
 
-def start(group: str, name: str, invocation: str, now: float) -> None:
+def start(group: str, name: str, invocation: str, now: float, up: float) -> None:
     path = path_of(group, name)
     with locked():
         close_unseen(path)
         node = billed(group, name)
         if node is not None:
-            open_span(path, dict(node, id=invocation, start=int(now)), now)
+            open_span(path, dict(node, id=invocation, start=int(now), up=up), now)
 
 
-def stop(group: str, name: str, invocation: str, now: float) -> None:
+def stop(group: str, name: str, invocation: str, now: float, up: float) -> None:
     path = path_of(group, name)
     with locked():
         span = read_json(path)
         if span is not None and span["id"] == invocation:
+            put_right(path, span, now, up)
             close_span(path, span, now)
         else:
             close_unseen(path)
@@ -158,8 +162,17 @@ def close_unseen(path: str) -> None:
         close_span(path, span, os.stat(path).st_mtime)
 
 
-def tick(now: float, up: float) -> None:
-    """``up`` is for how long the host has run, as systemd's monotonic times count."""
+def put_right(path: str, span: dict[str, Any], now: float, up: float) -> None:
+    """Let ``span`` begin when it did by the clock of now, which may have been put right since."""
+    # One start of a unit is within one boot.
+    began = now - (up - span["up"]) if "up" in span else span["start"]
+    if abs(began - span["start"]) > CLOCK_OFF_S:
+        span["start"] = int(began)
+        open_span(path, span, now)
+
+
+def tick(now: float, up: float, awake: float) -> None:
+    """``awake`` is ``up`` without the time asleep, as systemd's monotonic times count."""
     with locked():
         prune(now)
         nodes = known()
@@ -168,7 +181,7 @@ def tick(now: float, up: float) -> None:
             state = states.get(node["unit"])
             if state is not None:
                 entered = int(state.get("ActiveEnterTimestampMonotonic") or 0) / 1e6
-                settle(path, state, now, began=now - max(up - entered, 0))
+                settle(path, state, now, up, age=max(awake - entered, 0))
 
 
 def known() -> dict[str, dict[str, Any]]:
@@ -203,7 +216,7 @@ def ask(units: list[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def settle(path: str, state: dict[str, str], now: float, began: float) -> None:
+def settle(path: str, state: dict[str, str], now: float, up: float, age: float) -> None:
     """Make what is written of one node agree with what systemd says of it."""
     span, active = read_json(path), state.get("ActiveState", "")
     ended = active in ("inactive", "failed")
@@ -213,11 +226,13 @@ def settle(path: str, state: dict[str, str], now: float, began: float) -> None:
     # In any other state the unit's own call is under way.
     if active != "active":
         return
+    if span is not None:
+        put_right(path, span, now, up)
     group, _, name = os.path.basename(path)[:-5].partition(".")
     node = billed(group, name)
     if span is None and node is not None:
-        span = dict(node, id=state.get("InvocationID", ""), start=int(began))
-        open_span(path, span, now)
+        opened = {"id": state.get("InvocationID", ""), "start": int(now - age), "up": up - age}
+        open_span(path, dict(node, **opened), now)
     elif span is not None and node is not None and node["disk_gb"] != span["disk_gb"]:
         # A disk grows under a node that runs on, and the record is written as it does.
         written = os.stat(os.path.join(ETC, group, name + ".json")).st_mtime
@@ -225,28 +240,30 @@ def settle(path: str, state: dict[str, str], now: float, began: float) -> None:
         # A part without a second in it would have the id and the start of the next, and hide it.
         if grown > span["start"]:
             write_down(path, span, grown)
-            span["start"] = grown
+            span.update(start=grown, up=up - (now - grown))
         open_span(path, dict(span, disk_gb=node["disk_gb"]), now)
     elif span is not None:
         os.utime(path, (now, now))
 
 
 def prune(now: float) -> None:
+    """Remove what is old, if as much came after it: a clock far ahead must not cost it all."""
     today = time.gmtime(now)
     months = today.tm_year * 12 + today.tm_mon - 1 - KEPT_MONTHS
     oldest = f"{months // 12:04d}-{months % 12 + 1:02d}"
-    for path in glob.glob(os.path.join(DATA, "[0-9]*-[0-9]*.jsonl")):
+    written = sorted(glob.glob(os.path.join(DATA, "[0-9]*-[0-9]*.jsonl")))
+    for path in written[: -(KEPT_MONTHS + 1)]:
         if os.path.basename(path)[: len(oldest)] < oldest:
             os.unlink(path)
 
 
 def main(words: list[str], invocation: str) -> int:
     os.umask(0o077)
-    now = time.time()
+    now, up = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
     if words == ["tick"]:
-        tick(now, time.monotonic())
+        tick(now, up, time.monotonic())
     elif len(words) == 3 and words[0] in ("start", "stop"):
-        (start if words[0] == "start" else stop)(words[1], words[2], invocation, now)
+        (start if words[0] == "start" else stop)(words[1], words[2], invocation, now, up)
     else:
         print("usage: usage start GROUP NAME | stop GROUP NAME | tick", file=sys.stderr)
         return 2

@@ -146,6 +146,17 @@ def test_a_host_tells_what_it_has(host: Host) -> None:
     assert (kept.slot, kept.start, kept.began_at) == ("w-0", "20260921T141320Z", 1_790_000_000)
 
 
+def test_a_name_that_tells_no_time_is_left_out(host: Host) -> None:
+    host.keep("20260921T141320Z-2", **{"raylet.out": "mine\n"})
+    for start in ("9T9Zx", "20260231T000000Z", "20260921T141360Z", "20260921T141320Z-x"):
+        host.keep(start, a="x")
+    out = host.run(logs_reading_script("logs_script.py"), json.dumps({"group": GROUP}))
+    told = HostLogs.model_validate({**json.loads(out), "host": "a"})
+    assert [(one.start, one.began_at) for one in told.kept] == [
+        ("20260921T141320Z-2", 1_790_000_000)
+    ]
+
+
 def test_the_journal_and_the_last_lines_of_each_log(host: Host) -> None:
     (host.logs / "raylet.out").write_text("one\ntwo\nthree\n")
     (host.logs / "old").mkdir()
@@ -162,6 +173,20 @@ def test_the_journal_and_the_last_lines_of_each_log(host: Host) -> None:
     assert host.read(file="raylet.*", lines=0) == [
         ("raylet.out", "one"), ("raylet.out", "two"), ("raylet.out", "three")
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("start", ["", "20260921T141320Z"])
+def test_a_long_last_line_is_told_or_its_end(host: Host, start: str) -> None:
+    texts = {"long": f"short\n{'y' * 5000}\n", "longer": f"short\n{'z' * 70_000}!\n"}
+    host.keep("20260921T141320Z", **texts)
+    for name, text in texts.items():
+        (host.logs / name).write_text(text)
+    told = dict(host.read(start=start, lines=1, file="long*"))
+    assert told["long"] == "y" * 5000
+    assert told["longer"].endswith("zzz!")
+    assert len(told["longer"]) > 60_000
+    told = dict(host.read(start=start, lines=0, file="longer"))
+    assert told["longer"] == "z" * 70_000 + "!"
 
 
 def test_lines_since_then(host: Host) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import resource
+import stat
 import subprocess
 import sys
 import tarfile
@@ -185,6 +186,61 @@ def test_links_lead_nowhere(host: Host) -> None:
     assert [host.content(name) for name in host.kept() if BEGAN in name] == [{"a": "mine"}]
     assert not [name for name in host.kept() if "shadow" in host.content(name)]
     assert (secret / "shadow").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "9T9Zx",
+        "20260231T000000Z",
+        "20260921T141360Z",
+        "99990921T141320Z",
+        f"{BEGAN}-x",
+        f"{BEGAN}\n",
+    ],
+)
+def test_what_is_named_as_no_start_goes_unpacked(host: Host, name: str) -> None:
+    made = host.disk() / "logs" / name
+    made.mkdir()
+    (made / "a").write_text("of a job")
+    host.keep()
+    assert (host.kept(), host.moved()) == ([], [])
+
+
+def test_what_is_no_folder_goes_too(host: Host) -> None:
+    elsewhere = host.base / "elsewhere"
+    elsewhere.mkdir()
+    logs = host.disk() / "logs"
+    (logs / "9T9Zx").write_text("")
+    os.mkfifo(logs / "20260101T000000Z")
+    (logs / "20260101T000000Z-2").symlink_to(elsewhere)
+    host.keep()
+    assert host.moved() == [], "or each tick would start its unit anew"
+    assert elsewhere.exists()
+
+
+@pytest.mark.parametrize("made", ["fifo", "link", "folder"])
+def test_what_a_job_puts_in_the_marks_place_holds_no_slot_up(host: Host, made: str) -> None:
+    own = host.base / "own"
+    own.write_text("the slot's user's own")
+    mark = host.disk() / "tmp" / ".adbray-began"
+    if made == "fifo":
+        os.mkfifo(mark)
+    elif made == "link":
+        mark.symlink_to(own)
+    else:
+        (mark / "a").mkdir(parents=True)
+    started = subprocess.run(
+        [sys.executable, "-I", str(SCRIPT), "aside", str(host.disk())], timeout=30, check=False
+    )
+    assert started.returncode == 0
+    assert mark.lstat().st_size == 0
+    assert stat.S_ISREG(mark.lstat().st_mode)
+    assert own.read_text() == "the slot's user's own"
+    host.begin(T)
+    host.ray(a="1")
+    host.end()
+    assert host.moved() == [BEGAN]
 
 
 def test_a_folder_that_becomes_a_link_is_not_entered(host: Host) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from adbray_ctl.core.usage import iso, kept_since
 from tests.unit.usage_host import READER, WRITER, UsageHost
 
 T = 1_790_000_000  # 2026-09-21T13:33:20Z
@@ -99,7 +100,7 @@ def test_a_stop_that_failed_is_made_good(host: UsageHost) -> None:
 
 def test_a_stop_ends_only_its_own_start(host: UsageHost) -> None:
     host.start("w-0", "two", T)
-    host.script.stop("demo", "w-1", "one", T + 5)
+    host.script.stop("demo", "w-1", "one", T + 5, T + 5)
     assert host.told(now=T + 10) == [("w-0", T, T + 10)]
 
 
@@ -141,6 +142,89 @@ def test_a_disk_that_grew_without_room_to_say_so_is_parted_later(host: UsageHost
     assert told == {("one", T, T + 30, 100), ("one", T + 30, T + 200, 150)}
 
 
+# Without a battery for its clock; with a clock that tells local time.
+WRONG_CLOCKS = pytest.mark.parametrize(
+    "ahead", [-7.5 * 365 * 86400, 8 * 3600], ids=("behind", "ahead")
+)
+
+
+@WRONG_CLOCKS
+def test_a_clock_that_is_put_right_moves_the_start(host: UsageHost, ahead: float) -> None:
+    host.ahead = ahead
+    host.start("w-0", "one", T)
+    host.tick(T + 30)
+    host.ahead = 0
+    host.tick(T + 90)
+    assert host.told(now=T + 100) == [("w-0", T, T + 100)]
+    host.tick(T + 150)
+    host.stop("w-0", T + 160)
+    assert host.told(now=T + 999) == [("w-0", T, T + 160)]
+    assert host.months() == [MONTH]
+
+
+@WRONG_CLOCKS
+def test_a_clock_that_is_put_right_before_the_end_is_enough(host: UsageHost, ahead: float) -> None:
+    host.ahead = ahead
+    host.start("w-0", "one", T)
+    host.ahead = 0
+    host.stop("w-0", T + 40)
+    assert host.told(now=T + 99) == [("w-0", T, T + 40)]
+
+
+@WRONG_CLOCKS
+def test_a_clock_that_is_put_right_moves_a_start_that_was_not_seen(
+    host: UsageHost, ahead: float
+) -> None:
+    host.ahead = ahead
+    host.runs("w-0", "one", T)
+    host.tick(T + 30)
+    host.ahead = 0
+    host.tick(T + 90)
+    assert host.told(now=T + 100) == [("w-0", T, T + 100)]
+
+
+@WRONG_CLOCKS
+def test_a_clock_that_is_put_right_moves_the_part_since_a_disk_grew(
+    host: UsageHost, ahead: float
+) -> None:
+    host.ahead = ahead
+    host.start("w-0", "one", T)
+    host.record("w-0", "c.large", 4, 150, worker_group="w")
+    host.written_at("w-0", T + 20 + ahead)
+    host.tick(T + 30)
+    host.ahead = 0
+    host.tick(T + 90)
+    told = [(one.start, one.end, one.disk_gb) for one in host.read(T + 100).lifetimes]
+    assert told == [(T + ahead, T + 20 + ahead, 100), (T + 20, T + 100, 150)]
+
+
+def test_a_clock_that_is_a_little_off_moves_no_start(host: UsageHost) -> None:
+    host.ahead = 30
+    host.start("w-0", "one", T)
+    host.ahead = 0
+    host.tick(T + 60)
+    assert host.told(now=T + 99) == [("w-0", T + 30, T + 99)]
+
+
+def test_a_host_that_slept_began_no_later(host: UsageHost) -> None:
+    host.start("w-0", "one", T)
+    host.tick(T + 60)
+    host.asleep = 7200
+    host.tick(T + 8000)
+    assert host.told(now=T + 8010) == [("w-0", T, T + 8010)]
+
+
+def test_what_an_older_script_opened_is_left_as_it_is(host: UsageHost) -> None:
+    host.start("w-0", "one", T)
+    path = host.data / "open" / "demo.w-0.json"
+    span = json.loads(path.read_text())
+    del span["up"]
+    path.write_text(json.dumps(span))
+    host.ahead = 3600
+    host.tick(T + 60)
+    assert host.told(now=T + 3700) == [("w-0", T, T + 3700)]
+
+
 def test_a_line_that_was_cut_short_costs_no_other(host: UsageHost) -> None:
     host.start("w-0", "one", T)
     host.stop("w-0", T + 10)
@@ -166,7 +250,7 @@ def test_without_room_the_end_is_kept_until_there_is(host: UsageHost) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
     try:
         with pytest.raises(OSError, match=r"File too large|No space left"):
-            host.script.stop("demo", "w-0", "one", T + 45)
+            host.script.stop("demo", "w-0", "one", T + 45, T + 45)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert host.told(now=T + 50) == [("w-0", T, T + 45)]
@@ -204,12 +288,31 @@ def test_a_standby_has_its_name_from_its_record(host: UsageHost) -> None:
     assert (told.slot, told.kin) == ("standby-0", "standby")
 
 
-def test_old_months_go(host: UsageHost) -> None:
-    for month in ("2025-07", "2025-08", "2026-08"):
-        host.data.mkdir(exist_ok=True)
-        (host.data / f"{month}.jsonl").write_text("")
+def written(host: UsageHost, first: int, end: int) -> list[str]:
+    """Files of months, counted from January 2025 on."""
+    host.data.mkdir(exist_ok=True)
+    names = [f"{2025 + month // 12}-{month % 12 + 1:02d}.jsonl" for month in range(first, end)]
+    for name in names:
+        (host.data / name).write_text("")
+    return names
+
+
+def test_old_months_go_and_reports_know_which(host: UsageHost) -> None:
+    names = written(host, 0, 21)
+    assert names[-1] == MONTH
     host.tick(T)
-    assert host.months() == ["2025-08.jsonl", "2026-08.jsonl"]
+    assert host.months() == names[7:]
+    assert f"{iso(kept_since(T))[:7]}.jsonl" == names[7] == "2025-08.jsonl"
+
+
+def test_a_clock_far_ahead_costs_no_month(host: UsageHost) -> None:
+    names = written(host, 7, 21)
+    host.tick(T + 20 * 365 * 86400)
+    assert host.months() == names
+    # What ended under such a clock has a month of its own.
+    (host.data / "2046-09.jsonl").write_text("")
+    host.tick(T)
+    assert host.months() == [*names, "2046-09.jsonl"]
 
 
 def test_reading_leaves_out_what_ended_before_and_other_groups(host: UsageHost) -> None:

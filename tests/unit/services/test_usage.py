@@ -26,6 +26,7 @@ hosts:
   - {name: d, address: 10.0.0.4, retired: true}
 prices: {currency: EUR, acu_hour: 0.05, disk_gb_hour: 0.001, gpu_hour: {default: 3}}
 """
+ALONE = "kind: Fleet\nhosts: [{name: a, address: 10.0.0.1}]\n"
 TEN = int(datetime(2026, 10, 1, 10, tzinfo=UTC).timestamp())
 
 
@@ -171,6 +172,29 @@ def test_who_is_silent_is_told_and_who_is_retired_noted(tmp_path: Path) -> None:
     assert report.problems == ("b: no answer",)
     assert report.notes == ("without d, which is retired: no answer",)
     assert not report.complete
+
+
+def test_a_time_before_what_hosts_keep_is_told(tmp_path: Path) -> None:
+    a = UsageHost(tmp_path / "a")
+    a.record("head", "small", 1, 50)
+    july, august = (datetime(2025, month, 21, tzinfo=UTC) for month in (7, 8))
+    for start_id, began in (("h1", july), ("h2", august)):
+        a.start("head", start_id, began.timestamp())
+        a.stop("head", began.timestamp() + 3600)
+    since = july.replace(day=1)
+    at = datetime(2026, 8, 31, 23, 59, tzinfo=UTC).timestamp()
+    a.tick(at)
+    found = tools(tmp_path, (a,), at, ALONE)
+    assert usage(found, None, By.GROUP, since, None).total.node_hours == 2
+    assert usage(found, None, By.GROUP, since, None).complete
+    # Some hosts may still have July, and others not.
+    found = tools(tmp_path, (a,), at + 60, ALONE)
+    report = usage(found, None, By.GROUP, since, None)
+    assert report.problems == (
+        "hosts keep 13 months: what ended before 2025-08-01T00:00:00Z may be missing",
+    )
+    report = usage(found, None, By.GROUP, august.replace(day=1), None)
+    assert (report.complete, report.total.node_hours) == (True, 1)
 
 
 @pytest.mark.parametrize(
