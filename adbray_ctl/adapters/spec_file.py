@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from adbray_ctl.adapters.yaml_source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.faults import Fault, did_you_mean, faults_of, show
+from adbray_ctl.core.names import ALLOWED, WEBHOOK_URL
 from adbray_ctl.core.salvage import salvage
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
@@ -69,7 +71,11 @@ def load_fleet(path: Path, *, text: str | None = None) -> Fleet:
     base = path.parent
 
     def rules(fleet: Fleet) -> tuple[Fault, ...]:
-        return (*check_fleet(fleet), *_certificate_faults(fleet.monitoring, base))
+        return (
+            *check_fleet(fleet),
+            *_webhook_faults(fleet.monitoring, base),
+            *_certificate_faults(fleet.monitoring, base),
+        )
 
     fleet = _load(path, Fleet, rules, _encoded(text))
     hosts = tuple(
@@ -239,6 +245,20 @@ def _resolve_grafana(grafana: Grafana | None, base: Path) -> Grafana | None:
         file = _resolve(tarball.path, base)
         files["tarball"] = tarball.model_copy(update={"path": file})
     return grafana.model_copy(update=files)
+
+
+def _webhook_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
+    """A webhook that Alertmanager would refuse, in the middle of a run. Its URL is a secret."""
+    if monitoring is None or not monitoring.webhook_url_file:
+        return
+    file = _absolute(monitoring.webhook_url_file, base)
+    try:
+        if re.match(WEBHOOK_URL, file.read_text(errors="replace").strip()):
+            return
+        what = f"{show_file(file)} holds no URL that alerts can be posted to"
+    except OSError as error:
+        what = f"{show_file(file)} cannot be read: {error.strerror}"
+    yield Fault(("monitoring", "webhook_url_file"), what, ALLOWED[WEBHOOK_URL])
 
 
 def _certificate_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
