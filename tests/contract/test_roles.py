@@ -175,6 +175,14 @@ def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> 
     assert settled == barred
 
 
+@pytest.mark.parametrize(
+    "unit", sorted((ROOT / "roles").glob("*/templates/*.service.j2")), ids=lambda path: path.name
+)
+def test_nothing_takes_what_is_promised_to_slots(unit: Path) -> None:
+    """The slice of all groups is as big as their slots: what is none runs beside it."""
+    assert "Slice=adbray.slice" not in unit.read_text()
+
+
 @pytest.mark.parametrize("name", ["site", "delete"])
 def test_playbooks_use_every_role_and_no_other(name: str) -> None:
     used = set()
