@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -44,7 +45,7 @@ class Site:
             (self.etc / file).touch()
         (self.etc / "groups/demo.json").write_text('{"group": "demo", "revision": "r1"}')
         of_group = {f"{role}_group": "demo" for role in ("prometheus", "grafana", "web_proxy")}
-        hosts = {f"adbray_{name}": {"hosts": {}} for name in GROUPS}
+        hosts: dict[str, Any] = {f"adbray_{name}": {"hosts": {}} for name in GROUPS}
         hosts["adbray_unmonitoring"]["hosts"] = {
             "here": {
                 "ansible_connection": "local",
