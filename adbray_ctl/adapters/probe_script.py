@@ -29,6 +29,7 @@ UNITS = "/etc/systemd/system"
 KEYS = ETC + "/.slot/.ssh/authorized_keys"
 WATCHED = "/etc/adbray-monitoring/groups"
 GRAFANA = "/etc/adbray-monitoring/grafana/admin_password"
+WEB = "/etc/adbray-web/password"
 
 
 def read(path: str) -> str:
@@ -369,32 +370,30 @@ def main() -> None:
         thread.start()
     for thread in threads:
         thread.join(8)
-    print(
-        json.dumps(
-            {
-                "facts": {
-                    "address": address(),
-                    "network": network(),
-                    "boot": read("/proc/sys/kernel/random/boot_id").strip(),
-                    "cpus": os.cpu_count() or 1,
-                    "memory_mb": memory_mb(),
-                    "file_systems": file_systems(DATA),
-                    "gpus": cards["cards"],
-                    "gpu": cards,
-                    "arch": os.uname().machine,
-                    "os": os_name(),
-                    "pythons": pythons(),
-                },
-                "slots": found,
-                "units": running,
-                "groups": [trace["group"] for trace in left],
-                "traces": left,
-                "watched": watched(),
-                "grafana": os.path.exists(GRAFANA),
-                "ray": answers,
-            }
-        )
-    )
+    told = {
+        "facts": {
+            "address": address(),
+            "network": network(),
+            "boot": read("/proc/sys/kernel/random/boot_id").strip(),
+            "cpus": os.cpu_count() or 1,
+            "memory_mb": memory_mb(),
+            "file_systems": file_systems(DATA),
+            "gpus": cards["cards"],
+            "gpu": cards,
+            "arch": os.uname().machine,
+            "os": os_name(),
+            "pythons": pythons(),
+        },
+        "slots": found,
+        "units": running,
+        "groups": [trace["group"] for trace in left],
+        "traces": left,
+        "watched": watched(),
+        "grafana": os.path.exists(GRAFANA),
+        "web": os.path.exists(WEB),
+        "ray": answers,
+    }
+    print(json.dumps(told))
 
 
 main()

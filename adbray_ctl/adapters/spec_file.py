@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from adbray_ctl.adapters.yaml_source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.faults import Fault, did_you_mean, faults_of, show
+from adbray_ctl.core.names import ALLOWED, WEBHOOK_URL
 from adbray_ctl.core.salvage import salvage
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
@@ -70,9 +72,12 @@ def load_fleet(path: Path, *, text: str | None = None) -> Fleet:
     base = path.parent
 
     def rules(fleet: Fleet) -> tuple[Fault, ...]:
-        monitoring = fleet.monitoring
-        files = (*_certificate_faults(monitoring, base), *_file_faults(monitoring, base))
-        return (*check_fleet(fleet), *files)
+        return (
+            *check_fleet(fleet),
+            *_webhook_faults(fleet.monitoring, base),
+            *_certificate_faults(fleet.monitoring, base),
+            *_grafana_faults(fleet.monitoring, base),
+        )
 
     fleet = _load(path, Fleet, rules, _encoded(text))
     hosts = tuple(
@@ -249,6 +254,20 @@ def _resolve_grafana(grafana: Grafana | None, base: Path) -> Grafana | None:
     return grafana.model_copy(update=files)
 
 
+def _webhook_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
+    """A webhook that Alertmanager would refuse, in the middle of a run. Its URL is a secret."""
+    if monitoring is None or not monitoring.webhook_url_file:
+        return
+    file = _absolute(monitoring.webhook_url_file, base)
+    try:
+        if re.match(WEBHOOK_URL, file.read_text(errors="replace").strip()):
+            return
+        what = f"{show_file(file)} holds no URL that alerts can be posted to"
+    except OSError as error:
+        what = f"{show_file(file)} cannot be read: {error.strerror}"
+    yield Fault(("monitoring", "webhook_url_file"), what, ALLOWED[WEBHOOK_URL])
+
+
 def _certificate_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
     """An operator's own certificate that no web server would take."""
     web = monitoring.web if monitoring else None
@@ -261,14 +280,13 @@ def _certificate_faults(monitoring: Monitoring | None, base: Path) -> Iterator[F
         yield Fault(("monitoring", "web", "certificate_file"), str(error), allowed, relative=True)
 
 
-def _file_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
-    """Files that roles would miss in the middle of a run."""
-    if monitoring is None:
+def _grafana_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
+    """Packages that the role would miss in the middle of a run."""
+    grafana = monitoring.grafana if monitoring else None
+    if grafana is None:
         return
-    files: dict[KeyPath, str | None] = {("webhook_url_file",): monitoring.webhook_url_file}
-    if (grafana := monitoring.grafana) is not None:
-        files["grafana", "deb"] = grafana.deb
-        files["grafana", "tarball", "path"] = grafana.tarball.path if grafana.tarball else None
+    path = grafana.tarball.path if grafana.tarball else None
+    files: dict[KeyPath, str | None] = {("deb",): grafana.deb, ("tarball", "path"): path}
     for key, name in files.items():
         if name is None:
             continue
@@ -276,7 +294,7 @@ def _file_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
         # Unlike Path.is_file, false for a name that is too long.
         if not os.path.isfile(file) or not os.access(file, os.R_OK):  # noqa: PTH113
             what = f"there is no file {show_file(file)} that can be read"
-            yield Fault(("monitoring", *key), what, "a file on this machine")
+            yield Fault(("monitoring", "grafana", *key), what, "a file on this machine")
 
 
 def _resolve_jump(jump: Jump | None, base: Path) -> Jump | None:

@@ -32,6 +32,7 @@ def build_removal_inventory(
             "ray_head_forget_state": not stays,
             "ray_head_keeper_dir": site.keeper_dir,
             "ray_worker_group": group,
+            "node_exporter_group": group,
             "prometheus_group": group,
             "web_proxy_group": group,
             "grafana_group": group,

@@ -35,6 +35,11 @@ RUNFILE_URL = (
     r"/NVIDIA-Linux-(x86_64|aarch64)-[0-9]{3}\.[0-9]{1,3}(\.[0-9]{1,3})?\.run$"
 )
 DOWNLOAD_URL = r"^https?://[A-Za-z0-9][A-Za-z0-9._:-]*(/[A-Za-z0-9._~%+-]+)+$"
+# What Alertmanager posts to; it is never shown.
+WEBHOOK_URL = (
+    r"^(?i:https?)://([^\s/?#@]*@)?([^\s/?#@:\[\]]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
+    r"([/?#]([^\s%\x00-\x1f\x7f]|%[0-9A-Fa-f]{2})*)?$"
+)
 PAGE_URL = r"^https?://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?/grafana/$"
 DURATION = r"^[1-9][0-9]{0,3}[hdwy]$"
 # A directory on a host: absolute, and the same text in a unit file, a shell and /proc.
@@ -60,6 +65,7 @@ ALLOWED: dict[str, str] = {
     SHA256: "64 hex digits",
     RUNFILE_URL: "http(s)://HOST/.../NVIDIA-Linux-x86_64-VERSION.run",
     DOWNLOAD_URL: "http(s)://HOST/PATH, without a user, a query and a fragment",
+    WEBHOOK_URL: "one line with http://HOST/... or https://HOST/...",
     PAGE_URL: "http(s)://HOST/grafana/ or http(s)://HOST:PORT/grafana/",
     DURATION: "a number of hours, days, weeks or years, for example 15d",
     HOST_PATH: "an absolute path without a '/' at its end, of A-Z, a-z, 0-9, '_', '.' and '-',"

@@ -175,7 +175,7 @@ class HostObservation(_Observed):
     """One host's answer; ``error`` is set, and all else empty, when it gave none.
 
     ``watched`` has the groups that its Prometheus watches, with the revision of what it knows;
-    ``grafana`` is whether a Grafana stands there.
+    ``grafana`` and ``web`` are whether a Grafana and a web server for browsers stand there.
     """
 
     host: str
@@ -187,6 +187,7 @@ class HostObservation(_Observed):
     ray: tuple[RayView, ...] = ()
     watched: dict[str, str] = {}
     grafana: bool = False
+    web: bool = False
     error: str | None = None
 
     def unit(self, name: str) -> UnitState | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from adbray_ctl.core.backup import Secrets
-from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.grafana import SECRETS_DIR, GrafanaSecrets
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
-from adbray_ctl.services.web import ensure_web
+from adbray_ctl.services.web import ensure_web, told_by
 
 
 def ensure_all(tools: Tools, prepared: Prepared) -> None:
@@ -58,13 +57,7 @@ def _ensure_grafana(tools: Tools, prepared: Prepared) -> None:
     monitoring = prepared.fleet.monitoring
     if monitoring is None or monitoring.grafana is None or tools.secrets.has_grafana():
         return
-    seen = prepared.observed.host(monitoring.host)
-    if seen.error:
-        raise HostError(
-            f"it does not tell whether a Grafana stands there: {seen.error}",
-            where=seen.host,
-            hint="its password is not on this machine; run the command again when the host answers",
-        )
+    seen = told_by(prepared, monitoring.host, "Grafana")
     if not seen.grafana:
         tools.secrets.create_grafana()
         return

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import socket
@@ -39,6 +40,20 @@ options:
     description: Units of others to stop and disable, where they exist.
     type: list
     elements: str
+  barred:
+    description:
+      - Units of packages about to be installed. None of them starts, at a boot either, until a
+        later call names it in I(settled), so that a run that breaks off in between leaves nothing
+        that runs.
+      - A unit that runs already is somebody's, and left alone.
+    type: list
+    elements: str
+  settled:
+    description:
+      - Glob patterns of unit names. Those that are barred are disabled and barred no longer; no
+        other is touched.
+    type: list
+    elements: str
   absent:
     description: Glob patterns of unit names to stop, disable and delete unless listed in I(units).
     type: list
@@ -54,6 +69,13 @@ restarted:
 """
 
 UNIT_DIR = "/etc/systemd/system"
+# Of a barred unit: a drop-in whose condition never holds.
+BAR = "adbray.conf"
+BAR_TEXT = """\
+# Written by adbray, which brings this package for an instance of its own.
+[Unit]
+ConditionPathExists=!/
+"""
 ARGUMENTS = {
     "units": {
         "type": "list",
@@ -74,6 +96,8 @@ ARGUMENTS = {
     "slices": {"type": "list", "elements": "str", "default": []},
     "changed_paths": {"type": "list", "elements": "str", "default": []},
     "stopped": {"type": "list", "elements": "str", "default": []},
+    "barred": {"type": "list", "elements": "str", "default": []},
+    "settled": {"type": "list", "elements": "str", "default": []},
     "absent": {"type": "list", "elements": "str", "default": []},
 }
 SHOWN = (
@@ -165,6 +189,39 @@ def switch_off(systemd: Systemd, units: list[str]) -> None:
     systemd.act("disable", *(u for u in units if states[u].get("UnitFileState") == "enabled"))
 
 
+def bar(systemd: Systemd, units: list[str]) -> None:
+    """Keep ``units`` from starting; systemd hears of it with the package, or as it boots."""
+    states = systemd.show(units)
+    for unit in units:
+        path = os.path.join(UNIT_DIR, f"{unit}.d", BAR)
+        if states[unit].get("ActiveState") in RUNNING or os.path.exists(path):
+            continue
+        systemd.done.append(f"bar {unit}")
+        if systemd.check_mode:
+            continue
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(BAR_TEXT)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def settle(systemd: Systemd, patterns: list[str]) -> None:
+    """Disable what is barred, and bar it no longer."""
+    bars = [os.path.join(UNIT_DIR, f"{pattern}.d", BAR) for pattern in patterns]
+    found = sorted(path for pattern in bars for path in glob.glob(pattern))
+    if not found:
+        return
+    switch_off(systemd, [os.path.basename(os.path.dirname(path))[:-2] for path in found])
+    if not systemd.check_mode:
+        for path in found:
+            os.unlink(path)
+            with contextlib.suppress(OSError):
+                # Not if somebody has others there.
+                os.rmdir(os.path.dirname(path))
+    systemd.act("daemon-reload")
+
+
 def reload_if_needed(systemd: Systemd, units: list[str], changed: set[str]) -> None:
     states = systemd.show(units)
     stale = [
@@ -250,6 +307,8 @@ def main() -> None:
     try:
         remove(systemd, module.params["absent"], {unit["name"] for unit in units})
         switch_off(systemd, module.params["stopped"])
+        bar(systemd, module.params["barred"])
+        settle(systemd, module.params["settled"])
         names = [unit["name"] for unit in units]
         reload_if_needed(systemd, names + module.params["slices"], changed)
         restarted = ensure(systemd, units, changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,16 @@ ROLE_GROUPS = {
     "prometheus": "adbray_monitoring",
     "grafana": "adbray_grafana",
 }
+# Of their packages a role uses the program alone, in a unit of its own.
+BRINGING = (
+    "alertmanager",
+    "grafana",
+    "node_exporter",
+    "prometheus",
+    "redis",
+    "redis_exporter",
+    "web_proxy",
+)
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
 GPUS = {
@@ -88,6 +99,13 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def flat(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The tasks in their order, those of blocks too."""
+    for task in tasks:
+        yield task
+        yield from flat(task.get("block", []))
+
+
 def specs(role: str) -> dict[str, Any]:
     found: dict[str, Any] = load(ROOT / "roles" / role / "meta" / "argument_specs.yml")
     return dict(found["argument_specs"])
@@ -136,6 +154,33 @@ def test_defaults_are_those_the_argument_specs_state(role: str) -> None:
             if "default" in option:
                 assert stated.setdefault(name, option["default"]) == option["default"]
     assert stated == defaults(role)
+
+
+@pytest.mark.parametrize("role", BRINGING)
+def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> None:
+    """A run may break off after any task, and the host may boot."""
+    barred: list[str] = []
+    settled: list[str] = []
+    installing = 0
+    # What main.yml includes comes first.
+    for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml"), reverse=True):
+        for task in flat(load(path)):
+            units = task.get("managed_units", {})
+            barred += units.get("barred", [])
+            settled += units.get("settled", [])
+            if "ansible.builtin.apt" in task:
+                installing += 1
+                assert barred, task["name"]
+    assert installing
+    assert settled == barred
+
+
+@pytest.mark.parametrize(
+    "unit", sorted((ROOT / "roles").glob("*/templates/*.service.j2")), ids=lambda path: path.name
+)
+def test_nothing_takes_what_is_promised_to_slots(unit: Path) -> None:
+    """The slice of all groups is as big as their slots: what is none runs beside it."""
+    assert "Slice=adbray.slice" not in unit.read_text()
 
 
 @pytest.mark.parametrize("name", ["site", "delete"])

@@ -165,20 +165,63 @@ def test_list_groups(tmp_path: Path) -> None:
     assert list_groups(tmp_path) == ("a", "b")
 
 
-def test_files_of_monitoring_are_resolved_beside_the_fleet(tmp_path: Path) -> None:
-    text = """\
+WATCHED = """\
 kind: Fleet
 hosts: [{name: a, address: 10.0.0.1}]
 monitoring:
   host: a
   webhook_url_file: alerts.url
-  grafana: {tarball: {path: files/g.tar.gz, sha256: "%s"}}
-""" % ("0" * 64)
-    project(tmp_path, fleet=text)
-    (tmp_path / "alerts.url").touch()
+"""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://alerts.example.com/hook/AbC?to=me%20too\n",
+        "http://user:word@10.0.0.9:9093",
+        "HTTPS://[fd00::1]:8443/x#y",
+    ],
+)
+def test_a_webhook_s_url_is_taken(tmp_path: Path, url: str) -> None:
+    (tmp_path / "alerts.url").write_text(url)
+    assert load_fleet(project(tmp_path, fleet=WATCHED) / "fleet.yml").monitoring
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "secret-hook",
+        "alerts.example.com/secret-hook",
+        "ftp://example.com/secret-hook",
+        "https:///secret-hook",
+        "https://:443/secret-hook",
+        "https://example.com/secret hook",
+        "https://example.com/secret-hook\nhttps://example.com/another",
+        "https://example.com/secret-hook%zz",
+    ],
+)
+def test_a_webhook_that_alertmanager_would_refuse_is_a_fault(tmp_path: Path, url: str) -> None:
+    (tmp_path / "alerts.url").write_text(url)
+    (fault,) = faults(project(tmp_path, fleet=WATCHED))
+    assert fault.startswith(
+        "fleet.yml:5: monitoring.webhook_url_file: alerts.url holds no URL that alerts can be"
+        " posted to; allowed: one line with http"
+    )
+    assert "secret" not in fault
+
+
+def test_a_webhook_s_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    (fault,) = faults(project(tmp_path, fleet=WATCHED))
+    assert "alerts.url cannot be read: No such file" in fault
+
+
+def test_files_of_monitoring_are_resolved_beside_the_fleet(tmp_path: Path) -> None:
+    text = WATCHED + "  grafana: {tarball: {path: files/g.tar.gz, sha256: '%s'}}\n" % ("0" * 64)
+    (tmp_path / "alerts.url").write_text("https://alerts.example.com/hook")
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "g.tar.gz").touch()
-    found = load_fleet(tmp_path / "fleet.yml").monitoring
+    found = load_fleet(project(tmp_path, fleet=text) / "fleet.yml").monitoring
     assert found is not None
     assert found.webhook_url_file == str(tmp_path / "alerts.url")
     assert found.grafana is not None

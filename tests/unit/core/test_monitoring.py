@@ -171,6 +171,9 @@ def test_where_it_moved_away_or_is_wanted_no_longer_it_is_removed() -> None:
     (gone,) = planned(fleet(), spec(), watched(fleet(), spec(), m=found.revision)).steps
     assert gone.title.startswith("monitoring: remove it from ")
     assert set(gone.hosts) == {*topology.hosts, "m"}
+    # That broke off (roles/prometheus/tasks/delete.yml), and is not wanted any more.
+    (again,) = planned(wanted, spec(), watched(wanted, spec(), m="")).steps
+    assert again.title == "monitoring: update on m"
 
 
 def test_browsers_are_shown_all_at_one_place_and_links_lead_there() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.adapters.certificate import own_certificate
+from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.status import addresses, status
@@ -17,6 +19,7 @@ from adbray_ctl.services.web import ensure_web
 from tests.unit.cluster import NAMESPACE, applied, placed, planned
 from tests.unit.services.test_secrets import FLEET, GROUP, Hosts
 
+NAMES = ("password", "web.crt", "web.key")
 WEB = "monitoring: {host: a, web: {user: ops}}\n"
 
 
@@ -27,13 +30,14 @@ def project(directory: Path, web: str) -> Tools:
     return wiring.tools(directory)
 
 
-def seen(tools: Tools, *, watched: bool) -> Observed:
+def seen(tools: Tools, **told: Any) -> Observed:
+    """The group as it stands; its first host tells this besides."""
     fleet = tools.specs.fleet()
     spec = tools.specs.group("demo", fleet)
     found = applied(fleet, spec, placed(fleet, spec), ray=False)
-    told = {"demo": "r1"} if watched else {}
-    hosts = [h.model_copy(update={"watched": told if h.host == "a" else {}}) for h in found.hosts]
-    return Observed(hosts=tuple(hosts))
+    return Observed(
+        hosts=tuple(h.model_copy(update=told if h.host == "a" else {}) for h in found.hosts)
+    )
 
 
 def ensured(tools: Tools, observed: Observed, files: dict[str, str]) -> Path:
@@ -51,32 +55,54 @@ def ensured(tools: Tools, observed: Observed, files: dict[str, str]) -> Path:
     return Path(tools.secrets.site("demo").web_dir)
 
 
+KEPT = {
+    f"/etc/adbray-web/{name}": pem.decode()
+    for name, pem in zip(("web.crt", "web.key"), own_certificate("a", "10.0.0.1"), strict=True)
+} | {"/etc/adbray-web/password": "known"}
+
+
 def test_without_browsers_nothing_is_made(tmp_path: Path) -> None:
     tools = project(tmp_path, "monitoring: {host: a}\n")
-    assert not ensured(tools, seen(tools, watched=False), {}).exists()
+    assert not ensured(tools, seen(tools, error="no answer"), {}).exists()
 
 
-@pytest.mark.parametrize("watched", [False, True])
-def test_where_nothing_stands_a_password_is_made(tmp_path: Path, *, watched: bool) -> None:
+def test_where_nothing_stands_a_password_is_made(tmp_path: Path) -> None:
     tools = project(tmp_path, WEB)
-    folder = ensured(tools, seen(tools, watched=watched), {})
+    folder = ensured(tools, seen(tools), {})
     assert len((folder / "password").read_text()) == 32
 
 
 def test_what_stands_there_is_taken_over(tmp_path: Path) -> None:
     tools = project(tmp_path, WEB)
-    certificate, key = (pem.decode() for pem in own_certificate("a", "10.0.0.1"))
-    names = {"password": "known", "web.crt": certificate, "web.key": key}
-    files = {f"/etc/adbray-web/{name}": text for name, text in names.items()}
-    folder = ensured(tools, seen(tools, watched=True), files)
-    assert {name: (folder / name).read_text() for name in names} == names
-    ensured(tools, seen(tools, watched=True), {"/etc/adbray-web/password": "another"})
+    folder = ensured(tools, seen(tools, web=True), KEPT)
+    assert {f"/etc/adbray-web/{n}": (folder / n).read_text() for n in NAMES} == KEPT
+    ensured(tools, seen(tools, web=True), {"/etc/adbray-web/password": "another"})
     assert (folder / "password").read_text() == "known"
+
+
+@pytest.mark.parametrize("told", [{"error": "no answer"}, {"web": True}])
+def test_no_password_is_made_beside_one_that_cannot_be_had(
+    tmp_path: Path, told: dict[str, Any]
+) -> None:
+    """The host is silent, or falls silent."""
+    tools = project(tmp_path, WEB)
+    with pytest.raises(HostError) as caught:
+        ensured(tools, seen(tools, **told), {})
+    assert caught.value.where == "a"
+    assert not tools.secrets.has_web()
+
+
+def test_one_that_is_here_needs_nothing_of_a_silent_host(tmp_path: Path) -> None:
+    tools = project(tmp_path, WEB)
+    folder = ensured(tools, seen(tools), {})
+    made = (folder / "password").read_text()
+    ensured(tools, seen(tools, error="no answer"), {})
+    assert (folder / "password").read_text() == made
 
 
 def test_addresses_tell_where_browsers_go_and_never_the_password(tmp_path: Path) -> None:
     plain, shown = project(tmp_path / "plain", ""), project(tmp_path / "shown", WEB)
-    observed = seen(shown, watched=True)
+    observed = seen(shown, web=True)
     found = addresses(replace(shown, hosts=Hosts(observed, {})), "demo")
     assert found.web == "https://10.0.0.1:8443/"
     assert found.web_user == "ops"
