@@ -62,9 +62,8 @@ def told_at(line: str) -> float | None:
 
 
 def bytes_of(asked: dict[str, Any]) -> int:
-    if not asked["lines"]:
-        return MOST_BYTES
-    return min(max(asked["lines"] * LINE_BYTES, LEAST_BYTES), MOST_BYTES)
+    lines = int(asked["lines"])
+    return min(max(lines * LINE_BYTES, LEAST_BYTES), MOST_BYTES) if lines else MOST_BYTES
 
 
 def journalctl(units: list[str], asked: dict[str, Any], until: float = 0) -> list[str]:
