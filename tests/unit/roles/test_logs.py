@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -63,7 +64,12 @@ class Host:
         subprocess.run(["find", str(disk / "tmp"), "-mindepth", "1", "-delete"], check=True)
 
     def keep(self, slot: str = "w-0", group: str = "demo", now: float | None = None) -> None:
-        self.script.keep(str(self.disk(slot, group)), time.time() if now is None else now)
+        # The script ends with it; here others' children would inherit that they hear no SIGTERM.
+        heard = signal.getsignal(signal.SIGTERM)
+        try:
+            self.script.keep(str(self.disk(slot, group)), time.time() if now is None else now)
+        finally:
+            signal.signal(signal.SIGTERM, heard)
 
     def lives(self, at: float, slot: str = "w-0", group: str = "demo", **files: str) -> None:
         """A worker begins, writes, ends, and is kept."""
