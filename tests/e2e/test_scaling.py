@@ -50,8 +50,14 @@ def test_the_events_tell_what_was_done_and_why(site: Project) -> None:
     since = site.json("events", NAME, "-n", "1")[0]["number"]
     demand(site, 1, 1, num_cpus=4, label_selector={"tier": "four"})
     at_rest(site)
-    told = [e for e in site.json("events", NAME) if e["number"] > since]
-    texts = {e["kind"]: e["text"] for e in told if e["worker_group"] == "four"}
+
+    def told() -> dict[str, str]:
+        events = [e for e in site.json("events", NAME) if e["number"] > since]
+        return {e["kind"]: e["text"] for e in events if e["worker_group"] == "four"}
+
+    # A worker's end is told when it has ended, which is after it began to.
+    until(lambda: "stop" in told(), 20)
+    texts = told()
     assert set(texts) == {"launch", "start", "join", "stop"}
     assert texts["launch"] == "1 of four for 1 x (4 CPU, tier=four) for tasks or actors"
     assert "joined Ray" in texts["join"]
