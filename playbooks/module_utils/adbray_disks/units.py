@@ -84,8 +84,11 @@ class MountUnit:
         run("systemctl", "start", self.name)
 
     def stop(self) -> None:
-        """Units that need the mount (RequiresMountsFor) are stopped with it by systemd."""
-        run("systemctl", "stop", self.name)
+        """Units that need the mount (RequiresMountsFor) are stopped with it by systemd.
+
+        The autoscaler would start such a worker at once, and its start would cancel this.
+        """
+        run("systemctl", "stop", "--job-mode=replace-irreversibly", self.name)
 
     def remove(self) -> None:
         if os.path.exists(self.path):
