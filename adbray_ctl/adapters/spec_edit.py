@@ -255,7 +255,10 @@ def _is_plain(text: str) -> bool:
     """Whether ``text`` without quotes is text to us, and to readers of YAML 1.1 (yes, 12:30)."""
     if not _WORD.fullmatch(text):
         return False
-    return isinstance(yaml.safe_load(text), str) and parse(text.encode()).value == text
+    # The node alone: making the value fails where it only looks like a date or a number.
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    is_text = node is not None and node.tag == "tag:yaml.org,2002:str"
+    return is_text and parse(text.encode()).value == text
 
 
 def _escape(character: str) -> str:
