@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.errors import SpecError, UsageError
+from adbray_ctl.cli.unwritten import without_lines
+from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.skeleton import fleet_text, parse_targets, quickstart_text
 
 
@@ -45,22 +43,11 @@ def init(
     else:
         fleet = fleet_text(parse_targets(hosts), user=user, identity_file=identity_file)
         hint = "name each host once, and write [USER@]ADDRESS[:PORT], like ops@10.0.0.1:22"
-        with _without_lines("these hosts make no fleet.yml", hint):
+        with without_lines("these hosts make no fleet.yml", hint):
             click.echo(f"wrote {files.write_fleet(fleet)}")
         group, text = "main", files.template("main.yml")
         what, hint = f"the first group {group} does not fit fleet.yml", "write one by hand"
-    with _without_lines(what, hint):
+    with without_lines(what, hint):
         click.echo(f"wrote {files.write_group(group, text)}")
     files.write_schemas()
     click.echo(f"next: adbray validate && adbray apply {group}")
-
-
-@contextmanager
-def _without_lines(what: str, hint: str) -> Iterator[None]:
-    """Faults of a text that is not written are told without its lines, which nobody can look up."""
-    try:
-        yield
-    except SpecError as error:
-        first, *others = error.faults
-        more = f" (and {len(others)} more)" if others else ""
-        raise UsageError(f"{what}: {first.what}{more}", hint=hint) from error

@@ -7,6 +7,7 @@ import click
 from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import AdbrayError
 from adbray_ctl.services import revisions
 
@@ -37,7 +38,8 @@ def upgrade(state: State, group: str, version: str, canary: int, yes: bool, forc
     """
     with state.tools.lock.hold(f"upgrade {group}"):
         spec = state.project.group(group, state.project.fleet())
-        before = state.project.edit_group(group, {("ray", "version"): version})
+        with without_lines(f"--ray {version} cannot be set", "pass another version with --ray"):
+            before = state.project.edit_group(group, {("ray", "version"): version})
         try:
             for note in revisions.upgrade_notes(spec, version):
                 click.echo(f"note: {note}", err=True)

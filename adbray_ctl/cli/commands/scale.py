@@ -7,6 +7,7 @@ import click
 from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import AdbrayError, UsageError
 
 
@@ -48,9 +49,12 @@ def scale(
                 hint=f"choose of {', '.join(names)}",
             )
         place = ("worker_groups", names.index(worker_group))
-        before = state.project.edit_group(
-            group, {(*place, key): value for key, value in values.items()}
-        )
+        options = {"--min": low, "--max": high}
+        told = " and ".join(f"{name} {n}" for name, n in options.items() if n is not None)
+        with without_lines(f"{told} cannot be set", "pass other numbers with --min and --max"):
+            before = state.project.edit_group(
+                group, {(*place, key): value for key, value in values.items()}
+            )
         try:
             apply_one(state, group, Consent(yes=yes, force=force, command="scale"))
         except AdbrayError as error:

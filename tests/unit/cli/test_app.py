@@ -131,6 +131,28 @@ def test_init_for_a_lab_names_hosts_that_it_has(tmp_path: Path) -> None:
     assert "names: [lab2]" in (tmp_path / "groups" / "quickstart.yml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("scale main cpu --min 5 --max 2", "--min 5 and --max 2 cannot be set: worker_groups[0]"),
+        ("scale main cpu --max 99", "--max 99 cannot be set: worker_groups[0].max_workers: 99 is"),
+        ("upgrade main --ray 2.40.0", "--ray 2.40.0 cannot be set: ray.version: "),
+        ("upgrade main --ray 2026-13-45", "--ray 2026-13-45 cannot be set: ray.version: "),
+    ],
+)
+def test_an_option_that_does_not_fit_is_told_without_lines(
+    arguments: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["-C", str(tmp_path), "init", "10.0.0.1"]) == 0
+    path = tmp_path / "groups" / "main.yml"
+    before = path.read_text()
+    assert run(["-C", str(tmp_path), *arguments.split()]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {told}")
+    assert "main.yml" not in error
+    assert path.read_text() == before
+
+
 def test_a_job_without_its_script_is_refused_before_anything_is_sent(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
