@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from pydantic import ValidationError
 
-from adbray_ctl.cli.confirm import ask, confirm, confirm_name
+from adbray_ctl.cli.confirm import ask, confirm_for
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.plan import print_plan
 from adbray_ctl.cli.render.progress import ProgressView
@@ -157,11 +157,8 @@ def _ask(plan: ChangePlan, consent: Consent, *, production: bool) -> None:
             hint="look at `adbray plan`, then add --force",
         )
     nodes = len(plan.interrupted) + sum(len(boot.others) for boot in plan.boots)
-    question = f"{nodes} running nodes are interrupted and what runs there is lost."
-    if production and grave:
-        confirm_name(question, plan.group)
-    else:
-        confirm(f"{question} Go on?")
+    question = f"{nodes} running nodes are interrupted and what runs there is lost. Go on?"
+    confirm_for(plan.group, question, production=production and grave)
 
 
 def _after_canary(consent: Consent) -> service.AfterCanary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from adbray_ctl.cli.confirm import confirm, confirm_name
+from adbray_ctl.cli.confirm import confirm_for
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.drill import print_drill
 from adbray_ctl.cli.render.progress import ProgressView
@@ -69,10 +69,8 @@ def drill(
                 f"{group} is marked as production", hint="pass --force to break it all the same"
             )
         question = f"Break {group} ({fault}) on {plan.target[0]}?"
-        if spec.production and not yes:
-            confirm_name(question, group)
-        elif not yes:
-            confirm(question)
+        if not yes:
+            confirm_for(group, question, production=spec.production)
         with ProgressView(f"drill {group}") as view:
             found = service.drill(tools, plan, view, process=Process(process), cut_s=cut_s)
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from adbray_ctl.cli.commands.apply import Consent, apply_one
-from adbray_ctl.cli.confirm import confirm, confirm_name
+from adbray_ctl.cli.confirm import confirm_for
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.state import State, pass_state
@@ -63,11 +63,9 @@ def drain(
         nodes = service.named(prepared, names)
         if any(kind_of(node) is not SlotKind.WORKER for node in nodes):
             raise UsageError("only workers can be drained", hint="adbray restart, or destroy")
-        question = f"Drain and stop {', '.join(nodes)}?"
-        if prepared.spec.production and not yes:
-            confirm_name(question, group)
-        elif not yes:
-            confirm(question)
+        if not yes:
+            question = f"Drain and stop {', '.join(nodes)}?"
+            confirm_for(group, question, production=prepared.spec.production)
         seconds = prepared.spec.drain_timeout_s if within_s is None else within_s
         purpose = f"drain {group}"
         places = service.standing(prepared, nodes)
