@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from adbray_ctl.core.gpus import GpuReading
-from adbray_ctl.core.observed import HostObservation, Observed
+from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan_hosts import HostBoot
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_gpu import Driver, HostGpu
@@ -26,7 +26,8 @@ def boots_of(
             continue
         reason = seen.facts.gpu.reboot or in_the_way(wanted, seen.facts.gpu)
         if reason:
-            found.append(HostBoot(host=host, reason=reason, others=_others(seen, group)))
+            others = tuple(f"{r.group}/{r.slot}" for r in seen.running() if r.group != group)
+            found.append(HostBoot(host=host, reason=reason, others=others))
     return tuple(found)
 
 
@@ -64,9 +65,3 @@ def _instead(wanted: HostGpu, version: str) -> str:
     if wanted.branch is not None and not version.startswith(f"{wanted.branch}."):
         return f"branch {wanted.branch}"
     return ""
-
-
-def _others(seen: HostObservation, group: str) -> tuple[str, ...]:
-    records = [slot.record for slot in seen.slots if slot.record.group != group]
-    running = {unit.unit for unit in seen.units if unit.runs}
-    return tuple(f"{r.group}/{r.slot}" for r in records if r.unit in running)

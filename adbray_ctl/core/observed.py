@@ -190,6 +190,11 @@ class HostObservation(_Observed):
     web: bool = False
     error: str | None = None
 
+    def running(self) -> tuple[SlotRecord, ...]:
+        """The slots of all groups whose unit has a process to lose."""
+        run = {unit.unit for unit in self.units if unit.runs}
+        return tuple(slot.record for slot in self.slots if slot.record.unit in run)
+
     def unit(self, name: str) -> UnitState | None:
         """The unit called ``name``, if systemd on this host knows it."""
         return next((unit for unit in self.units if unit.unit == name), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from adbray_ctl.core.boots import in_the_way
@@ -11,7 +11,7 @@ from adbray_ctl.core.events import Note
 from adbray_ctl.core.observed import HostFacts, HostObservation
 from adbray_ctl.core.plan import Step
 from adbray_ctl.core.ports import Report, Scope
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.nodes import drain_and_stop
 from adbray_ctl.services.plan import Prepared
@@ -77,23 +77,22 @@ def _empty(tools: Tools, prepared: Prepared, host: str, report: Report) -> Mappi
     """
     fleet, within_s = prepared.fleet, prepared.spec.drain_timeout_s
     seen, _ = _look(tools, fleet, host)
-    held = _workers(seen)
+    held = _workers(slot.record for slot in seen.slots)
     for group, slots in held.items():
         tools.nodes.hold(fleet, group, {host: slots}, within_s + _HELD_S)
     # Any may have been started until now.
     seen, _ = _look(tools, fleet, host)
-    for group, slots in _workers(seen, running=True).items():
+    for group, slots in _workers(seen.running()).items():
         nodes = [(slot, host) for slot in slots]
         drain_and_stop(tools, fleet, group, nodes, within_s, report)
     return held
 
 
-def _workers(seen: HostObservation, *, running: bool = False) -> dict[str, list[str]]:
-    """The workers that stand on a host, or only those that run there, by group."""
-    run = {unit.unit for unit in seen.units if unit.runs}
+def _workers(records: Iterable[SlotRecord]) -> dict[str, list[str]]:
+    """The workers among ``records``, by group."""
     found: dict[str, list[str]] = {}
-    for record in (slot.record for slot in seen.slots):
-        if record.kind is SlotKind.WORKER and (record.unit in run or not running):
+    for record in records:
+        if record.kind is SlotKind.WORKER:
             found.setdefault(record.group, []).append(record.slot)
     return found
 
