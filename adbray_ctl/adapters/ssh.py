@@ -120,11 +120,12 @@ class SshHosts:
         words = " ".join(shlex.quote(word) for word in (script, *arguments))
         with self._session(fleet, host) as (client, ssh):
             command = _as_root(ssh, f"/usr/bin/env python3 -c {words}")
-            with _connected(host, "it went silent"):
+            silence = "it went silent"
+            with _connected(host, silence):
                 _, out, errors = client.exec_command(command, timeout=within_s)
 
             def lines() -> Iterator[str]:
-                with _connected(host, "it went silent"):
+                with _connected(host, silence):
                     yield from out
                     if out.channel.recv_exit_status() == 0:
                         return
