@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 import yaml
 from ansible.template import Templar, trust_as_template
 
@@ -98,17 +99,10 @@ def rendered(text: str, known: dict[str, Any]) -> Any:
     return Templar(variables=known).template(trust_as_template(text))
 
 
-def test_they_are_scraped_no_longer_before_they_are_gone() -> None:
-    asked = fleet(host="m")
+@pytest.mark.parametrize("watching", ["m", "c"])
+def test_who_leaves_is_scraped_no_longer_unless_it_watches(watching: str) -> None:
+    asked = fleet(host=watching)
     before, _ = told(asked, spec("a", "b", "c"))
-    inventory = leave(asked, spec("a", "b", "c"), spec("a", "b"), "m")
+    inventory = leave(asked, spec("a", "b", "c"), spec("a", "b"), watching)
     assert inventory.groups["adbray_hosts"] == ("c",)
-    assert scraped(inventory, "m", before.nodes) == ["a", "b", "m"]
-
-
-def test_where_the_host_that_watches_leaves_it_is_measured_all_the_same() -> None:
-    asked = fleet(host="c")
-    before, _ = told(asked, spec("a", "b", "c"))
-    inventory = leave(asked, spec("a", "b", "c"), spec("a", "b"), "c")
-    assert inventory.groups["adbray_hosts"] == ("c",)
-    assert scraped(inventory, "c", before.nodes) == ["a", "b", "c"]
+    assert scraped(inventory, watching, before.nodes) == ["a", "b", watching]
