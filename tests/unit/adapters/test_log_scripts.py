@@ -19,10 +19,12 @@ from typing import Any
 import pytest
 
 import adbray_ctl.adapters
+from adbray_ctl.adapters import slot_logs
 from adbray_ctl.adapters.host_scripts import host_script, logs_reading_script
 from adbray_ctl.core.bundle import CollectRequest, HostFiles
 from adbray_ctl.core.loads import HostLoads
 from adbray_ctl.core.node_logs import HostLogs, LogRequest
+from tests.unit.host_script import load
 
 SCRIPTS = Path(adbray_ctl.adapters.__file__).parent
 NAMES = ("collect_script", "load_script", "logs_script", "slot_logs")
@@ -155,6 +157,12 @@ def test_a_name_that_tells_no_time_is_left_out(host: Host) -> None:
     assert [(one.start, one.began_at) for one in told.kept] == [
         ("20260921T141320Z-2", 1_790_000_000)
     ]
+
+
+def test_who_keeps_a_start_and_who_reads_it_name_it_alike() -> None:
+    keeper = load(Path(__file__).parents[3] / "roles" / "host_base" / "files" / "logs.py")
+    assert slot_logs.START.pattern == keeper.START.pattern
+    assert slot_logs.STARTED == keeper.STARTED
 
 
 def test_the_journal_and_the_last_lines_of_each_log(host: Host) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.adapters import slot_logs
 from tests.unit.host_script import load
 
 SCRIPT = Path(__file__).parents[3] / "roles" / "host_base" / "files" / "logs.py"
@@ -212,11 +211,6 @@ def test_what_is_named_as_no_start_goes_unpacked(host: Host, name: str) -> None:
     (made / "a").write_text("of a job")
     host.keep()
     assert (host.kept(), host.moved()) == ([], [])
-
-
-def test_who_reads_and_who_keeps_know_the_same_names(host: Host) -> None:
-    assert slot_logs.START.pattern == host.script.START.pattern
-    assert slot_logs.STARTED == host.script.STARTED
 
 
 def test_what_is_no_folder_goes_too(host: Host) -> None:
