@@ -136,7 +136,8 @@ def trouble(site: Project, began: float) -> None:
 
     Afterwards it has its memory again: there the load runs as well.
     """
-    with changed(site, "burst-0", "ExecStartPre=/bin/false"):
+    # Not with 1, which the unit takes for a success, as Ray ends with it on SIGTERM.
+    with changed(site, "burst-0", "ExecStartPre=/bin/sh -c 'exit 3'"):
         wanted(site, {"tier": "burst"})
         until(lambda: told(site, began, "adbray_slot_set_aside > 0 and on () ALERTS{group!=''}"))
     with changed(site, "apart-0", f"Environment={SHORT_OF_MEMORY}\nRestartSec=15"):
@@ -154,7 +155,7 @@ def changed(site: Project, slot: str, *lines: str) -> Iterator[None]:
     """A slot's unit with other settings, from its next start on."""
     directory = f"/run/systemd/system/{unit_of(slot)}.d"
     text = "\n".join(("[Service]", *lines))
-    site.on(APART, f"mkdir -p {directory} && echo '{text}' > {directory}/test.conf")
+    site.on(APART, f"mkdir -p {directory} && cat > {directory}/test.conf <<'EOF'\n{text}\nEOF")
     site.on(APART, "systemctl daemon-reload")
     try:
         yield
