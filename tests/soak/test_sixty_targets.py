@@ -1,7 +1,8 @@
 """Sixty targets of one Prometheus, all real, for five minutes: none misses a scrape.
 
-Thirteen hosts. One carries Prometheus, the heads of four groups and nine workers; each group has
-Redis and Sentinels of its own on three of the others. Sixty Rays would need more cores than two.
+Seventeen hosts. One carries Prometheus, the heads of four groups and five workers; each group has
+Redis and Sentinels of its own on three of the others, and a host where a worker may be started.
+Sixty Rays would need more cores than two.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from tests.soak.prometheus import Prometheus, alerts_watched
 from tests.soak.rack import await_it
 
 RAY = "lab1"
-HOSTS = 13
-WORKERS = {"g1": 3, "g2": 2, "g3": 2, "g4": 2}
+WORKERS = {"g1": 2, "g2": 1, "g3": 1, "g4": 1}
+REDISES = 3 * len(WORKERS)
+HOSTS = 1 + REDISES + len(WORKERS)
 WATCH_S = 300
 # Each by job: of a group's head, its autoscaler and dashboard; of a host with Redis its exporter is
 # asked for Redis and for Sentinel.
@@ -28,8 +30,8 @@ TARGETS = {
     "prometheus": 1,
     "alertmanager": 1,
     "node": HOSTS,
-    "redis": HOSTS - 1,
-    "sentinel": HOSTS - 1,
+    "redis": REDISES,
+    "sentinel": REDISES,
     "ray": 3 * len(WORKERS) + sum(WORKERS.values()),
 }
 EVERY_S = dict.fromkeys(TARGETS, 15) | {"ray": 5}
@@ -49,6 +51,12 @@ worker_groups:
     min_workers: {workers}
     max_workers: {workers}
     hosts: {{names: [{ray}]}}
+  - name: spare
+    size: nano
+    disk_gb: 1
+    min_workers: 0
+    max_workers: 1
+    hosts: {{names: [{spare}]}}
 """
 
 
@@ -60,12 +68,14 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         small = "capacity: {cpus: 8, memory_gb: 16, disk_gb: 30, gpus: 0}"
         large = "capacity: {cpus: 24, memory_gb: 32, disk_gb: 30, gpus: 0}"
         text = fleet.read_text().replace(small, large, 1)
+        text = text.replace("limits: {", "limits: {min_workers: 0, ")
         fleet.write_text(f"{text}monitoring: {{host: {RAY}, listen: host}}\n")
         for number, (name, workers) in enumerate(WORKERS.items()):
             redis = ", ".join(f"lab{2 + 3 * number + n}" for n in range(3))
             ports = {"gcs": 6379, "dashboard": 8265, "client": 10001}
             own = {key: port + number for key, port in ports.items()}
-            spec = SPEC.format(name=name, ray=RAY, redis=redis, workers=workers, **own)
+            places = {"ray": RAY, "redis": redis, "spare": f"lab{2 + REDISES + number}"}
+            spec = SPEC.format(name=name, workers=workers, **places, **own)
             project.write_group(name, spec)
             project.ok("apply", name)
         yield Prometheus(project.addresses[RAY])
