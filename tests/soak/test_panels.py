@@ -146,8 +146,10 @@ def trouble(site: Project, began: float) -> None:
         until(lambda: state(site, "apart-0") == "running")
         wanted(site, {"adbray.io/slot": "apart-0"})
         until(lambda: told(site, began, "ray_memory_manager_worker_eviction_total"))
+    before = start_of(site, "apart-0")
     killed(site, "apart-0")
-    until(lambda: state(site, "apart-0") == "running")
+    # Else the load would wait for ever for what it asked of the node that goes.
+    until(lambda: start_of(site, "apart-0") != before and state(site, "apart-0") == "running")
 
 
 @contextmanager
@@ -165,6 +167,10 @@ def changed(site: Project, slot: str, *lines: str) -> Iterator[None]:
 
 def unit_of(slot: str) -> str:
     return f"adbray-worker@{NAME}.{slot}.service"
+
+
+def start_of(site: Project, slot: str) -> str:
+    return site.on(APART, f"systemctl show -P InvocationID {unit_of(slot)}")
 
 
 def killed(site: Project, slot: str) -> None:
