@@ -29,7 +29,7 @@ QUIET_S = 150.0
 EVALUATION_S = 15.0
 # Prometheus ends the series of a target that is gone just over two scrape intervals later
 # (endOfRunStaleness in its scrape/scrape.go).
-STALE_S = 2.2 * 5
+STALE_S = 2.1 * 5
 SPEC = f"""\
 kind: RayCluster
 name: {NAME}
@@ -73,7 +73,7 @@ class Round:
     def explains(self, alert: Alert) -> bool:
         """Whether it may be pending: of this worker, while it ends and is still a target."""
         until = self.gone + STALE_S + EVALUATION_S + 2
-        ends = min(self.ended, self.gone) - EVALUATION_S < alert.at < until
+        ends = self.ended - EVALUATION_S < alert.at < until
         return ends and alert.state == "pending" and alert.labels.get("slot") == self.slot
 
 
@@ -114,7 +114,8 @@ def come_and_go(site: Project, prometheus: Prometheus, init: int) -> Round:
     # Ray may know that it goes before systemd has seen its last process.
     awaited("the unit's end", lambda: last(init, slot).end, 30)
     ran = last(init, slot)
-    return Round(slot, ran.start, node["start_time_ms"] / 1000, scraped, ran.end or gone, gone)
+    assert ran.end is not None
+    return Round(slot, ran.start, node["start_time_ms"] / 1000, scraped, ran.end, gone)
 
 
 def last(init: int, slot: str) -> Ran:

@@ -22,8 +22,8 @@ from tests.soak.journal import Ran, moment, starts
 
 # What each is billed for an hour: GiB of disk, and cores times the factor of the size's family.
 RATES = {"head": (1, 1.6), "standby": (1, 1.6), "m": (2, 1.25), "v": (1, 2.0)}
-CLAIMS = ("kept", "held")
 PRICES = {"acu": 0.05, "disk": 0.001}
+CLAIMS = ("kept", "held")
 SPEC = f"""\
 kind: RayCluster
 name: {NAME}
