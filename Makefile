@@ -48,7 +48,7 @@ molecule-vm: vm-tools ## Roles that need a kernel of their own, on virtual machi
 	tests/molecule/run --vm
 
 e2e: bootstrap ## The command line against a lab
-	pytest -q tests/e2e --durations=20 --durations-min=5
+	tests/e2e/run
 
 soak: vm-tools molecule-vm ## Rounds of faults on a lab; takes hours, not part of test
 	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py \
