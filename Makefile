@@ -3,7 +3,7 @@
 # One step after the other, also under -j: bootstrap comes before what it installs.
 .NOTPARALLEL:
 .PHONY: help quickstart down test test-fast lint unit contract molecule e2e soak \
-	molecule-vm bootstrap test-tools vm-tools venv wheel constraints docs dashboards clean
+	molecule-vm bootstrap test-tools vm-tools soak-tools venv wheel constraints docs dashboards clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/sh
 
@@ -50,7 +50,7 @@ molecule-vm: vm-tools ## Roles that need a kernel of their own, on virtual machi
 e2e: bootstrap ## The command line against a lab
 	tests/e2e/run
 
-soak: vm-tools molecule-vm ## Rounds of faults on a lab; takes hours, not part of test
+soak: soak-tools molecule-vm ## Rounds of faults on a lab; takes hours, not part of test
 	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py \
 		tests/unit/core/test_gpu_generated.py
 	pytest -q -s tests/soak
@@ -63,6 +63,9 @@ test-tools: ## The same, and what test needs
 
 vm-tools: ## The first, and what `adbray lab up --vm` needs
 	@scripts/bootstrap.sh vm
+
+soak-tools: ## All of these, and a browser, for soak
+	@scripts/bootstrap.sh soak
 
 venv: ## Make .venv alone
 	@scripts/bootstrap.sh venv

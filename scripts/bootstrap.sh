@@ -3,7 +3,8 @@
 #
 #   scripts/bootstrap.sh        what `make quickstart` needs; wants root
 #   scripts/bootstrap.sh test   what `make test` needs: Redis and promtool for contract tests as well
-#   scripts/bootstrap.sh vm     what `make soak` needs: qemu for VMs in the lab as well
+#   scripts/bootstrap.sh vm     what VMs in the lab need: qemu as well
+#   scripts/bootstrap.sh soak   what `make soak` needs: all of these, and a browser
 #   scripts/bootstrap.sh venv   only .venv: enough for `make lint` and `make unit`
 #
 # Does nothing when nothing is missing, and takes less than a second to find out.
@@ -16,6 +17,8 @@ MEMORY_GB=4
 TOOLS="systemd-nspawn:systemd-container mmdebstrap:mmdebstrap nft:nftables ip:iproute2
 ssh:openssh-client ssh-keygen:openssh-client losetup:mount mount:mount unshare:util-linux
 mkfs.ext4:e2fsprogs ps:procps update-ca-certificates:ca-certificates"
+TEST_TOOLS="redis-server:redis-server promtool:prometheus"
+VM_TOOLS="qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils"
 
 say() { printf 'bootstrap: %s\n' "$1"; }
 
@@ -123,10 +126,11 @@ trust_system_authorities() {
 # second run beside a lab that has filled it is fine.
 case "${1-}" in
 "") check_machine ;;
-test) check_machine && TOOLS="$TOOLS redis-server:redis-server promtool:prometheus" ;;
-vm) check_machine && TOOLS="$TOOLS qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils" ;;
+test) check_machine && TOOLS="$TOOLS $TEST_TOOLS" ;;
+vm) check_machine && TOOLS="$TOOLS $VM_TOOLS" ;;
+soak) check_machine && TOOLS="$TOOLS $TEST_TOOLS $VM_TOOLS chromium:chromium" ;;
 venv) ;;
-*) stop "\`$1\` is unknown." "scripts/bootstrap.sh [test|vm|venv]" ;;
+*) stop "\`$1\` is unknown." "scripts/bootstrap.sh [test|vm|soak|venv]" ;;
 esac
 ready=no
 if venv_is_ready; then ready=yes; else check_python && check_disk; fi

@@ -99,16 +99,22 @@ def run(
     env: dict[str, str] | None = None,
 ) -> Result:
     """Run a command to its end, whatever its exit code."""
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-        cwd=cwd,
-        env=env or dict(os.environ),
-        stdin=subprocess.DEVNULL,
-    )
+    try:
+        result = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+            cwd=cwd,
+            env=env or dict(os.environ),
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired as error:
+        # As bytes, also of text.
+        told = [one.decode(errors="replace") for one in (error.stdout, error.stderr) if one]
+        error.add_note("\n".join(("it had printed:", *told)))
+        raise
     return Result(result.returncode, result.stdout, result.stderr)
 
 

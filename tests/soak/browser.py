@@ -82,7 +82,7 @@ def browser(folder: Path, certificate: Path) -> Iterator[Browser]:
     """It runs until the block ends; ``folder`` is for its files."""
     program = shutil.which("chromium")
     if program is None:
-        pytest.fail("chromium is not installed: run `apt-get install chromium` as root")
+        pytest.fail("chromium is not installed: run `make soak-tools` as root")
     options = [
         "--headless",
         "--no-sandbox",

@@ -17,11 +17,12 @@ import pytest
 from tests.contract.test_dashboards import ROLE
 from tests.e2e.conftest import E2E_JOBS, Project, lab_of
 from tests.e2e.elastic import until
+from tests.soak.nodes import living, slot_of
 from tests.soak.panels import Board, Past, Query
 from tests.soak.prometheus import Prometheus
 
 NAME = "shown"
-MONITOR = "lab2"
+HEAD, MONITOR = "lab1", "lab2"
 # The host of the workers that have trouble.
 APART = "lab3"
 DASHBOARDS = "/etc/adbray-monitoring/grafana/dashboards"
@@ -33,11 +34,11 @@ kind: RayCluster
 name: {NAME}
 ray: {{packages: [numpy, pandas, pyarrow, fsspec, tensorboardX, requests, uvicorn, starlette,
   fastapi, watchfiles, grpcio-reflection, jinja2, mmh3]}}
-head: {{size: micro, disk_gb: 1, hosts: {{names: [lab1]}}}}
+head: {{size: micro, disk_gb: 1, hosts: {{names: [{HEAD}]}}}}
 redis: {{mode: sentinel, maxmemory_mb: 64}}
 idle_timeout_s: 10
 worker_groups:
-  - {{name: main, size: quad, disk_gb: 2, object_store_gb: 0.1, hosts: {{names: [lab1]}}}}
+  - {{name: main, size: quad, disk_gb: 2, object_store_gb: 0.1, hosts: {{names: [{HEAD}]}}}}
   - {{name: apart, size: quad, disk_gb: 1, object_store_gb: 0.1, hosts: {{names: [{APART}]}}}}
   - name: burst
     size: nano
@@ -119,7 +120,7 @@ def shown(site: Project) -> Shown:
     empty = [query for board in boards for query in board.empty]
     lines = {query: prometheus.lines(query.text) for query in asked}
     ticked = {query: prometheus.lines(query.ticked) for query in asked}
-    controllers = site.on("lab1", "cat /sys/fs/cgroup/cgroup.controllers").split()
+    controllers = site.on(HEAD, "cat /sys/fs/cgroup/cgroup.controllers").split()
     exceptions = EXCEPTIONS if "memory" in controllers else EXCEPTIONS | UNLIMITED
     return Shown(boards, lines | dict.fromkeys(empty, 0), ticked, exceptions)
 
@@ -146,10 +147,10 @@ def trouble(site: Project, began: float) -> None:
         until(lambda: state(site, "apart-0") == "running")
         wanted(site, {"adbray.io/slot": "apart-0"})
         until(lambda: told(site, began, "ray_memory_manager_worker_eviction_total"))
-    before = start_of(site, "apart-0")
+    at = time.time()
     killed(site, "apart-0")
-    # Else the load would wait for ever for what it asked of the node that goes.
-    until(lambda: start_of(site, "apart-0") != before and state(site, "apart-0") == "running")
+    # Ray lists a killed node for some seconds, while the next one has joined already.
+    until(lambda: [one > at for one in joined(site, "apart-0")] == [True])
 
 
 @contextmanager
@@ -169,8 +170,10 @@ def unit_of(slot: str) -> str:
     return f"adbray-worker@{NAME}.{slot}.service"
 
 
-def start_of(site: Project, slot: str) -> str:
-    return site.on(APART, f"systemctl show -P InvocationID {unit_of(slot)}")
+def joined(site: Project, slot: str) -> list[float]:
+    """When the nodes of that slot that Ray lists as alive joined, in seconds since the epoch."""
+    nodes = living(site, NAME, HEAD)
+    return [node["start_time_ms"] / 1000 for node in nodes if slot_of(node) == slot]
 
 
 def killed(site: Project, slot: str) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from tests.e2e.conftest import E2E_JOBS, Project, lab_of
 from tests.e2e.elastic import inits, until
 from tests.soak.figures import tell
 from tests.soak.journal import Ran, starts
+from tests.soak.nodes import living, slot_of
 from tests.soak.prometheus import Alert, Prometheus, alerts_watched
 
 NAME, IDLE_S, HOLD_S = "followed", 5, 20
@@ -77,16 +76,6 @@ class Round:
         return ends and alert.state == "pending" and alert.labels.get("slot") == self.slot
 
 
-def living(site: Project) -> list[dict[str, Any]]:
-    """The workers that Ray lists as alive, as its own API tells them."""
-    token = (site.directory / ".adbray" / "secrets" / NAME / "token").read_text().strip()
-    url = f"http://{site.addresses[HEAD]}:8265/api/v0/nodes?limit=1000&detail=1"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
-        nodes = json.load(answer)["data"]["result"]["result"]
-    return [n for n in nodes if n["state"] == "ALIVE" and not n["is_head_node"]]
-
-
 def awaited(what: str, holds: Callable[[], Any], within_s: float) -> float:
     """When it held, in seconds since the epoch; asked ten times a second."""
     deadline = time.monotonic() + within_s
@@ -105,11 +94,11 @@ def come_and_go(site: Project, prometheus: Prometheus, init: int) -> Round:
     # Not the last one of the worker before.
     new = f"{up} == 1 and timestamp({up}) > {began}"
     scraped = awaited("a sample of the worker", lambda: prometheus.vector(new), 150)
-    (node,) = living(site)
-    slot = str(node["labels"]["adbray.io/slot"])
+    (node,) = living(site, NAME, HEAD)
+    slot = slot_of(node)
     samples = prometheus.samples(f'up{{job="ray",slot="{slot}"}}[2m]')
     assert all(value == 1 for at, value in samples if at > began), samples
-    awaited("the worker's end", lambda: not living(site), HOLD_S + IDLE_S + 40)
+    awaited("the worker's end", lambda: not living(site, NAME, HEAD), HOLD_S + IDLE_S + 40)
     gone = awaited("the target's end", lambda: not prometheus.targets(slot=slot), 60)
     # Ray may know that it goes before systemd has seen its last process.
     awaited("the unit's end", lambda: last(init, slot).end, 30)

@@ -58,7 +58,8 @@ def aside(disk: str, now: float) -> None:
     tmp = os.path.join(disk, "tmp")
     mark = os.path.join(tmp, ".adbray-began")
     for logs in sorted(glob.glob(os.path.join(tmp, "ray", "session_2*", "logs"))):
-        if os.listdir(logs):
+        # A job may make sessions too, with anything in the place of their logs.
+        if os.path.isdir(logs) and os.listdir(logs):
             began = os.stat(mark if os.path.exists(mark) else logs).st_mtime
             name = time.strftime(STARTED, time.gmtime(began))
             os.rename(logs, unused(os.path.join(disk, "logs", name)))

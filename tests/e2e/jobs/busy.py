@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,10 @@ def objects() -> None:
     for node in ray.nodes():
         if node["Alive"] and node["Resources"].get("CPU"):
             there = {"label_selector": {ray._raylet.RAY_NODE_ID_KEY: node["NodeID"]}}
-            ray.get([length.options(**there).remote(block) for block in held])
+            reads = [length.options(**there).remote(block) for block in held]
+            _, waiting = ray.wait(reads, num_returns=len(reads), timeout=60)
+            for read in waiting:  # for a node that has gone: else they would for ever
+                ray.cancel(read)
 
 
 @ray.remote(**FEW)
@@ -235,9 +238,9 @@ def main() -> None:
     }
     until = time.monotonic() + SECONDS
     with ThreadPoolExecutor(len(parts)) as pool:
-        going = {name: pool.submit(again, what, until) for name, what in parts.items()}
-        for name, one in going.items():
-            print(f"{name}: {one.result()} rounds", flush=True)
+        going = {pool.submit(again, what, until): name for name, what in parts.items()}
+        for one in as_completed(going):
+            print(f"{going[one]}: {one.result()} rounds", flush=True)
     serve.shutdown()
 
 

@@ -121,6 +121,16 @@ def test_what_ended_is_packed_and_leaves_its_disk(host: Host) -> None:
     assert host.moved() == []
 
 
+def test_what_is_no_folder_of_logs_holds_up_no_other(host: Host) -> None:
+    host.begin(T)
+    host.ray(**{"raylet.out": "fell over"})
+    odd = host.disk() / "tmp" / "ray" / "session_2000-by-a-job"
+    odd.mkdir()
+    (odd / "logs").write_text("a file")
+    host.end()
+    assert host.moved() == [BEGAN]
+
+
 def test_only_root_may_read_it(host: Host) -> None:
     before = os.umask(0o022)
     try:
