@@ -102,7 +102,8 @@ def objects() -> None:
             there = {"label_selector": {ray._raylet.RAY_NODE_ID_KEY: node["NodeID"]}}
             reads = [length.options(**there).remote(block) for block in held]
             _, waiting = ray.wait(reads, num_returns=len(reads), timeout=60)
-            for read in waiting:  # for a node that has gone: else they would for ever
+            # They wait for a node that has gone, and would for ever.
+            for read in waiting:
                 ray.cancel(read)
 
 
