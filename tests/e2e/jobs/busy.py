@@ -101,10 +101,17 @@ def objects() -> None:
         if node["Alive"] and node["Resources"].get("CPU"):
             there = {"label_selector": {ray._raylet.RAY_NODE_ID_KEY: node["NodeID"]}}
             reads = [length.options(**there).remote(block) for block in held]
-            _, waiting = ray.wait(reads, num_returns=len(reads), timeout=60)
+            read, waiting = ray.wait(reads, num_returns=len(reads), timeout=60)
+            ray.get(read)
+            if waiting and alive(node["NodeID"]):
+                raise LoadError(f"{len(waiting)} objects were not read within a minute")
             # They wait for a node that has gone, and would for ever.
-            for read in waiting:
-                ray.cancel(read)
+            for one in waiting:
+                ray.cancel(one)
+
+
+def alive(node: str) -> bool:
+    return any(one["Alive"] for one in ray.nodes() if one["NodeID"] == node)
 
 
 @ray.remote(**FEW)
