@@ -87,8 +87,8 @@ class Project:
         slots: list[dict[str, Any]] = self.status()["slots"]
         return next(slot for slot in slots if slot["slot"] == name)
 
-    def secret(self, name: str) -> str:
-        return (self.directory / ".adbray" / "secrets" / GROUP / name).read_text().strip()
+    def secret(self, name: str, group: str = GROUP) -> str:
+        return (self.directory / ".adbray" / "secrets" / group / name).read_text().strip()
 
 
 def run(

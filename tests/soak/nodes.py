@@ -11,9 +11,9 @@ from tests.e2e.conftest import Project
 
 def living(site: Project, group: str, head: str) -> list[dict[str, Any]]:
     """The workers that Ray lists as alive, as its own API on the host ``head`` tells them."""
-    token = (site.directory / ".adbray" / "secrets" / group / "token").read_text().strip()
     url = f"http://{site.addresses[head]}:8265/api/v0/nodes?limit=1000&detail=1"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
+    bearer = {"Authorization": f"Bearer {site.secret('token', group)}"}
+    request = urllib.request.Request(url, headers=bearer)
     with urllib.request.urlopen(request, timeout=15) as answer:  # noqa: S310
         nodes = json.load(answer)["data"]["result"]["result"]
     return [n for n in nodes if n["state"] == "ALIVE" and not n["is_head_node"]]

@@ -86,7 +86,9 @@ def spec_of(number: int, name: str) -> str:
     ports = {"gcs": 6379, "dashboard": 8265, "client": 10001}
     own = {key: port + number for key, port in ports.items()}
     spec = SPEC.format(name=name, ray=RAY, redis=redis, workers=WORKERS[name], **own)
-    return spec + SPARE.format(count=SPARES, hosts=_hosts(2 + REDISES, SPARES)) * (number == 0)
+    if number:
+        return spec
+    return spec + SPARE.format(count=SPARES, hosts=_hosts(2 + REDISES, SPARES))
 
 
 def _hosts(first: int, count: int) -> str:
