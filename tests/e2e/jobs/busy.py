@@ -134,8 +134,15 @@ def data() -> None:
         time.sleep(0.2)
 
 
-def learn() -> None:
-    """Reads its share of the data, and reports with a checkpoint now and then."""
+def learn(config: dict[str, str]) -> None:
+    """Reads its share of the data, and reports with a checkpoint now and then.
+
+    Fails at first: what a worker group's end took is told while its controller lives on, or never.
+    """
+    mark = Path(config["mark"])
+    if not mark.exists():
+        mark.touch()
+        raise LoadError
     for number, _ in enumerate(ray.train.get_dataset_shard("train").iter_batches(batch_size=100)):
         time.sleep(0.5)
         if number % 5 == 0:
@@ -155,9 +162,12 @@ def train() -> None:
         )
         DataParallelTrainer(
             learn,
+            train_loop_config={"mark": f"{storage}/once"},
             scaling_config=scaling,
             datasets={"train": pipeline()},
-            run_config=ray.train.RunConfig(storage_path=storage),
+            run_config=ray.train.RunConfig(
+                storage_path=storage, failure_config=ray.train.FailureConfig(max_failures=1)
+            ),
         ).fit()
 
 
