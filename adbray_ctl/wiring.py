@@ -10,6 +10,7 @@ from adbray_ctl.adapters.backup_file import read_backup, write_backup
 from adbray_ctl.adapters.bundle_file import write_bundle
 from adbray_ctl.adapters.clock import SystemClock
 from adbray_ctl.adapters.content import package_dir
+from adbray_ctl.adapters.crash_file import write as write_crash
 from adbray_ctl.adapters.history_db import HistoryDb
 from adbray_ctl.adapters.inventory_store import InventoryFiles
 from adbray_ctl.adapters.lab import MachineLab
@@ -30,6 +31,7 @@ __all__ = [
     "tools",
     "write_backup",
     "write_bundle",
+    "write_crash",
 ]
 
 

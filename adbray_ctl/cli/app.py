@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import click
+from click.shell_completion import shell_complete
 
+from adbray_ctl.cli import process
 from adbray_ctl.cli.commands.apply import apply, render
 from adbray_ctl.cli.commands.backup import backup, restore
 from adbray_ctl.cli.commands.check import check
@@ -36,7 +38,8 @@ from adbray_ctl.cli.commands.unlock import unlock
 from adbray_ctl.cli.commands.usage import usage
 from adbray_ctl.cli.commands.version import version
 from adbray_ctl.cli.commands.wake import wake
-from adbray_ctl.cli.render.errors import print_error
+from adbray_ctl.cli.render.errors import print_error, print_usage_error
+from adbray_ctl.cli.render.screen import finish, reader_gone, say
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import (
     AdbrayError,
@@ -49,7 +52,8 @@ from adbray_ctl.core.errors import (
 # A command makes many small objects and keeps them to its end: collecting them as often as Python
 # does by default doubles the time a plan for 1,000 hosts takes.
 GC_THRESHOLD = (1_000_000, 50, 50)
-DONE, FAILED, BAD_INPUT, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, BAD_INPUT, REFUSED, FAULT, INTERRUPTED = 0, 1, 2, 3, 70, 130
+_COMPLETE = "_ADBRAY_COMPLETE"
 
 # \b keeps click from wrapping the paragraph that follows it.
 _HELP = """Ray as a service on your own machines.
@@ -79,6 +83,7 @@ Use your own:              adbray init 10.0.0.1 10.0.0.2 10.0.0.3
 def cli(context: click.Context, directory: Path) -> None:
     """Options that every command shares."""
     context.obj = State(directory=directory.resolve())
+    process.report_into(context.obj.directory)
 
 
 for command in (
@@ -123,30 +128,53 @@ for command in (
 def entry() -> None:
     """Run the command line and exit with its code."""
     gc.set_threshold(*GC_THRESHOLD)
-    sys.exit(run(sys.argv[1:]))
+    process.prepare()
+    try:
+        code = run(sys.argv[1:])
+    except OSError:
+        # Standard error takes nothing, so there is no place for a message.
+        code = FAILED
+    finish()
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; the exit code says how it ended (see ``adbray --help``)."""
     try:
-        ended = cli.main(args=arguments, prog_name="adbray", standalone_mode=False)
+        ended = _invoke(arguments)
     except AdbrayError as error:
         print_error(error)
         return exit_code(error)
     except click.ClickException as error:
-        error.show()
+        print_usage_error(error)
         return BAD_INPUT
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("\ninterrupted", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone (`adbray ... | head`): nothing is left to say, and nobody to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except OSError as error:
-        print_error(_from_system(error))
-        return FAILED
+        return _after_system(error)
+    except Exception as error:  # noqa: BLE001 - the one place where every other error ends
+        process.report(error)
+        return FAULT
     return ended if isinstance(ended, int) else DONE
+
+
+def _invoke(arguments: list[str]) -> object:
+    """As click's own ``main``, which would end the process without a word on a broken pipe."""
+    if completion := os.environ.get(_COMPLETE):
+        return shell_complete(cli, {}, "adbray", _COMPLETE, completion)
+    try:
+        with cli.make_context("adbray", list(arguments)) as context:
+            return cli.invoke(context)
+    except click.exceptions.Exit as left:
+        return left.exit_code
+
+
+def _after_system(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError) and reader_gone():
+        return DONE
+    print_error(_from_system(error))
+    return FAILED
 
 
 def exit_code(error: AdbrayError) -> int:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 
-import click
-
+from adbray_ctl.cli.render.screen import ask_text, ask_yes
 from adbray_ctl.core.errors import RefusedError
 
 
 def confirm(question: str) -> None:
     """Ask yes or no. Raises RefusedError on no, or when there is nobody to ask."""
     _require_terminal()
-    if not click.confirm(question):
+    if not ask_yes(question):
         raise RefusedError("not confirmed; nothing was changed")
 
 
@@ -26,13 +25,13 @@ def confirm_for(group: str, question: str, *, production: bool) -> None:
 
 def ask(question: str) -> bool:
     """Ask yes or no; no when there is nobody to ask."""
-    return sys.stdin.isatty() and click.confirm(question)
+    return sys.stdin.isatty() and ask_yes(question)
 
 
 def confirm_name(question: str, name: str) -> None:
     """Ask for ``name`` to be typed. Raises RefusedError on anything else."""
     _require_terminal()
-    if click.prompt(f"{question}\nType {name} to go on") != name:
+    if ask_text(f"{question}\nType {name} to go on") != name:
         raise RefusedError("not confirmed; nothing was changed")
 
 

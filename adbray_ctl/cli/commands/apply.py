@@ -12,7 +12,8 @@ from adbray_ctl.cli.confirm import ask, confirm_for
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.plan import print_plan
 from adbray_ctl.cli.render.progress import ProgressView
-from adbray_ctl.cli.render.tables import print_json, print_status
+from adbray_ctl.cli.render.screen import print_json, say
+from adbray_ctl.cli.render.tables import print_status
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError, UsageError
 from adbray_ctl.core.impact import Impact
@@ -110,7 +111,7 @@ def apply_one(
     if prepared.plan.is_empty:
         status = service.apply(tools, prepared, lambda _: None)
         if not consent.quiet:
-            click.echo("nothing to change")
+            say("nothing to change")
             print_status(status)
         return status
     _ask(prepared.plan, consent, production=prepared.spec.production)
@@ -133,7 +134,7 @@ def apply_one(
             status = service.apply(tools, current, report, options)
     if not consent.quiet:
         changed = len(view.progress.changed)
-        click.echo(f"done in {view.elapsed_s:.1f} s, {changed} tasks changed something")
+        say(f"done in {view.elapsed_s:.1f} s, {changed} tasks changed something")
         print_status(status)
     return status
 
@@ -198,4 +199,4 @@ def render(state: State, group: str, output: Path) -> None:
     """
     prepared = rendering.render(state.tools, group, output)
     hosts = len(prepared.topology.hosts)
-    click.echo(f"wrote {output} ({hosts} hosts, {len(prepared.topology.placements)} slots)")
+    say(f"wrote {output} ({hosts} hosts, {len(prepared.topology.placements)} slots)")

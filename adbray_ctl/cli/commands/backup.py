@@ -9,6 +9,7 @@ import click
 from adbray_ctl import wiring
 from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.params import GROUP
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.services import backup as service
 
@@ -34,7 +35,7 @@ def backup(state: State, group: str, output: Path) -> None:
     """
     found = service.take(state.tools, group)
     wiring.write_backup(output, found)
-    click.echo(f"wrote {output}: {found.text}")
+    say(f"wrote {output}: {found.text}")
 
 
 @click.command(
@@ -58,4 +59,4 @@ def restore(state: State, file: Path, yes: bool) -> None:
         apply_one(state, found.group, consent)
         service.fill(tools, found)
         apply_one(state, found.group, Consent(yes=True, force=True, command="restore"))
-    click.echo(f"restored {found.text}")
+    say(f"restored {found.text}")

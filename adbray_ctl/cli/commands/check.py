@@ -6,7 +6,7 @@ import click
 
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.check_table import print_check
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import AdbrayError, HostError, PlacementError
 from adbray_ctl.core.findings import CheckReport

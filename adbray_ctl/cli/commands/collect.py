@@ -11,6 +11,7 @@ from adbray_ctl import wiring
 from adbray_ctl.cli.commands.version import versions
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, RefusedError
 from adbray_ctl.core.node_logs import moment
@@ -62,9 +63,9 @@ def collect(state: State, group: str, output: Path | None, since: str, lines: in
             report=view,
         )
     wiring.write_bundle(path, bundle, now)
-    click.echo(f"wrote {path}: {bundle.text}; look through it before you give it away")
+    say(f"wrote {path}: {bundle.text}; look through it before you give it away")
     for one in bundle.missing:
-        click.echo(f"without {one.what}: {one.why.splitlines()[0]}", err=True)
+        say(f"without {one.what}: {one.why.splitlines()[0]}", err=True)
     if bundle.silent:
         raise HostError(
             f"incomplete, without what {', '.join(bundle.silent)} knows",

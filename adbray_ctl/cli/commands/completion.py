@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.core.errors import UsageError
 
 
@@ -20,4 +21,4 @@ def completion(context: click.Context, shell: str) -> None:
     if found is None:
         raise UsageError(f"no completion for {shell}")
     root = context.find_root()
-    click.echo(found(root.command, {}, "adbray", "_ADBRAY_COMPLETE").source())
+    say(found(root.command, {}, "adbray", "_ADBRAY_COMPLETE").source())

@@ -10,6 +10,7 @@ import click
 
 from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.commands.job import follow_to_end
+from adbray_ctl.cli.render.screen import Text, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.lab import LabOrder
 from adbray_ctl.core.skeleton import quickstart_text
@@ -30,7 +31,7 @@ def demo(state: State) -> None:
     """
     began = time.monotonic()
     _headline("1/3  lab: three hosts on this machine")
-    lab_service.up(state.lab, state.project, _LAB, lambda text: click.echo(text, err=True))
+    lab_service.up(state.lab, state.project, _LAB, lambda text: say(text, err=True))
     if GROUP not in state.project.names():
         names = [host.name for host in state.project.fleet().hosts]
         text = quickstart_text(state.project.template(f"{GROUP}.yml"), names)
@@ -41,13 +42,13 @@ def demo(state: State) -> None:
     _headline("3/3  job: every worker makes more objects than its store holds")
     with resources.as_file(resources.files("adbray_ctl").joinpath("templates/jobs")) as folder:
         _run_job(state, folder)
-    click.echo(f"\ndone in {time.monotonic() - began:.0f} s. Next:")
+    say(f"\ndone in {time.monotonic() - began:.0f} s. Next:")
     for command in (
         f"adbray status {GROUP}",
         f"adbray job submit {GROUP} -- python -c 'import ray; print(ray.cluster_resources())'",
         f"adbray destroy {GROUP} && adbray lab down",
     ):
-        click.echo(f"  {command}")
+        say(f"  {command}")
 
 
 def _run_job(state: State, folder: Path) -> None:
@@ -62,4 +63,4 @@ def _run_job(state: State, folder: Path) -> None:
 
 
 def _headline(text: str) -> None:
-    click.secho(f"\n{text}", bold=True)
+    say(Text(f"\n{text}", "bold"))

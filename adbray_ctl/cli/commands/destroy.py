@@ -9,6 +9,7 @@ import click
 from adbray_ctl.cli.confirm import confirm_name
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.impact import Impact
@@ -32,12 +33,12 @@ def destroy(state: State, group: str, yes: bool, force: bool) -> None:
         removal = service.prepare(state.tools, group)
         for host in removal.silent:
             text = f"host {host} is retired and gives no answer: what stands there stays;"
-            click.echo(f"{text} destroy {group} again when it answers")
+            say(f"{text} destroy {group} again when it answers")
         if not removal.hosts:
             service.destroy(state.tools, removal, lambda _: None)
-            click.echo(f"group {group} is on no host; nothing to remove")
+            say(f"group {group} is on no host; nothing to remove")
             return
-        click.echo(f"group {group}: {len(removal.nodes)} slots on {', '.join(removal.hosts)}")
+        say(f"group {group}: {len(removal.nodes)} slots on {', '.join(removal.hosts)}")
         _ask(removal, yes=yes, force=force)
         carry_out(state, removal)
 
@@ -52,13 +53,13 @@ def carry_out(state: State, removal: service.Removal) -> None:
         recorded(state.tools, deed, view) as report,
     ):
         service.destroy(state.tools, removal, report)
-    click.echo(f"destroyed {group} in {view.elapsed_s:.1f} s")
+    say(f"destroyed {group} in {view.elapsed_s:.1f} s")
 
 
 def _ask(removal: service.Removal, *, yes: bool, force: bool) -> None:
     """Raise RefusedError unless the loss of data, and of running jobs, was agreed to."""
     for job in removal.jobs:
-        click.echo(f"running job {job.id}: {job.entrypoint}")
+        say(f"running job {job.id}: {job.entrypoint}")
     if force or (yes and not removal.jobs):
         return
     if yes:

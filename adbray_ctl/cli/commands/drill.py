@@ -8,7 +8,7 @@ from adbray_ctl.cli.confirm import confirm_for
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.drill import print_drill
 from adbray_ctl.cli.render.progress import ProgressView
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.drill import Fault, Process
 from adbray_ctl.core.errors import RefusedError

@@ -6,7 +6,7 @@ import click
 
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.scaling import print_event, print_events
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json, print_json_line
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.services import scaling as service
 
@@ -25,7 +25,7 @@ def events(state: State, group: str, limit: int, *, follow: bool, as_json: bool)
     if follow:
         for event in service.follow(state.tools, group, limit):
             if as_json:
-                click.echo(event.model_dump_json())
+                print_json_line(event)
             else:
                 print_event(event)
         return

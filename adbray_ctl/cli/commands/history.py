@@ -6,7 +6,7 @@ import click
 
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.history import print_run, print_runs
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.state import State, pass_state
 
 

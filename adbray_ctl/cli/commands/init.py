@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import UsageError
@@ -44,10 +45,10 @@ def init(
         fleet = fleet_text(parse_targets(hosts), user=user, identity_file=identity_file)
         hint = "name each host once, and write [USER@]ADDRESS[:PORT], like ops@10.0.0.1:22"
         with without_lines("these hosts make no fleet.yml", hint):
-            click.echo(f"wrote {files.write_fleet(fleet)}")
+            say(f"wrote {files.write_fleet(fleet)}")
         group, text = "main", files.template("main.yml")
         what, hint = f"the first group {group} does not fit fleet.yml", "write one by hand"
     with without_lines(what, hint):
-        click.echo(f"wrote {files.write_group(group, text)}")
+        say(f"wrote {files.write_group(group, text)}")
     files.write_schemas()
-    click.echo(f"next: adbray validate && adbray apply {group}")
+    say(f"next: adbray validate && adbray apply {group}")

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from adbray_ctl.cli.params import GROUP
-from adbray_ctl.cli.render.tables import print_jobs, print_json
+from adbray_ctl.cli.render.screen import pass_on, print_json, say
+from adbray_ctl.cli.render.tables import print_jobs
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.jobs import Job, JobRequest
@@ -72,7 +73,7 @@ def submit(
     if as_json:
         print_json(api.status(job_id))
     else:
-        click.echo(job_id)
+        say(job_id)
 
 
 @job.command("list", short_help="List jobs.")
@@ -101,7 +102,7 @@ def status(state: State, group: str, job_id: str, as_json: bool) -> None:
     else:
         print_jobs([found])
         if found.message:
-            click.echo(found.message)
+            say(found.message)
 
 
 @job.command(short_help="Print a job's output.")
@@ -113,10 +114,10 @@ def logs(state: State, group: str, job_id: str, follow: bool) -> None:
     """Print what JOB_ID wrote."""
     api = service.connect(state.tools, group)
     if not follow:
-        click.echo(api.logs(job_id), nl=False)
+        pass_on(api.logs(job_id))
         return
     for chunk in api.follow(job_id):
-        click.echo(chunk, nl=False)
+        pass_on(chunk)
 
 
 @job.command(short_help="Stop a job.")
@@ -126,20 +127,20 @@ def logs(state: State, group: str, job_id: str, follow: bool) -> None:
 def stop(state: State, group: str, job_id: str) -> None:
     """Ask JOB_ID to stop."""
     stopped = service.connect(state.tools, group).stop(job_id)
-    click.echo(f"{job_id}: {'stopping' if stopped else 'had ended already'}")
+    say(f"{job_id}: {'stopping' if stopped else 'had ended already'}")
 
 
 def follow_to_end(api: JobApi, request: JobRequest, *, as_json: bool = False) -> None:
     """Submit, print the output as it comes, and raise ClusterError unless the job succeeds."""
     job_id = api.submit(request)
-    click.echo(f"submitted {job_id}", err=True)
+    say(f"submitted {job_id}", err=True)
     for chunk in api.follow(job_id):
-        click.echo(chunk, nl=False, err=as_json)
+        pass_on(chunk, err=as_json)
     found = api.status(job_id)
     if as_json:
         print_json(found)
     else:
-        click.echo(f"{job_id}: {found.status}", err=True)
+        say(f"{job_id}: {found.status}", err=True)
     if found.status != "SUCCEEDED":
         raise _not_succeeded(found)
 

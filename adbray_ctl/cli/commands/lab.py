@@ -6,7 +6,8 @@ import time
 
 import click
 
-from adbray_ctl.cli.render.tables import print_json, print_lab
+from adbray_ctl.cli.render.screen import print_json, say
+from adbray_ctl.cli.render.tables import print_lab
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.lab import LabOrder, VmDisk
 from adbray_ctl.services import lab as service
@@ -38,9 +39,9 @@ def up(state: State, hosts: int, vms: int, vm_disk: str) -> None:
     """Make hosts, wait until they answer, and write fleet.yml if there is none."""
     began = time.monotonic()
     order = LabOrder(hosts=hosts, vms=vms, vm_disk=VmDisk(vm_disk))
-    plan = service.up(state.lab, state.project, order, lambda text: click.echo(text, err=True))
+    plan = service.up(state.lab, state.project, order, lambda text: say(text, err=True))
     addresses = f"{plan.hosts[0].address}..{plan.hosts[-1].address.rsplit('.', 1)[1]}"
-    click.echo(f"{len(plan.hosts)} hosts up ({addresses}) in {time.monotonic() - began:.1f} s")
+    say(f"{len(plan.hosts)} hosts up ({addresses}) in {time.monotonic() - began:.1f} s")
 
 
 @lab.command(short_help="Show the hosts.")
@@ -60,10 +61,10 @@ def status(state: State, as_json: bool) -> None:
 @pass_state
 def down(state: State, purge_cache: bool) -> None:
     """Remove this directory's hosts and everything made for them, also after a crash."""
-    state.lab.down(lambda text: click.echo(text, err=True))
+    state.lab.down(lambda text: say(text, err=True))
     if purge_cache:
         state.lab.purge_cache()
-    click.echo("the lab is down")
+    say("the lab is down")
 
 
 @lab.command(short_help="Cut hosts off the network.")

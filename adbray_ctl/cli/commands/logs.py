@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from adbray_ctl.cli.params import GROUP
-from adbray_ctl.cli.render.logs import print_json_line, print_kept, print_line
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.logs import print_kept, print_line
+from adbray_ctl.cli.render.screen import print_json, print_json_line
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.node_logs import LogRequest, moment
@@ -78,7 +78,7 @@ def logs(
     with service.read(state.tools, wanted, previous=previous) as found:
         for line in found:
             if as_json:
-                print_json_line(line)
+                print_json_line(line._asdict())
             else:
                 print_line(line, alone="*" not in file)
 

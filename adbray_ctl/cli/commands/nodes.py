@@ -8,6 +8,7 @@ from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.confirm import confirm_for
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.impact import Impact
@@ -75,4 +76,4 @@ def drain(
             recorded(tools, unplanned(group, "drain", places, Impact.STOP), view) as report,
         ):
             service.drain(tools, prepared, places, seconds, report)
-    click.echo(f"stopped {', '.join(nodes)} after {view.elapsed_s:.1f} s")
+    say(f"stopped {', '.join(nodes)} after {view.elapsed_s:.1f} s")

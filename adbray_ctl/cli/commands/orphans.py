@@ -11,7 +11,7 @@ from adbray_ctl.cli.commands.destroy import carry_out
 from adbray_ctl.cli.confirm import confirm, confirm_name
 from adbray_ctl.cli.render.orphans import print_orphans, print_report
 from adbray_ctl.cli.render.progress import ProgressView
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, RefusedError, UsageError
 from adbray_ctl.core.faults import did_you_mean
@@ -93,7 +93,7 @@ def _remove(state: State, names: tuple[str, ...], *, yes: bool, force: bool) -> 
     _require_whole(found.report)
     chosen = _chosen(found.report.orphans, names)
     if not chosen:
-        click.echo("no orphans to remove")
+        say("no orphans to remove")
         return
     print_orphans(chosen)
     targets = _targets(chosen)
@@ -136,7 +136,7 @@ def _agreed(state: State, target: _Target, *, yes: bool, force: bool) -> bool:
     """Whether ``target`` may go; raises RefusedError on a no."""
     if target.kind is OrphanKind.GROUP:
         for job in destroy_service.prepare(state.tools, target.name).jobs:
-            click.echo(f"running job {job.id} of {target.name}: {job.entrypoint}")
+            say(f"running job {job.id} of {target.name}: {job.entrypoint}")
     if force or (yes and not target.guarded):
         return True
     if not target.guarded:
@@ -164,4 +164,4 @@ def _carry_out(state: State, found: service.Found, target: _Target) -> None:
         else:
             service.remove_shared(tools, found.fleet, orphan.place, report)
             done = f"what groups shared on {name}"
-    click.echo(f"removed {done} in {view.elapsed_s:.1f} s")
+    say(f"removed {done} in {view.elapsed_s:.1f} s")

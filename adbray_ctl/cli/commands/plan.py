@@ -8,7 +8,7 @@ import click
 
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.plan import print_plan
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.services import plan as service
@@ -53,7 +53,7 @@ def plan(
     plans = [service.prepare(state.tools, name, canary=canary).plan for name in groups]
     if output is not None:
         output.write_text(plans[0].model_dump_json(indent=2) + "\n")
-        click.echo(f"wrote {output}", err=True)
+        say(f"wrote {output}", err=True)
     if as_json:
         print_json(plans)
     else:

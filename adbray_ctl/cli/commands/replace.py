@@ -6,6 +6,7 @@ import click
 
 from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.confirm import confirm
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.topology import Replacement
@@ -67,19 +68,19 @@ def _ask(found: service.Found, host: str, *, yes: bool) -> None:
 def _tell(state: State, found: service.Found, host: str) -> None:
     """What is left to do by hand."""
     if not found.groups:
-        click.echo(f"no node of a group moves; host {host} is retired in fleet.yml")
+        say(f"no node of a group moves; host {host} is retired in fleet.yml")
     if found.silent:
-        click.echo(
+        say(
             f"host {host} gives no answer: keep its entry in fleet.yml. When it comes back, do not"
             " let its units run: `adbray apply` at once removes what stands there. A host that"
             " never comes back needs no entry."
         )
         for group in found.left:
-            click.echo(f"no host shows group {group}: `adbray apply {group}` makes it")
+            say(f"no host shows group {group}: `adbray apply {group}` makes it")
         return
     left = service.leftovers(state.tools, host)
     if left:
         text = f"host {host} still carries {', '.join(left)}, which this project has no file for:"
-        click.echo(f"{text} `adbray destroy` removes a group without its file")
+        say(f"{text} `adbray destroy` removes a group without its file")
     else:
-        click.echo(f"host {host} is clean: its entry can be deleted from fleet.yml")
+        say(f"host {host} is clean: its entry can be deleted from fleet.yml")

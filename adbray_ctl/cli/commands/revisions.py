@@ -6,6 +6,7 @@ import click
 
 from adbray_ctl.cli.commands.apply import Consent, apply_one
 from adbray_ctl.cli.params import GROUP
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import AdbrayError
@@ -42,7 +43,7 @@ def upgrade(state: State, group: str, version: str, canary: int, yes: bool, forc
             before = state.project.edit_group(group, {("ray", "version"): version})
         try:
             for note in revisions.upgrade_notes(spec, version):
-                click.echo(f"note: {note}", err=True)
+                say(f"note: {note}", err=True)
             consent = Consent(yes=yes, force=force, canary=canary, command="upgrade")
             apply_one(state, group, consent)
         except AdbrayError as error:
@@ -70,7 +71,7 @@ def rollback(state: State, group: str, number: int | None, yes: bool, force: boo
         target = revisions.previous(tools.history, group, number)
         if not force:
             revisions.require_applied(tools, group, target)
-        click.echo(f"back to the spec of run {target.number}", err=True)
+        say(f"back to the spec of run {target.number}", err=True)
         before = state.project.replace_group(group, target.spec)
         try:
             apply_one(state, group, Consent(yes=yes, force=force, command="rollback"))

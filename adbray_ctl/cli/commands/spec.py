@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from adbray_ctl.cli.params import GROUP
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.schema import json_schema
 
@@ -25,11 +25,11 @@ def validate(state: State, group: str | None, as_json: bool) -> None:
         document = {"fleet": fleet.model_dump(mode="json")}
         print_json(document | {"groups": [g.model_dump(mode="json") for g in groups]})
         return
-    click.echo(f"fleet.yml: {len(fleet.hosts)} hosts")
+    say(f"fleet.yml: {len(fleet.hosts)} hosts")
     for spec in groups:
         workers = sum(w.max_workers for w in spec.worker_groups)
         plural = "" if len(spec.worker_groups) == 1 else "s"
-        click.echo(
+        say(
             f"groups/{spec.name}.yml: {len(spec.worker_groups)} worker group{plural},"
             f" up to {workers} workers, Ray {spec.ray.version}"
         )

@@ -8,7 +8,8 @@ import click
 
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.scaling import print_events
-from adbray_ctl.cli.render.tables import print_addresses, print_json, print_status
+from adbray_ctl.cli.render.screen import clear, print_json, print_json_line, say
+from adbray_ctl.cli.render.tables import print_addresses, print_status
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError
 from adbray_ctl.core.scaling_view import ScalingEvent
@@ -53,12 +54,12 @@ def status(state: State, group: str | None, *, watch: bool, every_s: float, as_j
         found = _status(state, group)
         if as_json:
             for one in found:
-                click.echo(one.model_dump_json())
+                print_json_line(one)
         else:
             told = _events(state, group) if group else ()
-            click.clear()
+            clear()
             _show(found)
-            click.echo()
+            say("")
             print_events(told)
         state.tools.clock.sleep(every_s)
 
@@ -84,7 +85,7 @@ def _show(found: tuple[GroupStatus, ...]) -> None:
     for one in found:
         print_status(one)
     if not found:
-        click.echo("no groups")
+        say("no groups")
 
 
 @click.command(short_help="Show a group's addresses.")
@@ -121,9 +122,9 @@ def env(state: State, group: str, as_json: bool) -> None:
     if as_json:
         print_json({**variables, "client": client.addresses.client, "ray": client.ray_version})
         return
-    click.echo(f"# group {group}: clients need ray=={client.ray_version}")
-    click.echo(f"# in Python: ray.init({client.addresses.client!r})")
+    say(f"# group {group}: clients need ray=={client.ray_version}")
+    say(f"# in Python: ray.init({client.addresses.client!r})")
     # A token in the environment would win over the file.
-    click.echo("unset RAY_AUTH_TOKEN")
+    say("unset RAY_AUTH_TOKEN")
     for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        say(f"export {name}={shlex.quote(value)}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import click
-from rich.live import Live
 
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.loads import loads_table
-from adbray_ctl.cli.render.tables import make_console, print_json
+from adbray_ctl.cli.render.screen import LiveView, print_json, print_json_line, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.loads import Loads, SortBy
@@ -50,22 +49,22 @@ def top(
     exit code is 1 then.
     """
     looks = service.looks(state.tools, group, SortBy(by), every_s)
-    console = make_console()
+    live = LiveView()
     if as_json and not once:
         for loads in looks:
-            click.echo(loads.model_dump_json())
-    if once or not console.is_terminal:
+            print_json_line(loads)
+    if once or not live.possible:
         _once(next(looks), group, as_json=as_json)
         return
-    with Live(console=console, auto_refresh=False) as live:
+    with live:
         for loads in looks:
-            live.update(loads_table(loads, groups=group is None), refresh=True)
+            live.show(*loads_table(loads, groups=group is None))
 
 
 def _once(loads: Loads, group: str | None, *, as_json: bool) -> None:
     if as_json:
         print_json(loads)
     else:
-        make_console().print(loads_table(loads, groups=group is None))
+        say(*loads_table(loads, groups=group is None))
     if loads.problems:
         raise HostError("incomplete, without these hosts:\n" + "\n".join(loads.problems))

@@ -6,6 +6,7 @@ import click
 
 from adbray_ctl.cli.confirm import confirm
 from adbray_ctl.cli.params import GROUP
+from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.services import lease as service
 
@@ -25,10 +26,10 @@ def unlock(state: State, group: str, yes: bool) -> None:
     """
     held = service.find(state.tools, group)
     if held.holder is None:
-        click.echo(f"group {group} is not locked")
+        say(f"group {group} is not locked")
         return
-    click.echo(f"group {group} is held by {held.holder}")
+    say(f"group {group} is held by {held.holder}")
     if not yes:
         confirm("Is that run known to be dead? Take the lease from it?")
     service.break_(state.tools, held)
-    click.echo("unlocked")
+    say("unlocked")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from adbray_ctl.cli.params import GROUP
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.render.usage import print_usage, write_csv
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, UsageError

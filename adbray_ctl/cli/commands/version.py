@@ -7,7 +7,7 @@ from importlib.metadata import version as installed
 
 import click
 
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json, say
 
 
 @click.command(short_help="Print versions.")
@@ -19,7 +19,7 @@ def version(as_json: bool) -> None:
         print_json(found)
         return
     for name, value in found.items():
-        click.echo(f"{name} {value}")
+        say(f"{name} {value}")
 
 
 def versions() -> dict[str, str]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from adbray_ctl.cli.render.tables import make_console, plain_table
+from adbray_ctl.cli.render.screen import Table, Text, say
 from adbray_ctl.core.findings import GROUP_WIDE, CheckReport, Finding, State
 from adbray_ctl.core.readings import FixOutcome
 
@@ -23,34 +19,33 @@ _OUTCOMES = {FixOutcome.CHANGED: "green", FixOutcome.KEPT: "dim", FixOutcome.FAI
 
 def print_check(report: CheckReport) -> None:
     """Fixes that were made, then every host's findings, then the count of each state."""
-    console = make_console()
     for host in report.fixes:
         for result in host.results:
             outcome = Text(result.outcome, _OUTCOMES[result.outcome])
-            line = Text.assemble((f"{host.host} ", "bold"), f"fix {result.fix}: ", outcome)
-            console.print(line.append(f", {result.detail}"), soft_wrap=True)
+            line = Text(f"{host.host} ", "bold").append(f"fix {result.fix}: ").append(outcome)
+            say(line.append(f", {result.detail}"))
     for name, findings in groupby(report.findings, key=lambda finding: finding.host):
-        _print_host(console, name, list(findings), report.group)
+        _print_host(name, list(findings), report.group)
     counts = [f"{report.count(state)} {state}" for state in State if report.count(state)]
-    console.print(f"{len(report.findings)} findings: {', '.join(counts)}")
+    say(f"{len(report.findings)} findings: {', '.join(counts)}")
     fixable = sum(1 for one in report.findings if one.fixable)
     if fixable:
-        console.print(f"--apply can mend {fixable} of them")
+        say(f"--apply can mend {fixable} of them")
 
 
-def _print_host(console: Console, name: str, findings: list[Finding], group: str | None) -> None:
+def _print_host(name: str, findings: list[Finding], group: str | None) -> None:
     title = f"group {group}" if name == GROUP_WIDE else name
-    console.print(Text(title, "bold"))
-    console.print(_table(findings))
+    say(Text(title, "bold"))
+    say(_table(findings))
 
 
 def _table(findings: list[Finding]) -> Table:
-    table = plain_table("state", "check", "found", "expected")
+    table = Table("state", "check", "found", "expected")
     for finding in findings:
         found = Text(finding.found)
         if finding.remedy:
             note = " (--apply does it)" if finding.fixable else ""
             found.append(f"\nnext: {finding.remedy}{note}", "cyan")
         state = Text(finding.state, _STYLES[finding.state])
-        table.add_row(state, finding.check, found, Text(finding.expected, "dim"))
+        table.add(state, finding.check, found, Text(finding.expected, "dim"))
     return table

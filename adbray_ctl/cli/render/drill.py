@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-
-from adbray_ctl.cli.render.tables import make_console, plain_table
+from adbray_ctl.cli.render.screen import Table, Text, say
 from adbray_ctl.core.drill import Drill
 
 
 def print_drill(drill: Drill) -> None:
     """The timeline, then what survived."""
-    console = make_console()
-    table = plain_table("seconds", "what")
-    table.add_row("0.0", f"{drill.fault} on {drill.host}")
+    table = Table("seconds", "what")
+    table.add("0.0", f"{drill.fault} on {drill.host}")
     for moment in drill.timeline:
-        table.add_row(f"{moment.at_s:.1f}", moment.what)
-    console.print(table)
+        table.add(f"{moment.at_s:.1f}", moment.what)
+    say(table)
     head = drill.leader_after
     moved = f"moved from {drill.leader_before} to {head}" if head != drill.leader_before else head
     facts = {
@@ -28,7 +25,7 @@ def print_drill(drill: Drill) -> None:
         **{f"job {job}": state for job, state in drill.jobs.items()},
     }
     for name, value in facts.items():
-        console.print(Text(f"{name:<18}", "dim").append(value, "default"), soft_wrap=True)
+        say(Text(f"{name:<18}", "dim").append(value))
 
 
 def _after(seconds: float) -> str:

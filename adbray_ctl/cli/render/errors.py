@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-import sys
+import io
+from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
+import click
 
+from adbray_ctl.cli.render.screen import Text, say
 from adbray_ctl.core.errors import AdbrayError, SpecError
 
 
 def print_error(error: AdbrayError) -> None:
-    """Print one error, or every fault of a spec, without markup or wrapping."""
-    console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
+    """Print one error, or every fault of a spec, none of it wrapped."""
     faults = error.faults if isinstance(error, SpecError) else ()
     for fault in faults or (error,):
-        _print_one(console, fault)
+        _print_one(fault)
     if len(faults) > 1:
-        console.print(Text(f"{len(faults)} errors; nothing was changed"), style="dim")
+        say(Text(f"{len(faults)} errors; nothing was changed", "dim"), err=True)
 
 
-def _print_one(console: Console, error: AdbrayError) -> None:
-    line = Text("error: ", style="bold red")
+def print_usage_error(error: click.ClickException) -> None:
+    """A command line that click refuses, with what click says about it."""
+    words = io.StringIO()
+    error.show(words)
+    say(words.getvalue().removesuffix("\n"), err=True)
+
+
+def print_fault(error: BaseException, report: Path | None) -> None:
+    """A fault of adbray itself, in one line; ``report`` is the file with the traceback."""
+    lines = str(error).splitlines() or [""]
+    kept = f"the traceback is in {report}" if report else "no file could be written about it"
+    what = f"adbray has a fault, {type(error).__name__}: {lines[0]}; {kept}; please report it"
+    say(Text("error: ", "bold red").append(what), err=True)
+
+
+def _print_one(error: AdbrayError) -> None:
+    line = Text("error: ", "bold red")
     if error.where:
-        line.append(f"{error.where}: ", style="bold")
-    line.append(error.what, style="default")
-    console.print(line)
+        line.append(f"{error.where}: ", "bold")
+    say(line.append(error.what), err=True)
     if error.hint:
-        console.print(Text(f"  next: {error.hint}", style="cyan"))
+        say(Text(f"  next: {error.hint}", "cyan"), err=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.text import Text
-
-from adbray_ctl.cli.render.tables import make_console, plain_table, when
+from adbray_ctl.cli.render.screen import Table, Text, say
+from adbray_ctl.cli.render.tables import when
 from adbray_ctl.core.history import NodeResult, NodeState, Run, RunDetail, RunOutcome
 
 _OUTCOMES = {
@@ -25,30 +24,29 @@ _STATES = {
 
 def print_runs(runs: Sequence[Run]) -> None:
     """One row a run, newest first."""
-    table = plain_table("run", "group", "command", "started", "seconds", "outcome", "who")
+    table = Table("run", "group", "command", "started", "seconds", "outcome", "who")
     for run in runs:
         outcome = Text(run.outcome, _OUTCOMES[run.outcome])
         row = (str(run.number), run.group, run.command, when(run.started_at), _seconds(run))
-        table.add_row(*row, outcome, run.who)
-    make_console().print(table if runs else "no runs yet")
+        table.add(*row, outcome, run.who)
+    say(table if runs else "no runs yet")
 
 
 def print_run(run: RunDetail) -> None:
     """One run, node by node."""
-    console = make_console()
     outcome = Text(run.outcome, _OUTCOMES[run.outcome])
     title = f"run {run.number}: {run.command} {run.group} by {run.who}, {when(run.started_at)}, "
-    console.print(Text(title).append(outcome).append(f", {_seconds(run)} s"), soft_wrap=True)
-    table = plain_table("node", "host", "action", "state", "seconds", "why")
+    say(Text(title).append(outcome).append(f", {_seconds(run)} s"))
+    table = Table("node", "host", "action", "state", "seconds", "why")
     for node in run.nodes:
         state = Text(node.state, _STATES[node.state])
-        table.add_row(node.node, node.host, node.action, state, _seconds(node), node.reason)
+        table.add(node.node, node.host, node.action, state, _seconds(node), node.reason)
     if run.nodes:
-        console.print(table)
+        say(table)
     if run.error:
-        console.print(Text(run.error, "red"), soft_wrap=True)
+        say(Text(run.error, "red"))
     for log in run.logs:
-        console.print(Text(f"log {log}", "dim"), soft_wrap=True)
+        say(Text(f"log {log}", "dim"))
 
 
 def _seconds(timed: Run | NodeResult) -> str:

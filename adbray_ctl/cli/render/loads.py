@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
-
-from adbray_ctl.cli.render.tables import plain_table
+from adbray_ctl.cli.render.screen import Table, Text
 from adbray_ctl.core.loads import Loads, SlotLoad
 
 _MUCH, _MOST = 0.85, 0.95
 
 
-def loads_table(loads: Loads, *, groups: bool) -> Group:
+def loads_table(loads: Loads, *, groups: bool) -> tuple[Table | Text, ...]:
     """A row for each slot, then the hosts without an answer."""
     columns = ("cpu", "memory", "objects", "spilled", "disk", "restarts")
-    table = plain_table(*(["group"] if groups else []), "node", "host", *columns)
+    table = Table(*(["group"] if groups else []), "node", "host", *columns)
     for slot in loads.slots:
         _add(table, slot, groups=groups)
     problems = [Text(f"! {problem}", "red") for problem in loads.problems]
-    return Group(table if loads.slots else Text("nothing stands here"), *problems)
+    return (table if loads.slots else Text("nothing stands here"), *problems)
 
 
 def _add(table: Table, slot: SlotLoad, *, groups: bool) -> None:
     cores = "-" if slot.cores is None else f"{slot.cores:.2f} of {slot.cpus}"
-    table.add_row(
+    table.add(
         *([slot.group] if groups else []),
         Text(slot.slot, "" if slot.runs else "dim"),
         slot.host,

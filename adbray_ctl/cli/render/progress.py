@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.live import Live
-from rich.spinner import Spinner
-from rich.table import Table
-from rich.text import Text
-
+from adbray_ctl.cli.render.screen import LiveView, Table, Text, say
 from adbray_ctl.core.events import (
     Cell,
     HostResult,
@@ -29,11 +23,10 @@ class ProgressView:
     """Context manager; calling it with an event shows that event."""
 
     def __init__(self, title: str) -> None:
-        self._console = Console(file=sys.stderr, highlight=False)
         self._title = title
         self._progress = Progress()
         self._started = time.monotonic()
-        self._live: Live | None = None
+        self._live = LiveView(self._table, err=True)
 
     @property
     def progress(self) -> Progress:
@@ -44,13 +37,10 @@ class ProgressView:
         return time.monotonic() - self._started
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live = Live(
-                get_renderable=self._table, console=self._console, refresh_per_second=4
-            )
+        if self._live.possible:
             self._live.__enter__()
         else:
-            self._console.print(self._title, soft_wrap=True)
+            say(self._title, err=True)
         return self
 
     def __exit__(
@@ -59,35 +49,32 @@ class ProgressView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._live is not None:
+        if self._live.possible:
             self._live.__exit__(kind, error, trace)
 
     def __call__(self, event: RunEvent) -> None:
         self._progress = fold(self._progress, event)
         # A table has no place for a warning, which is to stay in sight: it is printed above.
-        line = _line(event) if self._live is None else _warning(event)
+        line = _warning(event) if self._live.possible else _line(event)
         if line:
-            self._console.print(f"{self.elapsed_s:6.1f}s  {line}", soft_wrap=True)
+            self._live.say(f"{self.elapsed_s:6.1f}s  {line}")
 
     def _table(self) -> Table:
         progress = self._progress
-        table = Table(box=None, pad_edge=False, show_edge=False, padding=(0, 2, 0, 0))
-        table.add_column(f"{self._title}  {self.elapsed_s:.0f} s")
-        for step in progress.steps:
-            table.add_column(step, justify="center")
+        table = Table(f"{self._title}  {self.elapsed_s:.0f} s", *progress.steps)
         for host in progress.hosts:
             cells = [progress.cells.get((host, step), Cell()) for step in progress.steps]
-            table.add_row(host, *(_cell(cell) for cell in cells))
-        table.add_row(Spinner("dots", text=Text(progress.current, style="dim")))
+            table.add(host, *(_cell(cell) for cell in cells))
+        table.add(Text(progress.current, "dim"))
         return table
 
 
 def _cell(cell: Cell) -> Text:
     if cell.failed:
-        return Text("failed", style="bold red")
+        return Text("failed", "bold red")
     if cell.changed:
-        return Text(f"{cell.changed} changed", style="yellow")
-    return Text("ok", style="green") if cell.ok else Text("")
+        return Text(f"{cell.changed} changed", "yellow")
+    return Text("ok", "green") if cell.ok else Text("")
 
 
 def _line(event: RunEvent) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.text import Text
-
-from adbray_ctl.cli.render.tables import make_console, when
+from adbray_ctl.cli.render.screen import Text, say
+from adbray_ctl.cli.render.tables import when
 from adbray_ctl.core.scaling_view import ScalingEvent
 
 _STYLES = {
@@ -22,13 +21,9 @@ _STYLES = {
 
 def print_event(event: ScalingEvent) -> None:
     """When, what kind, and what happened."""
-    line = Text.assemble(
-        (when(event.at), "dim"),
-        "  ",
-        (f"{event.kind:<8}", _STYLES.get(event.kind, "default")),
-        event.text,
-    )
-    make_console().print(line, soft_wrap=True)
+    line = Text(f"{when(event.at)}  ", "dim")
+    line.append(f"{event.kind:<8}", _STYLES.get(event.kind, ""))
+    say(line.append(event.text))
 
 
 def print_events(events: Sequence[ScalingEvent]) -> None:

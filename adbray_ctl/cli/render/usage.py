@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import sys
+import io
 
-from rich.text import Text
-
-from adbray_ctl.cli.render.tables import make_console, plain_table
+from adbray_ctl.cli.render.screen import Table, Text, say
 from adbray_ctl.core.usage import By, Item, UsageItem, UsageReport, UsageRow, named
 
 _COLUMNS = {
@@ -23,21 +21,21 @@ _CSV = (
 
 def print_usage(report: UsageReport) -> None:
     """One row each and their sum, then what is not in it."""
-    console = make_console()
-    console.print(Text(f"from {report.start} to {report.end}", "dim"))
+    say(Text(f"from {report.start} to {report.end}", "dim"))
     if report.rows:
         _print_table(report)
     else:
-        console.print("nothing ran")
+        say("nothing ran")
     for note in report.notes:
-        console.print(Text(note, "dim"), soft_wrap=True)
+        say(Text(note, "dim"))
     for problem in report.problems:
-        console.print(Text(f"! {problem}", "red"), soft_wrap=True)
+        say(Text(f"! {problem}", "red"))
 
 
 def write_csv(report: UsageReport) -> None:
     """A line for each thing that is billed of each row; no sum."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
     writer.writerow(_CSV)
     for row in report.rows:
         for one in row.items:
@@ -48,17 +46,18 @@ def write_csv(report: UsageReport) -> None:
                     *("" if one.cost is None else _plain(one.cost), report.currency or ""),
                 )
             )
+    say(lines.getvalue().removesuffix("\n"))
 
 
 def _print_table(report: UsageReport) -> None:
     keys = _COLUMNS[report.by]
     costs = (f"cost {report.currency}",) if report.currency else ()
-    table = plain_table(*keys, "node hours", "disk GiB-hours", "ACU-hours", "GPU-hours", *costs)
+    table = Table(*keys, "node hours", "disk GiB-hours", "ACU-hours", "GPU-hours", *costs)
     for row in report.rows:
         names = {"group": row.group, "worker group": row.worker_group, "day": row.day}
-        table.add_row(*(names[key] for key in keys), *_figures(row, report))
-    table.add_row("all", *("" for _ in keys[1:]), *_figures(report.total, report), style="bold")
-    make_console().print(table)
+        table.add(*(names[key] for key in keys), *_figures(row, report))
+    table.add("all", *("" for _ in keys[1:]), *_figures(report.total, report), style="bold")
+    say(table)
 
 
 def _figures(row: UsageRow, report: UsageReport) -> list[str]:
