@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.grafana import head_settings
+from adbray_ctl.core.inventory_connection import connection
 from adbray_ctl.core.inventory_monitoring import (
     grafana_vars,
     measured_vars,
@@ -32,7 +33,6 @@ from adbray_ctl.core.slots import (
 )
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.spec_ssh import Ssh
 from adbray_ctl.core.topology import Placement, Topology
 from adbray_ctl.core.wanted import SENTINEL_MB
 
@@ -108,12 +108,13 @@ def build_inventory(
         | web_vars(fleet, monitoring, site.token_file, site.web_dir)
         | grafana_vars(fleet, spec, topology.head.host, site.grafana_dir),
         host_vars={
-            host: connection(fleet, host, site) | measured_vars(fleet.monitoring, host, "")
+            host: connection(fleet, host, site.known_hosts)
+            | measured_vars(fleet.monitoring, host, "")
             for host in beside
             if host
         }
         | {
-            host: connection(fleet, host, site)
+            host: connection(fleet, host, site.known_hosts)
             | {"host_base_reserved_memory_mb": _reserved_mb(fleet, host)}
             | _gpu_vars(fleet, host)
             | _host_vars(groups, head_settings(fleet, spec.name), records, placements)
@@ -329,37 +330,3 @@ def _own_redis_vars(records: Mapping[str, SlotRecord], here: list[Placement]) ->
         "redis_exporter_bind": redis.address,
         "redis_exporter_port": redis.ports["exporter"],
     }
-
-
-def connection(fleet: Fleet, name: str, site: Site) -> dict[str, Any]:
-    """How Ansible reaches a host."""
-    host = fleet.host(name)
-    ssh = fleet.ssh_for(host)
-    trust = f"-o UserKnownHostsFile={_quoted(site.known_hosts)} -o StrictHostKeyChecking=yes"
-    arguments = f"{trust} -o IdentitiesOnly={'yes' if ssh.identity_file else 'no'}"
-    if ssh.jump is not None:
-        arguments += f" -o ProxyCommand={_quoted(_jump_command(ssh, trust))}"
-    connection: dict[str, Any] = {
-        "ansible_host": host.address,
-        "ansible_user": ssh.user,
-        "ansible_port": ssh.port,
-        "ansible_ssh_common_args": arguments,
-        "ansible_python_interpreter": "/usr/bin/python3",
-        "ansible_become": ssh.user != "root",
-    }
-    if ssh.identity_file:
-        connection["ansible_ssh_private_key_file"] = ssh.identity_file
-    return connection
-
-
-def _jump_command(ssh: Ssh, trust: str) -> str:
-    # ProxyJump would not hand our known_hosts and key to the inner ssh, so it is spelt out.
-    jump = ssh.jump
-    assert jump is not None
-    identity = jump.identity_file or ssh.identity_file
-    key = f" -i {_quoted(identity)} -o IdentitiesOnly=yes" if identity else ""
-    return f"ssh {trust}{key} -W [%h]:%p -p {jump.port} {jump.user}@{jump.address}"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'" if " " in text or "'" in text else text

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.inventory import Inventory, Site, connection
+from adbray_ctl.core.inventory import Inventory, Site
+from adbray_ctl.core.inventory_connection import connection
 from adbray_ctl.core.spec_fleet import Fleet
 
 
@@ -37,9 +38,9 @@ def build_removal_inventory(
             "web_proxy_group": group,
             "grafana_group": group,
         },
-        host_vars={host: connection(fleet, host, site) for host in watching}
+        host_vars={host: connection(fleet, host, site.known_hosts) for host in watching}
         | {
-            host: connection(fleet, host, site)
+            host: connection(fleet, host, site.known_hosts)
             | dict.fromkeys(
                 ("prometheus_stays", "web_proxy_stays", "grafana_stays"),
                 stays and fleet.monitors(host),

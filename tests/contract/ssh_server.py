@@ -89,7 +89,8 @@ def hosts(
                 except OSError:
                     return
                 transport.add_server_key(pair)
-                transport.start_server(server=Shell(started))
+                # With an event it does not wait: a client may leave before it has agreed on keys.
+                transport.start_server(event=threading.Event(), server=Shell(started))
                 served.append(transport)
 
         threading.Thread(target=serve, daemon=True).start()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.adapters.ansible import typed_event
+from adbray_ctl.adapters.ansible.events import typed_event
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.core.events import HostResult, Outcome
 

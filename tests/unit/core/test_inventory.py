@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from adbray_ctl.core.inventory import Inventory, Site, build_inventory
@@ -70,10 +71,15 @@ def test_no_secret_and_no_missing_role_variable() -> None:
 def test_connection_goes_through_the_jump_host_and_checks_keys() -> None:
     variables = _inventory(_spec()).host_vars["a"]
     assert variables["ansible_become"] is True
-    arguments = variables["ansible_ssh_common_args"]
-    assert "-o StrictHostKeyChecking=yes" in arguments
-    assert "-o UserKnownHostsFile=/p/known_hosts" in arguments
-    assert "-W [%h]:%p -p 2200 root@gate" in arguments
+    words = shlex.split(variables["ansible_ssh_args"])
+    assert words[:4] == ["-F", "/dev/null", "-o", "StrictHostKeyChecking=yes"]
+    assert 'UserKnownHostsFile="/p/known_hosts"' in words
+    assert variables["ansible_host_key_checking"] is True
+    (jump,) = (word for word in words if word.startswith("ProxyCommand="))
+    inner = shlex.split(jump.partition("=")[2])
+    assert inner[:3] == ["ssh", "-W", "[%h]:%p"]
+    assert inner[-3:] == ["-p", "2200", "root@gate"]
+    assert 'UserKnownHostsFile="/p/known_hosts"' in inner
 
 
 def test_gpu_slice_becomes_one_gpu_a_label_and_a_visible_card() -> None:

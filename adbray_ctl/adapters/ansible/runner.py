@@ -5,25 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from adbray_ctl.adapters.ansible.environment import only_allowed, own_environment
+from adbray_ctl.adapters.ansible.events import typed_event
+from adbray_ctl.adapters.ansible.sockets import connections
 from adbray_ctl.adapters.content import ansible_dir
 from adbray_ctl.core.errors import RunError
-from adbray_ctl.core.events import HostResult, Outcome, RunEvent, TaskStarted
+from adbray_ctl.core.events import HostResult, Outcome
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.slots import disk_name, kind_of
 
-_OUTCOMES = {
-    "runner_on_ok": Outcome.OK,
-    "runner_on_skipped": Outcome.SKIPPED,
-    "runner_on_failed": Outcome.FAILED,
-    "runner_on_unreachable": Outcome.UNREACHABLE,
-}
 # How many runs' artifacts stay; the oldest go first.
 _KEPT_RUNS = 50
 
@@ -31,20 +27,18 @@ _KEPT_RUNS = 50
 class AnsibleRunner:
     """PlaybookRunner; each run's artifacts stand under ``<runs>/<time>-<playbook>/``."""
 
-    def __init__(self, runs: Path) -> None:
+    def __init__(self, runs: Path, content: Path | None = None) -> None:
+        """``content`` has the playbooks; what was installed with this package if it is left out."""
         self._runs = runs
+        self._content = content
 
     def run(
         self, playbook: str, inventory: Path, report: Report, scope: Scope | None = None
     ) -> Path:
-        # Here, since it takes 0.15 s that only a run needs.
-        import ansible_runner
-
-        content = ansible_dir()
+        content = self._content or ansible_dir()
         ident = f"{time.strftime('%Y%m%dT%H%M%S')}-{playbook}-{os.getpid()}"
         private = self._prepare(ident)
         failures: list[HostResult] = []
-        stopping: list[BaseException] = []
 
         def receive(raw: Mapping[str, Any]) -> bool:
             event = typed_event(raw)
@@ -57,21 +51,16 @@ class AnsibleRunner:
                 report(event)
             return True
 
-        logging.getLogger("ansible-runner").setLevel(logging.ERROR)
-        result = ansible_runner.run(
-            private_data_dir=str(private),
-            ident="run",
-            playbook=str(content / "playbooks" / f"{playbook}.yml"),
-            inventory=str(inventory.resolve()),
+        wanted = {
+            "playbook": str(content / "playbooks" / f"{playbook}.yml"),
+            "inventory": str(inventory.resolve()),
             **_scope_arguments(scope),
-            envvars=_environment(content),
-            event_handler=receive,
-            cancel_callback=lambda: bool(stopping),
-            quiet=True,
-            suppress_env_files=True,
-        )
+        }
+        with connections() as sockets:
+            own = own_environment(content, private, sockets)
+            status = _play(private, wanted, own, receive)
         log = private / "artifacts" / "run" / "stdout"
-        if result.rc != 0:
+        if status != 0:
             raise _failure(playbook, failures, log)
         return log
 
@@ -93,6 +82,37 @@ class AnsibleRunner:
         return private
 
 
+def _play(
+    private: Path,
+    wanted: Mapping[str, Any],
+    own: Mapping[str, str],
+    receive: Callable[[Mapping[str, Any]], bool],
+) -> int:
+    """The exit status of ansible-playbook; it has ``own`` and what is allowed as environment."""
+    # Here, since it takes 0.15 s that only a run needs.
+    from ansible_runner.interface import init_runner
+
+    logging.getLogger("ansible-runner").setLevel(logging.ERROR)
+    runner = init_runner(
+        private_data_dir=str(private),
+        ident="run",
+        **wanted,
+        envvars=dict(own),
+        event_handler=receive,
+        # Without one, ansible-runner takes over the process's signals.
+        cancel_callback=lambda: False,
+        quiet=True,
+        suppress_env_files=True,
+    )
+    runner.config.env = only_allowed(runner.config.env, own)
+    try:
+        status: int = runner.run()[1]
+    finally:
+        # It holds the environment: an index for packages may have its password there.
+        (private / "artifacts" / "run" / "command").unlink(missing_ok=True)
+    return status
+
+
 def _scope_arguments(scope: Scope | None) -> dict[str, Any]:
     if scope is None:
         return {}
@@ -108,55 +128,6 @@ def _scope_arguments(scope: Scope | None) -> dict[str, Any]:
             "gpu_share_only": workers,
             "ray_worker_only": workers,
         },
-    }
-
-
-def typed_event(raw: Mapping[str, Any]) -> RunEvent | None:
-    """The typed event behind one of ansible-runner's, or None for those nobody waits for."""
-    data = raw.get("event_data") or {}
-    step = data.get("role") or "playbook"
-    task = data.get("task") or ""
-    kind = raw.get("event")
-    if kind == "playbook_on_task_start":
-        return TaskStarted(step=step, task=task)
-    outcome = _OUTCOMES.get(str(kind))
-    if outcome is None or not data.get("host"):
-        return None
-    result = data.get("res") or {}
-    if outcome is Outcome.OK and result.get("changed"):
-        outcome = Outcome.CHANGED
-    if outcome is Outcome.FAILED and data.get("ignore_errors"):
-        outcome = Outcome.OK
-    # Of Ansible's own modules, which have a collection in their names, nobody wants to hear.
-    ours = "." not in str(data.get("task_action") or "")
-    message = "; ".join(map(str, result.get("warnings") or ())) if ours else ""
-    if outcome in (Outcome.FAILED, Outcome.UNREACHABLE):
-        message = _message(result)
-    return HostResult(step=step, task=task, host=data["host"], outcome=outcome, message=message)
-
-
-def _message(result: Mapping[str, Any]) -> str:
-    if result.get("censored"):
-        return "the task failed; its output is hidden because it handles a secret"
-    text = str(result.get("msg") or result.get("stderr") or "no message").strip()
-    stderr = str(result.get("stderr") or "").strip()
-    if stderr and stderr not in text:
-        text += f"\n{stderr}"
-    return "\n".join(text.splitlines()[-12:])
-
-
-def _environment(content: Path) -> dict[str, str]:
-    return {
-        # The ansible-playbook that was installed with us comes first, whatever PATH says.
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
-        "ANSIBLE_ROLES_PATH": str(content / "roles"),
-        "ANSIBLE_LIBRARY": str(content / "playbooks" / "library"),
-        "ANSIBLE_MODULE_UTILS": str(content / "playbooks" / "module_utils"),
-        # Unix socket paths end at 107 bytes: ControlPersist's must not depend on the project's.
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(Path.home() / ".ansible" / "cp"),
-        "ANSIBLE_FORCE_COLOR": "0",
-        "PYTHONWARNINGS": "ignore",
     }
 
 
