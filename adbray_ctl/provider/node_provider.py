@@ -23,6 +23,7 @@ from adbray_ctl.provider.lost_jobs import JobTable, LostJobs
 from adbray_ctl.provider.model import HostAddress, Slot
 from adbray_ctl.provider.orders import Orders, parse_orders
 from adbray_ctl.provider.ray_state import RayReader, RayState
+from adbray_ctl.provider.turns import install
 from adbray_ctl.provider.view import Link
 
 logger = logging.getLogger(__name__)
@@ -193,3 +194,4 @@ def _without(text: str) -> Callable[[logging.LogRecord], bool]:
 
 _tell_causes()
 _keep_the_log_short()
+install()
