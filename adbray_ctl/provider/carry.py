@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -55,10 +56,15 @@ class Carrier:
         reply = self._schedule(cluster_resource_constraints=[floor])
         return not reply.infeasible_cluster_resource_constraints
 
+    def _full(self) -> dict[str, NodeTypeConfig]:
+        """The types of the nodes that run, none of which may be added: the head's, and more."""
+        counted = Counter(node.im_instance.instance_type for node in self.nodes if node.im_instance)
+        return {name: NodeTypeConfig(name, 0, count) for name, count in counted.items()}
+
     def _schedule(self, **asked: Any) -> Any:
         request = SchedulingRequest(
             disable_launch_config_check=True,
-            node_type_configs=dict(self.types),
+            node_type_configs={**self._full(), **self.types},
             current_instances=list(self.nodes),
             **asked,
         )

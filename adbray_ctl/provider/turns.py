@@ -120,7 +120,7 @@ class TurnScheduler(ResourceDemandScheduler):
 
 def install() -> None:
     """Have the autoscaler of this process use it: it makes its scheduler after its provider."""
-    autoscaler.ResourceDemandScheduler = TurnScheduler  # type: ignore[misc]
+    setattr(autoscaler, "ResourceDemandScheduler", TurnScheduler)  # noqa: B010  # not exported
 
 
 def _correct(reply: SchedulingReply, carrier: Carrier) -> list[Any]:

@@ -50,7 +50,7 @@ def gang(*bundles: dict[str, float]) -> Any:
 
 def floor(count: int, **resources: float) -> Any:
     """A ClusterResourceConstraint, of request_resources()."""
-    return _pb.ClusterResourceConstraint(resource_requests=[task(count, **resources)])
+    return _pb.ClusterResourceConstraint(resource_requests=[task(count, None, **resources)])
 
 
 def node(name: str, group: str, cpus: float, free: float) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,12 @@ from ray._private.event.event_logger import EventLoggerAdapter
 from ray.autoscaler.v2 import autoscaler
 from ray.autoscaler.v2.event_logger import AutoscalerEventLogger
 from ray.autoscaler.v2.scheduler import ResourceDemandScheduler, SchedulingRequest
-from ray.core.generated.event_pb2 import Event
+from ray.core.generated import event_pb2
 
-from adbray_ctl.provider.turns import REPEAT_S, WAITS_S, TurnScheduler
+from adbray_ctl.provider.turns import REPEAT_S, WAITS_S, TurnScheduler, install
 from tests.unit.provider.ray_messages import floor, gang, instance, task, types
 
+_SOURCE: Any = event_pb2.Event.SourceType.Value("AUTOSCALER")  # type: ignore[attr-defined]
 FALSE_ALARM = "No available node types can fulfill"
 
 
@@ -42,8 +42,8 @@ class Bench:
         raw.setLevel(logging.INFO)
         raw.propagate = False
         raw.addHandler(self.lines)
-        events = AutoscalerEventLogger(EventLoggerAdapter(Event.SourceType.AUTOSCALER, raw))
-        self.scheduler = kind(events, lambda: self.now) if kind is TurnScheduler else kind(events)  # type: ignore[call-arg]
+        events = AutoscalerEventLogger(EventLoggerAdapter(_SOURCE, raw))
+        self.scheduler = kind(events, lambda: self.now) if kind is TurnScheduler else kind(events)
 
     def schedule(self, **asked: Any) -> Any:
         """Ask while all three workers of 1 CPU run and are busy."""
@@ -67,13 +67,13 @@ WAITS = [
     {"gang_resource_requests": [gang({"CPU": 1}, {"CPU": 1})]},
     # Only this one worker has the label, and no further one can.
     {"resource_requests": [task(1, CPU=1, labels={"adbray.io/slot": "small-1"})]},
-    {"resource_requests": [task(1, CPU=1, **{"node:10.0.0.small-2": 0.1})]},
+    {"resource_requests": [task(1, None, CPU=1, **{"node:10.0.0.small-2": 0.1})]},
 ]
 IMPOSSIBLE = [
     {"resource_requests": [task(1, CPU=2)]},
     {"resource_requests": [task(1, GPU=1)]},
     {"resource_requests": [task(1, CPU=1, labels={"tier": "x"})]},
-    {"gang_resource_requests": [gang(*[{"CPU": 1}] * 4)]},
+    {"gang_resource_requests": [gang(*[{"CPU": 1.0}] * 4)]},
     {"cluster_resource_constraints": [floor(4, CPU=1)]},
 ]
 
@@ -134,11 +134,11 @@ def test_what_waits_for_long_is_said_once(bench: Bench) -> None:
         bench.schedule(resource_requests=[task(13, CPU=1)])
         bench.now += WAITS_S / 2
     bench.schedule(resource_requests=[task(12, CPU=1)])
-    waits = [line for line in bench.lines.told if line.startswith("Waiting for workers")]
-    assert waits == [
+    (said,) = [line for line in bench.lines.told if line.startswith("Waiting for workers")]
+    assert said == (
         "Waiting for workers to become free: {'CPU': 1.0}*13. All workers that fit are busy, and"
         " max_workers allows no more of them."
-    ]
+    )
     bench.schedule()
     bench.schedule(resource_requests=[task(13, CPU=1)])
     assert len([line for line in bench.lines.told if line.startswith("Waiting")]) == 1
@@ -154,22 +154,11 @@ def test_scheduling_goes_on_where_the_correction_fails(
     assert infeasible(bench.schedule(resource_requests=[task(13, CPU=1)]))
 
 
-@pytest.fixture
-def fresh() -> Iterator[None]:
-    before = autoscaler.ResourceDemandScheduler
-    autoscaler.ResourceDemandScheduler = ResourceDemandScheduler  # type: ignore[misc]
-    yield
-    autoscaler.ResourceDemandScheduler = before  # type: ignore[misc]
-
-
-def test_the_autoscaler_that_loads_the_provider_gets_it(
-    fresh: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_autoscaler_that_loads_the_provider_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray makes its scheduler by this name, after it has loaded the provider."""
     source = Path(str(autoscaler.__file__)).read_text()
     loads = source.index("self._init_cloud_instance_provider(config")
     assert loads < source.index("self._scheduler = ResourceDemandScheduler(self._event_logger)")
-    from adbray_ctl.provider.turns import install  # noqa: PLC0415  # after the fixture
-
+    monkeypatch.setattr(autoscaler, "ResourceDemandScheduler", ResourceDemandScheduler)
     install()
-    assert autoscaler.ResourceDemandScheduler is TurnScheduler
+    assert vars(autoscaler)["ResourceDemandScheduler"] is TurnScheduler
