@@ -38,6 +38,13 @@ class Waiting(_Told):
     why: str
 
 
+class Floor(_Told):
+    """A demand of request_resources() that is met and keeps workers up, since when."""
+
+    demand: str
+    since: float
+
+
 class SilentHost(_Told):
     """A host that the head cannot ask."""
 
@@ -66,6 +73,7 @@ class ScalingView(_Told):
     at: float
     age_s: float = 0.0
     waiting: tuple[Waiting, ...] = ()
+    floors: tuple[Floor, ...] = ()
     silent: tuple[SilentHost, ...] = ()
     asleep: tuple[AsleepHost, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
@@ -74,12 +82,21 @@ class ScalingView(_Told):
         """What an operator should know, a sentence each."""
         for one in self.waiting:
             yield f"{one.demand} waits: {one.why}"
+        for floor in self.floors:
+            yield (
+                f"{floor.demand} has kept workers up for {_minutes(self.at - floor.since)}; it"
+                " stays until a job replaces it: ray.autoscaler.sdk.request_resources(num_cpus=0)"
+            )
         for aside in self.set_aside:
             yield f"{aside.slot} on {aside.host} is set aside: {aside.reason}"
         for silent in self.silent:
             yield f"the head cannot reach {silent.host}: {silent.reason}"
         for asleep in self.asleep:
             yield f"{asleep.host} is asleep; the head wakes it when workers are wanted there"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 
 def parse_events(text: str) -> tuple[ScalingEvent, ...]:

@@ -48,6 +48,7 @@ class Chronicle:
         self._started: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
         self._waiting: dict[tuple[Shape, str], _Waiting] = {}
+        self._floors: dict[Demand, float] = {}
 
     def look(
         self,
@@ -55,8 +56,8 @@ class Chronicle:
         ray: RayState,
         offers: Mapping[str, Offer],
         no_slot: Callable[[str], str | None],
-    ) -> list[dict[str, Any]]:
-        """Tell what is new; gives the demands that are blocked, as the view shows them."""
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Tell what is new; gives the demands that are blocked, and the floors, for the view."""
         running = {slot.instance: slot for slot in slots}
         with self._lock:
             now = self._clock()
@@ -72,12 +73,10 @@ class Chronicle:
                 elif before and instance in running and instance in before.nodes:
                     self._seen.nodes[instance] = before.nodes[instance]
             count = Counter(slot.worker_group for slot in running.values())
-            self._weigh(ray.demands, lambda shape: blocked(shape, offers, count, no_slot), now)
-            return [
-                {"demand": str(one.demand), "since": round(one.since, 3), "why": one.blocked.why}
-                for one in self._waiting.values()
-                if one.blocked and one.told
-            ]
+            living = ray.living
+            self._weigh(ray.demands, lambda one: blocked(one, offers, count, no_slot, living), now)
+            self._tell_floors(ray.floors, now)
+            return self._view()
 
     def started(self, slot: Slot) -> None:
         """The autoscaler started it."""
@@ -152,14 +151,36 @@ class Chronicle:
                     )
                 )
 
+    def _view(self) -> dict[str, list[dict[str, Any]]]:
+        waiting = [
+            {"demand": str(one.demand), "since": round(one.since, 3), "why": one.blocked.why}
+            for one in self._waiting.values()
+            if one.blocked and one.told
+        ]
+        floors = [
+            {"demand": str(floor), "since": round(since, 3)}
+            for floor, since in self._floors.items()
+        ]
+        return {"waiting": waiting, "floors": floors}
+
+    def _tell_floors(self, floors: Iterable[Demand], now: float) -> None:
+        before, self._floors = self._floors, {}
+        for floor in floors:
+            self._floors[floor] = before.get(floor, now)
+            if floor not in before:
+                text = f"{floor} is met, and keeps workers up until it is replaced"
+                self._tell(Event(Kind.FLOOR, text))
+        for floor in before.keys() - self._floors.keys():
+            self._tell(Event(Kind.FLOOR, f"{floor} keeps no workers up any more"))
+
     def _weigh(
-        self, demands: Iterable[Demand], judge: Callable[[Shape], Blocked | None], now: float
+        self, demands: Iterable[Demand], judge: Callable[[Demand], Blocked | None], now: float
     ) -> None:
         before, self._waiting = self._waiting, {}
         for demand in demands:
             key = (demand.shape, demand.of)
             one = before.get(key) or _Waiting(now, demand)
-            one.demand, one.blocked = demand, judge(demand.shape)
+            one.demand, one.blocked = demand, judge(demand)
             self._waiting[key] = one
             if now - one.since < GRACE_S:
                 continue

@@ -49,11 +49,16 @@ class Shape:
 
 @dataclass(frozen=True)
 class Demand:
-    """``count`` of the same; ``of`` tells what kind of thing asks."""
+    """``count`` of the same; ``of`` tells what kind of thing asks.
+
+    ``never`` says that what it belongs to, a whole placement group or a whole floor, is more than
+    all workers there may be can hold.
+    """
 
     shape: Shape
     count: int
     of: str = "tasks or actors"
+    never: bool = False
 
     def __str__(self) -> str:
         return f"{self.count} x ({self.shape}) for {self.of}"
@@ -90,21 +95,28 @@ class Blocked:
 
 
 def blocked(
-    shape: Shape,
+    demand: Demand,
     offers: Mapping[str, Offer],
     running: Mapping[str, int],
     no_slot: Callable[[str], str | None],
+    living: Mapping[str, Offer],
 ) -> Blocked | None:
-    """What keeps Ray from starting a worker for ``shape``; None where one can be started.
+    """What keeps Ray from starting a worker for ``demand``; None where one can be started.
 
     ``running`` counts workers by worker group, those that are starting among them; ``no_slot``
-    says why a worker group has no free slot, or None.
+    says why a worker group has no free slot, or None. ``living`` is what each node that runs
+    offers, which may be more than its worker group does: its own address, its own labels.
     """
-    unfit = {name: why for name, offer in offers.items() if (why := offer.why_not(shape))}
+    unfit = {name: why for name, offer in offers.items() if (why := offer.why_not(demand.shape))}
     fit = [name for name in offers if name not in unfit]
     if not fit:
+        here = [name for name, offer in living.items() if offer.why_not(demand.shape) is None]
+        if here and not demand.never:
+            return Blocked(f"fits {', '.join(here)} alone, which has no room", (("", "turn"),))
         told = "; ".join(f"{name} {why}" for name, why in unfit.items()) or "there is none"
         return Blocked(f"fits no worker group: {told}", (("", "unfit"),))
+    if demand.never:
+        return Blocked("all workers that max_workers allows cannot hold it", (("", "whole"),))
     whys, kinds = [], []
     for name in fit:
         if running.get(name, 0) >= offers[name].most:

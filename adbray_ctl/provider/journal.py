@@ -24,6 +24,7 @@ ALIVE_S = 5.0
 class Kind(str, Enum):  # noqa: UP042  # a head may run Python 3.10, which has no StrEnum
     HEAD = "head"
     BLOCKED = "blocked"
+    FLOOR = "floor"
     LAUNCH = "launch"
     START = "start"
     JOIN = "join"

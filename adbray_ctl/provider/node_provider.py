@@ -23,6 +23,7 @@ from adbray_ctl.provider.lost_jobs import JobTable, LostJobs
 from adbray_ctl.provider.model import HostAddress, Slot
 from adbray_ctl.provider.orders import Orders, parse_orders
 from adbray_ctl.provider.ray_state import RayReader, RayState
+from adbray_ctl.provider.turns import install
 from adbray_ctl.provider.view import Link
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class SlotProvider(NodeProvider):
             sleep=sleep,
             tell=self._journal.write,
         )
-        self._read_ray = read_ray or RayReader(settings.gcs_address)
+        self._read_ray = read_ray or RayReader(settings.gcs_address, lambda: self._orders.types)
         self._lost_jobs = LostJobs(jobs or GcsJobTable(settings.gcs_address), time.time)
         # The monitor inherits the head's own id from the head's process.
         self._head = os.environ["RAY_CLOUD_INSTANCE_ID"]
@@ -148,10 +149,10 @@ class SlotProvider(NodeProvider):
         for instance, reason in self._fleet.given_up().items():
             self._chronicle.given_up(instance, reason)
         try:
-            waiting = self._chronicle.look(
+            told = self._chronicle.look(
                 slots, self._read_ray(), self._orders.offers, self._fleet.why_no_slot
             )
-            self._journal.show({"waiting": waiting, **self._fleet.troubles()})
+            self._journal.show({**told, **self._fleet.troubles()})
         except Exception:  # whatever Ray's client raises
             logger.exception("cannot tell what the autoscaler does")
 
@@ -193,3 +194,4 @@ def _without(text: str) -> Callable[[logging.LogRecord], bool]:
 
 _tell_causes()
 _keep_the_log_short()
+install()

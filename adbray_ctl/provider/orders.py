@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ray.autoscaler.v2.instance_manager.config import NodeTypeConfig
+
 from adbray_ctl.provider.demand import Offer
 from adbray_ctl.provider.model import HostAddress, Power
 
@@ -21,6 +23,20 @@ class Orders:
     hosts: tuple[HostAddress, ...] = ()
     offers: Mapping[str, Offer] = field(default_factory=dict)
     launches_per_minute: int | None = None
+
+    @property
+    def types(self) -> Mapping[str, NodeTypeConfig]:
+        """The worker groups in the words of Ray's scheduler, without their minima."""
+        return {
+            name: NodeTypeConfig(
+                name=name,
+                min_worker_nodes=0,
+                max_worker_nodes=offer.most,
+                resources=dict(offer.resources),
+                labels=dict(offer.labels),
+            )
+            for name, offer in self.offers.items()
+        }
 
 
 def parse_orders(text: str) -> Orders:

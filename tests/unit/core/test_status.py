@@ -119,6 +119,7 @@ def test_what_the_autoscaler_tells_is_in_the_status() -> None:
         "at": 5,
         "age_s": 61.4,
         "waiting": [{"demand": "1 x (8 CPU) for tasks", "since": 1, "why": "fits no group"}],
+        "floors": [{"demand": "3 x (1 CPU) for request_resources()", "since": -595}],
         "silent": [{"host": "h2", "reason": "no answer"}],
         "set_aside": [{"slot": "w-1", "host": "h", "times": 1, "reason": "no disk"}],
         "of_a_newer_head": 1,
@@ -130,8 +131,13 @@ def test_what_the_autoscaler_tells_is_in_the_status() -> None:
     status = group_status("g", seen)
     assert status.problems == ("the autoscaler has told nothing for 61 s",)
     assert status.scaling is not None
+    held = (
+        "3 x (1 CPU) for request_resources() has kept workers up for 10 min; it stays until a job"
+        " replaces it: ray.autoscaler.sdk.request_resources(num_cpus=0)"
+    )
     assert list(status.scaling.lines()) == [
         "1 x (8 CPU) for tasks waits: fits no group",
+        held,
         "w-1 on h is set aside: no disk",
         "the head cannot reach h2: no answer",
     ]

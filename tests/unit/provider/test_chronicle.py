@@ -30,8 +30,9 @@ class Told:
     def look(self, *slots: Slot, ray: RayState | None = None) -> list[str]:
         """The texts of the events that one look tells, and of what is blocked since when."""
         before = len(self.events)
-        waiting = self.chronicle.look(slots, ray or RayState({}), OFFERS, lambda _: None)
-        self.waiting = [(one["since"], one["why"]) for one in waiting]
+        found = self.chronicle.look(slots, ray or RayState({}), OFFERS, lambda _: None)
+        self.waiting = [(one["since"], one["why"]) for one in found["waiting"]]
+        self.floors = [(one["since"], one["demand"]) for one in found["floors"]]
         return [event.text for event in self.events[before:]]
 
 
@@ -96,6 +97,17 @@ def test_a_demand_that_stays_unmet_is_told_once_for_each_reason(told: Told) -> N
     assert told.look(ray=waits) == []
     assert told.look() == []
     assert told.waiting == []
+
+
+def test_a_floor_is_told_once_and_shown_while_it_stays(told: Told) -> None:
+    told.look()
+    held = RayState({}, (), (TWO,))
+    assert told.look(ray=held) == [f"{TWO} is met, and keeps workers up until it is replaced"]
+    told.now += 60
+    assert told.look(ray=held) == []
+    assert (told.waiting, told.floors) == ([], [(100.0, str(TWO))])
+    assert told.look() == [f"{TWO} keeps no workers up any more"]
+    assert told.floors == []
 
 
 def test_what_a_launch_is_for(told: Told) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from ray.core.generated import autoscaler_pb2, common_pb2
 
 from adbray_ctl.provider.demand import Demand, Offer, Rule, Shape, blocked
-from adbray_ctl.provider.ray_state import RayNode, parse_state
+from adbray_ctl.provider.ray_state import RayNode, RayState, parse_state
+from tests.unit.provider.ray_messages import floor, gang, node, types
 
 GIB = 1024**3
 OFFERS = {
@@ -72,13 +74,13 @@ def full(worker_group: str) -> str | None:
 def test_what_blocks_a_demand(
     shape: Shape, running: dict[str, int], no_slot: Callable[[str], str | None], why: str | None
 ) -> None:
-    found = blocked(shape, OFFERS, running, no_slot)
+    found = blocked(Demand(shape, 1), OFFERS, running, no_slot, {})
     assert (found.why if found else None) == why
 
 
 def test_one_of_several_selectors_is_enough() -> None:
     shape = Shape((("CPU", 1.0),), ((Rule("tier", ("two",)),), (Rule("tier", ("one",)),)))
-    assert blocked(shape, OFFERS, {}, free) is None
+    assert blocked(Demand(shape, 1), OFFERS, {}, free, {}) is None
     assert str(shape) == "1 CPU, tier=two or tier=one"
 
 
@@ -104,14 +106,74 @@ def test_rays_message_is_understood() -> None:
     )
     message.pending_resource_requests.add(request=request, count=3)
     message.pending_gang_resource_requests.add(requests=[request, request])
-    state = parse_state(message)
+    state = parse_state(message, {})
+    nothing = Offer({}, {}, 1)
     assert state.nodes == {
-        "w-0.aa": RayNode(alive=True, idle_s=6.5),
-        "w-1.bb": RayNode(alive=True, draining=True),
-        "w-2.cc": RayNode(alive=False),
+        "w-0.aa": RayNode(alive=True, idle_s=6.5, offer=nothing),
+        "w-1.bb": RayNode(alive=True, draining=True, offer=nothing),
+        "w-2.cc": RayNode(alive=False, offer=nothing),
     }
     assert [str(demand) for demand in state.demands] == [
         "3 x (4 CPU, 2 GiB memory, tier!=one|two) for tasks or actors",
         "2 x (4 CPU, 2 GiB memory, tier!=one|two) for a placement group",
     ]
     assert all(isinstance(demand, Demand) for demand in state.demands)
+
+
+def test_what_a_running_worker_alone_offers_waits_for_it() -> None:
+    """Its slot's label and its address are no worker group's, and yet it is there."""
+    shape = cpus(1, Rule("adbray.io/slot", ("one-1",)))
+    living = {"one-1": Offer({"CPU": 1}, {"adbray.io/slot": "one-1"}, 1)}
+    found = blocked(Demand(shape, 1), OFFERS, {"one": 2}, free, living)
+    assert found is not None
+    assert found.why == "fits one-1 alone, which has no room"
+    gone = blocked(Demand(shape, 1), OFFERS, {"one": 2}, free, {})
+    assert gone is not None
+    assert gone.why.startswith("fits no worker group: one has not adbray.io/slot=one-1")
+
+
+def asked(*, busy: bool = False, running: int, **wholes: Any) -> RayState:
+    """Ray's answer while so many workers of 1 CPU run, of at most three."""
+    free_cpus = 0 if busy else 1
+    nodes = [node(f"small-{n}", "small", 1, free_cpus) for n in range(running)]
+    message = autoscaler_pb2.ClusterResourceState(  # type: ignore[attr-defined]
+        node_states=nodes, **wholes
+    )
+    return parse_state(message, types(small=(1, 3)))
+
+
+def test_a_floor_that_is_met_does_not_wait() -> None:
+    three = floor(3, CPU=1)
+    met = asked(running=3, cluster_resource_constraints=[three])
+    assert (met.demands, [str(one) for one in met.floors]) == (
+        (),
+        ["3 x (1 CPU) for request_resources()"],
+    )
+    busy = asked(running=3, busy=True, cluster_resource_constraints=[three])
+    assert busy.floors == met.floors, "a floor is met by workers, busy or not"
+    (waits,) = asked(running=2, cluster_resource_constraints=[three]).demands
+    assert (waits.count, waits.never) == (3, False)
+
+
+def test_a_floor_beyond_all_workers_never_comes() -> None:
+    """Ray starts none for it: it weighs the whole of it."""
+    (never,) = asked(running=1, cluster_resource_constraints=[floor(4, CPU=1)]).demands
+    found = blocked(never, {"small": Offer({"CPU": 1}, {}, 3)}, {"small": 1}, free, {})
+    assert found is not None
+    assert found.why == "all workers that max_workers allows cannot hold it"
+
+
+def test_a_placement_group_is_weighed_as_a_whole() -> None:
+    one = {"CPU": 1.0}
+    spread = [gang(*[one] * 4), gang(*[one] * 3)]
+    too_many, enough = asked(running=1, pending_gang_resource_requests=spread).demands
+    assert (too_many.count, too_many.never) == (4, True)
+    assert (enough.count, enough.never) == (3, False)
+    assert blocked(enough, {"small": Offer(one, {}, 3)}, {"small": 1}, free, {}) is None
+
+
+def test_no_floor_is_no_demand() -> None:
+    """What request_resources(num_cpus=0) leaves."""
+    empty = autoscaler_pb2.ClusterResourceConstraint()  # type: ignore[attr-defined]
+    state = asked(running=1, cluster_resource_constraints=[empty])
+    assert (state.demands, state.floors) == ((), ())
