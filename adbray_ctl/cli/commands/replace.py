@@ -80,6 +80,6 @@ def _tell(state: State, found: service.Found, host: str) -> None:
     left = service.leftovers(state.tools, host)
     if left:
         text = f"host {host} still carries {', '.join(left)}, which this project has no file for:"
-        click.echo(f"{text} `adbray destroy` removes a group without its file")
+        click.echo(f"{text} `adbray orphans --remove GROUP` removes one")
     else:
         click.echo(f"host {host} is clean: its entry can be deleted from fleet.yml")
