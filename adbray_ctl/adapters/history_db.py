@@ -17,6 +17,8 @@ from adbray_ctl.core.history import NodeResult, NodeState, Run, RunDetail, RunOu
 from adbray_ctl.core.record import NodeAt
 
 _VERSION = 1
+# SQLite's integers have 64 bits.
+_LARGEST = 2**63 - 1
 # What the time of a process's start may be off by.
 _CLOCK_S = 1.0
 _SCHEMA = """
@@ -87,12 +89,15 @@ class HistoryDb:
             rows = db.execute(
                 f"SELECT {_RUN}, pid FROM runs WHERE ? IS NULL OR grp = ?"  # noqa: S608 - fixed names
                 " ORDER BY number DESC LIMIT ?",
-                (group, group, limit),
+                (group, group, min(limit, _LARGEST)),
             ).fetchall()
         return tuple(Run(**_run_fields(row)) for row in rows)
 
     def run(self, number: int) -> RunDetail:
+        if not 0 < number <= _LARGEST:
+            raise _no_run(number, 0)
         with self._open() as db:
+            last = db.execute("SELECT max(number) FROM runs").fetchone()[0] or 0
             row = db.execute(
                 f"SELECT {_RUN}, pid, plan, spec, fleet FROM runs WHERE number = ?",  # noqa: S608 - fixed names
                 (number,),
@@ -104,7 +109,7 @@ class HistoryDb:
             ).fetchall()
             logs = db.execute("SELECT path FROM logs WHERE run = ?", (number,)).fetchall()
         if row is None:
-            raise UsageError(f"there is no run {number}", hint="`adbray history` lists them")
+            raise _no_run(number, last)
         return RunDetail(
             **_run_fields(row[:9]),
             plan=row[9],
@@ -139,6 +144,11 @@ class HistoryDb:
                 where=str(self._path),
                 hint="move the file away to begin a new one; no cluster depends on it",
             ) from error
+
+
+def _no_run(number: int, last: int) -> UsageError:
+    hint = f"runs: 1 to {last}; `adbray history` lists them" if last else "`adbray history`"
+    return UsageError(f"there is no run {number}", hint=hint)
 
 
 def _who() -> str:

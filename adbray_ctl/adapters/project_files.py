@@ -15,6 +15,7 @@ from adbray_ctl.adapters.spec_file import (
     list_groups,
     load_fleet,
     load_group,
+    no_group,
 )
 from adbray_ctl.adapters.spec_masked import masked
 from adbray_ctl.adapters.yaml_source import Broken, parse
@@ -41,6 +42,8 @@ class ProjectFiles:
         return list_groups(self._directory)
 
     def text(self, group: str | None) -> str:
+        if group is not None and group not in self.names():
+            raise no_group(self._directory, group)
         # Line ends as they are: what is put back must be what was there.
         return self._path(group).read_bytes().decode()
 

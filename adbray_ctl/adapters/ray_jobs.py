@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from adbray_ctl.core.errors import ClusterError
+from adbray_ctl.adapters.ray_answers import UNREADABLE, AwayError, NoJobError, explain
+from adbray_ctl.core.errors import AdbrayError, ClusterError, UsageError
 from adbray_ctl.core.jobs import Job, JobRequest
+from adbray_ctl.core.unknown import no_such
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient
@@ -33,10 +35,6 @@ _AWAY_S, _AGAIN_S = 180.0, 1.0
 _WITHIN_S = 30.0
 # After so long without output it is asked whether the job, and the head, are still there.
 _SILENCE_S = 5.0
-
-
-class _AwayError(ClusterError):
-    """No dashboard answers, or one that has just started."""
 
 
 class RayJobs:
@@ -74,12 +72,12 @@ class RayJobs:
         return tuple(sorted(jobs, key=lambda job: -(job.started_at or 0)))
 
     def status(self, job_id: str) -> Job:
-        with self._told():
-            return _job(self._client.get_job_info(job_id))
+        with self._told(job_id):
+            return _job(self._client.get_job_info(_in_path(job_id)))
 
     def logs(self, job_id: str) -> str:
-        with self._told():
-            return self._client.get_job_logs(job_id)
+        with self._told(job_id):
+            return self._client.get_job_logs(_in_path(job_id))
 
     def follow(self, job_id: str) -> Iterator[str]:
         # A head that moves or starts anew ends the stream while the job goes on.
@@ -97,7 +95,7 @@ class RayJobs:
                 if self.status(job_id).ended:
                     return
                 heard_at = time.monotonic()
-            except _AwayError:
+            except AwayError:
                 if time.monotonic() - heard_at > _AWAY_S:
                     raise
             time.sleep(_AGAIN_S)
@@ -108,21 +106,23 @@ class RayJobs:
 
         loop = asyncio.new_event_loop()
         try:
-            with self._told():
-                stream = self._client.tail_job_logs(job_id)
+            with self._told(job_id):
+                stream = self._client.tail_job_logs(_in_path(job_id))
             while True:
                 task = loop.create_task(_next(stream))
                 while not loop.run_until_complete(asyncio.wait({task}, timeout=_SILENCE_S))[0]:
                     # A host that died says nothing, not even that the stream is over.
                     if self.status(job_id).ended:
-                        raise _AwayError("the stream went silent", where=self._address)
-                with self._told():
+                        raise AwayError("the stream went silent", where=self._address)
+                with self._told(job_id):
                     chunk = task.result()
                 if chunk is None:
                     return
                 yield chunk
+        except aiohttp.WSServerHandshakeError as error:
+            raise self._explained(error, job_id) from error
         except aiohttp.ClientError as error:
-            raise _AwayError(f"the stream broke: {error}", where=self._address) from error
+            raise AwayError(f"the stream broke: {error}", where=self._address) from error
         finally:
             for task in asyncio.all_tasks(loop):
                 task.cancel()
@@ -130,8 +130,8 @@ class RayJobs:
             loop.close()
 
     def stop(self, job_id: str) -> bool:
-        with self._told():
-            return self._client.stop_job(job_id)
+        with self._told(job_id):
+            return self._client.stop_job(_in_path(job_id))
 
     @property
     def _client(self) -> JobSubmissionClient:
@@ -147,7 +147,7 @@ class RayJobs:
                     try:
                         return super()._do_request(*words, timeout=_WITHIN_S, **options)
                     except AuthenticationError as error:  # no RuntimeError, as its others are
-                        raise _explain(error, address) from error
+                        raise explain(error, address) from error
 
             # What the client tells (package uploads, closed sockets) is not the job's output.
             for name in _CHATTY:
@@ -169,12 +169,19 @@ class RayJobs:
         return {"Authorization": f"Bearer {token}"}
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn what Ray's client raises into one ClusterError."""
+    def _told(self, job_id: str | None = None) -> Iterator[None]:
+        """Turn what Ray's client raises into one ClusterError, UsageError for an unknown job."""
         try:
             yield
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise _explain(error, self._address) from error
+        except (RuntimeError, ValueError, OSError, *UNREADABLE) as error:
+            raise self._explained(error, job_id) from error
+
+    def _explained(self, error: Exception, job_id: str | None) -> AdbrayError:
+        found = explain(error, self._address)
+        if job_id is None or not isinstance(found, NoJobError):
+            return found
+        known = (job.id for job in self.list())
+        return UsageError(no_such("job", job_id, known), where=self._address)
 
 
 async def _next(stream: AsyncIterator[str]) -> str | None:
@@ -182,28 +189,11 @@ async def _next(stream: AsyncIterator[str]) -> str | None:
     return await anext(stream, None)
 
 
-def _explain(error: Exception, address: str) -> ClusterError:
-    text = str(error).strip().split("\nTraceback")[0]
-    lowered = text.lower()
-    # Not the number alone, which may be part of a port.
-    status = re.search(r"(?:status code|http error) (\d{3})\b", lowered)
-    code = status[1] if status else ""
-    if "authentication" in lowered or code in ("401", "403"):
-        return ClusterError(
-            "the cluster refused the token",
-            where=address,
-            hint="run `adbray apply` to put this project's token on the hosts",
-        )
-    # Also those of aiohttp and requests.
-    if isinstance(error, OSError):
-        return _AwayError("no Ray dashboard answers", where=address, hint="look at `adbray status`")
-    if "does not exist" in lowered or code == "404":
-        return ClusterError(
-            "there is no such job", where=address, hint="`adbray job list` names them all"
-        )
-    told = text.splitlines()[-1] if text else repr(error)
-    away = code.startswith("5") or "websocket" in lowered
-    return (_AwayError if away else ClusterError)(told, where=address)
+def _in_path(job_id: str) -> str:
+    """An id as one part of a URL's path, which may hold a slash. Raises UsageError for no id."""
+    if not job_id.strip("."):
+        raise UsageError(f"{job_id!r} is not the id of a job", hint="`adbray job list` names them")
+    return quote(job_id, safe="")
 
 
 def _job(details: JobDetails) -> Job:

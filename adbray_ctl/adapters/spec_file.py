@@ -17,7 +17,7 @@ from adbray_ctl.adapters.yaml_places import KeyPath
 from adbray_ctl.adapters.yaml_source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.errors import SpecError
-from adbray_ctl.core.faults import Fault, did_you_mean, faults_of, show
+from adbray_ctl.core.faults import Fault, faults_of
 from adbray_ctl.core.names import ALLOWED, WEBHOOK_URL
 from adbray_ctl.core.salvage import salvage
 from adbray_ctl.core.spec import RayClusterSpec
@@ -25,6 +25,7 @@ from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_grafana import Grafana
 from adbray_ctl.core.spec_monitoring import Monitoring
 from adbray_ctl.core.spec_ssh import Jump, Ssh, SshOverride
+from adbray_ctl.core.unknown import no_such
 
 FLEET_FILE = "fleet.yml"
 GROUPS_DIR = "groups"
@@ -45,7 +46,7 @@ class Project:
         for group in self.groups:
             if group.name == name:
                 return group
-        raise _no_group(self.dir, name)
+        raise no_group(self.dir, name)
 
 
 def load_project(directory: Path) -> Project:
@@ -105,7 +106,7 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
 
     # False for a name that is too long, true for a link to nothing, which is told as such below.
     if text is None and not os.path.lexists(path):
-        raise _no_group(path.parent.parent, path.stem)
+        raise no_group(path.parent.parent, path.stem)
     group = _load(path, RayClusterSpec, rules, _encoded(text))
     files = {name: getattr(group.redis, name) for name in ("password_file", "ca_file")}
     found = {name: _resolve(file, path.parent.parent) for name, file in files.items() if file}
@@ -186,11 +187,8 @@ def _unreadable(path: Path, error: Exception) -> SpecError:
     return _summary([SpecError(f"cannot be read: {reason}", where=show_file(path))])
 
 
-def _no_group(directory: Path, name: str) -> SpecError:
-    known = list_groups(directory)
-    hint = did_you_mean(name, known)
-    what = f"there is no group {show(name)}; {hint}" if hint else f"there is no group {show(name)}"
-    what += f"; groups: {', '.join(known)}" if known else "; there are no groups"
+def no_group(directory: Path, name: str) -> SpecError:
+    what = no_such("group", name, list_groups(directory))
     return _summary([SpecError(what, where=show_file(directory / GROUPS_DIR))])
 
 

@@ -6,11 +6,15 @@ import re
 
 import click
 
+from adbray_ctl.cli.state import State
 from adbray_ctl.core.names import NAME
 
 
 class GroupName(click.ParamType[str]):
-    """A group's name; it becomes part of paths, so nothing else may pass."""
+    """The name of a group that the project's directory knows.
+
+    It becomes part of paths, so nothing but a name may pass.
+    """
 
     name = "group"
 
@@ -19,6 +23,9 @@ class GroupName(click.ParamType[str]):
             self.fail(
                 f"{value!r} is no group's name: lower-case letters, digits and '-'", param, ctx
             )
+        state = ctx.find_object(State) if ctx and not ctx.resilient_parsing else None
+        if state is not None:
+            state.require_known(value)
         return value
 
 

@@ -12,6 +12,7 @@ from adbray_ctl import wiring
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.lab import Lab
 from adbray_ctl.core.ports import ProjectFiles
+from adbray_ctl.services import groups as group_service
 from adbray_ctl.services.tools import Tools
 
 
@@ -35,6 +36,12 @@ class State:
     def lab(self) -> Lab:
         """The lab of this directory."""
         return wiring.lab(self.directory)
+
+    def require_known(self, group: str) -> None:
+        """Raise UsageError for a group that this directory has no trace of."""
+        # A group with a file needs no tools, which take a moment to make.
+        if group not in self.project.names():
+            group_service.require_known(self.tools, group)
 
     def groups(self, named: str | None) -> tuple[str, ...]:
         """The group that is named, or all that have a file. Raises UsageError if there is none."""

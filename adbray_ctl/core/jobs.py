@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import re
 import shlex
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.faults import show
 
 # Ray refuses larger packages: ray._private.runtime_env.packaging.GCS_STORAGE_MAX_SIZE (2.60).
 MAX_WORKING_DIR_BYTES = 500 * 1024 * 1024
+
+# It becomes part of a log file's name on the head, and of URLs. With others Ray lists a job that
+# never runs, or one that it cannot be asked for.
+SUBMISSION_ID = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+# Ray counts CPUs in steps of this.
+_CPU_STEP = 0.0001
 
 
 class JobRequest(BaseModel):
@@ -49,6 +58,25 @@ class DirectoryFile(BaseModel):
 
     path: str
     size: int
+
+
+def check_request(request: JobRequest) -> None:
+    """Raise UsageError for what Ray takes without a word, and never runs."""
+    wanted, cpus = request.submission_id, request.entrypoint_cpus
+    if wanted is not None and not re.fullmatch(SUBMISSION_ID, wanted):
+        raise UsageError(
+            f"{show(wanted)} cannot be the id of a job",
+            where="--submission-id",
+            hint="use 1 to 128 of A-Z, a-z, 0-9, '_', '.' and '-', not beginning with '.' or '-'",
+        )
+    if not request.entrypoint.strip():
+        raise UsageError("the command is empty", hint="write it behind --, like -- python main.py")
+    if not (0 <= cpus < math.inf and math.isclose(cpus, round(cpus, 4), abs_tol=_CPU_STEP / 100)):
+        raise UsageError(
+            f"a job cannot have {cpus:g} CPUs",
+            where="--entrypoint-num-cpus",
+            hint=f"choose 0 or more, in steps of {_CPU_STEP:g}",
+        )
 
 
 def check_working_dir(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -169,6 +169,9 @@ class Lab(Protocol):
 
     def down(self, report: Callable[[str], None]) -> None:
         """Remove everything ``up`` made, also after a crash; succeeds when there is nothing."""
+
+    def require(self, hosts: Sequence[str]) -> None:
+        """Raise UsageError if one of ``hosts`` is not of this lab, LabError if there is no lab."""
 
     def cut(self, host: str) -> None:
         """Take the host's network link down."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.errors import HostError, UsageError
+from adbray_ctl.core.unknown import no_such
 
 STARTED = "%Y%m%dT%H%M%SZ"
 """How a start is named, by when it began, in UTC; behind it may stand a number."""
@@ -130,7 +131,7 @@ def _nowhere(
         return UsageError(
             "no host carries this group", where=f"group {group}", hint=f"`adbray apply {group}`"
         )
-    return UsageError(f"group {group} has no node {node!r}", hint=f"choose of {', '.join(slots)}")
+    return UsageError(no_such("node", node, slots, of=f"in group {group}"))
 
 
 def _silent(hosts: Sequence[HostLogs]) -> HostError | None:

@@ -193,7 +193,7 @@ def _group(host: HostObservation, trace: Trace, made: Made) -> Orphan:
         run=None if None in runs else runs[0],
         changed_at=trace.changed_at or None,
         changed_by=trace.changed_by,
-        remedy=f"`adbray destroy {group}`"
+        remedy=f"`adbray orphans --remove {group}`"
         if re.fullmatch(NAME, group)
         else f"no group can be called so: look at it on {host.host}",
     )

@@ -77,6 +77,7 @@ class Addresses(BaseModel):
 class GroupStatus(BaseModel):
     """A group as observed. ``ready``: the head and every worker that runs are known to Ray.
 
+    ``complete`` is False while a host that gives no answer may hold a node of the group.
     ``scaling`` is what the autoscaler last told. ``protection`` is None without a head.
     """
 
@@ -84,6 +85,7 @@ class GroupStatus(BaseModel):
 
     group: str
     ready: bool
+    complete: bool = True
     slots: tuple[SlotStatus, ...]
     addresses: Addresses | None
     problems: tuple[str, ...] = ()

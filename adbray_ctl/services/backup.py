@@ -20,7 +20,7 @@ def take(tools: Tools, group: str) -> Backup:
     prepared = prepare(tools, group)
     leading = prepared.observed.leading(group)
     if leading is None:
-        raise no_head(prepared.fleet, group, prepared.observed)
+        raise no_head(tools, prepared.fleet, group, prepared.observed)
     host, head = leading
     ensure_secrets(tools, prepared)
     return Backup(

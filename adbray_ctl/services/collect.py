@@ -61,7 +61,7 @@ def collect(
     here = observed.hosts_with(group)
     silent = [host for host in observed.hosts if host.error and host.host not in fleet.retired]
     if not here and not silent and group not in tools.specs.names():
-        raise not_applied(fleet, group)
+        raise not_applied(tools, fleet, group)
     runs = _runs(tools, group)
     wanted = CollectRequest(group=group, lines=lines, since=since, budget=budget_of(len(here)))
     answers = list(_answers(tools, fleet, here, wanted, report))

@@ -61,7 +61,7 @@ def prepare(tools: Tools, group: str, fault: Fault) -> Prepared:
     status = group_status(group, observed, fleet.retired)
     leading = observed.leading(group)
     if leading is None or status.addresses is None:
-        raise no_head(fleet, group, observed)
+        raise no_head(tools, fleet, group, observed)
     if not status.ready:
         raise ClusterError(
             "it is not ready, and a drill needs a sound group",

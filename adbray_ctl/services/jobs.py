@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adbray_ctl.core.jobs import DirectoryFile, JobRequest, check_working_dir
+from adbray_ctl.core.jobs import DirectoryFile, JobRequest, check_request, check_working_dir
 from adbray_ctl.core.ports import JobApi
 from adbray_ctl.core.status import Addresses
 from adbray_ctl.services.status import addresses
@@ -45,14 +45,16 @@ def make_request(
     submission_id: str | None = None,
     entrypoint_cpus: float = 0,
 ) -> JobRequest:
-    """Check the working directory and build the request. Raises UsageError."""
+    """Build the request, checked with its working directory. Raises UsageError."""
     if working_dir is not None:
         check_working_dir(working_dir, files, entrypoint)
     command = entrypoint[0] if len(entrypoint) == 1 else shlex.join(entrypoint)
-    return JobRequest(
+    request = JobRequest(
         entrypoint=command,
         working_dir=working_dir,
         env=env,
         submission_id=submission_id,
         entrypoint_cpus=entrypoint_cpus,
     )
+    check_request(request)
+    return request

@@ -25,7 +25,7 @@ def find(tools: Tools, group: str) -> Held:
     observed = tools.hosts.observe(fleet)
     head = observed.head(group)
     if head is None:
-        raise no_head(fleet, group, observed)
+        raise no_head(tools, fleet, group, observed)
     holder = tools.lease.holder(fleet, head[0], group)
     return Held(fleet=fleet, group=group, host=head[0], holder=holder)
 

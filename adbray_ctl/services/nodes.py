@@ -13,6 +13,7 @@ from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import NodeAt, SlotKind
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import SlotAt, living_nodes
+from adbray_ctl.core.unknown import no_such
 from adbray_ctl.services.history import only_step
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
@@ -37,11 +38,11 @@ def named(prepared: Prepared, names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         nodes = [record.slot for record in standing if name in (record.slot, record.worker_group)]
         if not nodes:
-            known = {r.slot for r in standing} | {r.worker_group or "" for r in standing}
-            raise UsageError(
-                f"group {group} has no node and no worker group {name!r}",
-                hint=f"choose of {', '.join(filter(None, sorted(known)))}",
-            )
+            known = {r.slot for r in standing} | {
+                r.worker_group for r in standing if r.worker_group
+            }
+            what = no_such("node or worker group", name, sorted(known), of=f"in group {group}")
+            raise UsageError(what)
         found += nodes
     return tuple(dict.fromkeys(found))
 

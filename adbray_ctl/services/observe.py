@@ -53,7 +53,7 @@ def require_network(spec: RayClusterSpec, topology: Topology, observed: Observed
 
 def require_hosts(fleet: Fleet, observed: Observed) -> None:
     """Raise HostError if any host that is not retired gave no answer; every one is told."""
-    silent = _silent(fleet, observed)
+    silent = silent_hosts(fleet, observed)
     if silent:
         raise HostError(_told(silent), where=silent[0].host, hint=_way_out(fleet, silent))
 
@@ -61,7 +61,7 @@ def require_hosts(fleet: Fleet, observed: Observed) -> None:
 def require_seen(fleet: Fleet, spec: RayClusterSpec, observed: Observed) -> None:
     """Raise HostError if a silent host may hold a node of ``spec``, which would be made twice."""
     unseen = unseen_nodes(fleet, spec, observed)
-    silent = _silent(fleet, observed)
+    silent = silent_hosts(fleet, observed)
     if not unseen or not silent:
         return
     nodes = ", ".join(unseen[:8]) + (f" and {len(unseen) - 8} more" if len(unseen) > 8 else "")
@@ -81,7 +81,8 @@ def _way_out(fleet: Fleet, silent: list[HostObservation]) -> str:
     return wake + _WAY_OUT.format(silent[0].host)
 
 
-def _silent(fleet: Fleet, observed: Observed) -> list[HostObservation]:
+def silent_hosts(fleet: Fleet, observed: Observed) -> list[HostObservation]:
+    """The hosts that gave no answer and are not retired."""
     seen = [observed.host(host.name) for host in fleet.hosts if not host.retired]
     return [host for host in seen if host.error]
 

@@ -9,6 +9,7 @@ from adbray_ctl.core.events import Note
 from adbray_ctl.core.ports import Report
 from adbray_ctl.core.power import command_words
 from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.unknown import no_such
 from adbray_ctl.services.tools import Tools
 
 _POLL_S = 2.0
@@ -47,7 +48,7 @@ def _require_drivers(fleet: Fleet, names: tuple[str, ...]) -> None:
     known = {host.name: host for host in fleet.hosts}
     for name in names:
         if name not in known:
-            raise UsageError(f"fleet.yml has no host {name}", hint=f"known: {', '.join(known)}")
+            raise UsageError(no_such("host", name, known, of="in fleet.yml"))
         if known[name].power is None:
             hint = f"give it a `power` in fleet.yml, or turn {name} on by other means"
             raise UsageError("has no power driver", where=name, hint=hint)

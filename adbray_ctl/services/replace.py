@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import HostError, UsageError
-from adbray_ctl.core.faults import did_you_mean
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import Replacement
+from adbray_ctl.core.unknown import no_such
 from adbray_ctl.services.observe import unseen_nodes
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.tools import Tools
@@ -36,8 +36,7 @@ def check_hosts(fleet: Fleet, replacing: Replacement, address: str | None) -> No
     names = tuple(host.name for host in fleet.hosts)
     old, new = replacing.old, replacing.new
     if old not in names:
-        hint = did_you_mean(old, names) or f"choose of {', '.join(names[:10])}"
-        raise UsageError(f"host {old!r} is not in fleet.yml", hint=hint)
+        raise UsageError(no_such("host", old, names, of="in fleet.yml"))
     if old == new:
         raise UsageError(
             "a host cannot replace itself",
@@ -46,7 +45,7 @@ def check_hosts(fleet: Fleet, replacing: Replacement, address: str | None) -> No
     if new not in names:
         if address is None:
             hint = f"add it there, or have it added: adbray replace {old} {new}=ADDRESS"
-            raise UsageError(f"host {new!r} is not in fleet.yml", hint=hint)
+            raise UsageError(no_such("host", new, names, of="in fleet.yml"), hint=hint)
         return
     host = fleet.host(new)
     if host.retired:

@@ -44,7 +44,7 @@ def _head(tools: Tools, fleet: Fleet, group: str) -> str:
     leading = observed.leading(group)
     if leading is not None:
         return leading[0]
-    raise no_head(fleet, group, observed)
+    raise no_head(tools, fleet, group, observed)
 
 
 def _read(

@@ -2,26 +2,63 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.errors import ClusterError
+from adbray_ctl.core.errors import AdbrayError, ClusterError, SpecError, UsageError
 from adbray_ctl.core.monitoring import web_url
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import Addresses, GroupStatus, group_status
+from adbray_ctl.core.unknown import no_such
 from adbray_ctl.core.web import PASSWORD
+from adbray_ctl.services.observe import silent_hosts, unseen_nodes
 from adbray_ctl.services.tools import Tools
 
 
 def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
-    """The state of each of ``groups``; of all there are, in files or on hosts, if none is named."""
+    """The state of each of ``groups``; of all there are, in files or on hosts, if none is named.
+
+    Raises ClusterError for a named group that is not applied, UsageError if it has no file either.
+    """
     fleet = tools.specs.fleet()
     observed = tools.hosts.observe(fleet)
-    if not groups:
-        standing = {record.group for _, record in observed.records()}
-        groups = tuple(sorted(standing | set(tools.specs.names())))
-    found = (group_status(group, observed, fleet.retired) for group in groups)
-    return tuple(
-        one.model_copy(update={"addresses": _with_web(tools, fleet, one)}) for one in found
+    standing = {record.group for _, record in observed.records()}
+    found = tuple(
+        _status(tools, fleet, observed, group)
+        for group in groups or sorted(standing | set(tools.specs.names()))
     )
+    for one in found:
+        if groups and one.complete and not one.slots:
+            raise not_applied(tools, fleet, one.group)
+    return found
+
+
+def _status(tools: Tools, fleet: Fleet, observed: Observed, group: str) -> GroupStatus:
+    found = group_status(group, observed, fleet.retired)
+    has_file = group in tools.specs.names()
+    problems = found.problems
+    if found.slots and not has_file:
+        problems += (f"groups/{group}.yml does not exist: this group is on the hosts alone",)
+    return found.model_copy(
+        update={
+            "addresses": _with_web(tools, fleet, found),
+            "problems": problems,
+            "complete": not _may_hide_nodes(tools, fleet, observed, found, has_file=has_file),
+        }
+    )
+
+
+def _may_hide_nodes(
+    tools: Tools, fleet: Fleet, observed: Observed, found: GroupStatus, *, has_file: bool
+) -> bool:
+    """Whether a host that gave no answer may hold a node of the group, as plan and apply judge."""
+    asleep = {host.host for host in found.scaling.asleep} if found.scaling else set()
+    silent = {host.host for host in silent_hosts(fleet, observed)} - asleep
+    if not silent or not has_file:
+        return bool(silent)
+    try:
+        spec = tools.specs.group(found.group, fleet)
+    except SpecError:
+        return True
+    return bool(unseen_nodes(fleet, spec, observed))
 
 
 def addresses(tools: Tools, group: str) -> Addresses:
@@ -30,7 +67,7 @@ def addresses(tools: Tools, group: str) -> Addresses:
     observed = tools.hosts.observe(fleet)
     found = _with_web(tools, fleet, group_status(group, observed))
     if found is None:
-        raise no_head(fleet, group, observed)
+        raise no_head(tools, fleet, group, observed)
     return found
 
 
@@ -47,21 +84,28 @@ def _with_web(tools: Tools, fleet: Fleet, status: GroupStatus) -> Addresses | No
     return status.addresses.model_copy(update=told)
 
 
-def no_head(fleet: Fleet, group: str, observed: Observed) -> ClusterError:
+def no_head(tools: Tools, fleet: Fleet, group: str, observed: Observed) -> AdbrayError:
     """No host that answers has the group's head: a silent one may have it, or none has."""
     silent = [
         f"{host.host}: {host.error}"
         for host in observed.hosts
         if host.error and host.host not in fleet.retired
     ]
+    if not silent and not observed.hosts_with(group):
+        return not_applied(tools, fleet, group)
     if not silent:
-        return not_applied(fleet, group)
+        what, hint = "no host carries its head", f"`adbray apply {group}` makes it"
+        return ClusterError(what, where=f"group {group}", hint=hint)
     what = "no host that answers carries this group's head; " + "; ".join(silent)
     return ClusterError(what, where=f"group {group}", hint="bring the silent hosts back")
 
 
-def not_applied(fleet: Fleet, group: str) -> ClusterError:
-    """There is no such group on the fleet's hosts."""
+def not_applied(tools: Tools, fleet: Fleet, group: str) -> AdbrayError:
+    """There is no such group on the fleet's hosts: a UsageError if it has no file either."""
+    names = tools.specs.names()
+    if group not in names:
+        hint = "no host carries it; `adbray history` lists what was done from this directory"
+        return UsageError(no_such("group", group, names), hint=hint)
     return ClusterError(
         f"no host of the {len(fleet.hosts)} in fleet.yml carries this group",
         where=f"group {group}",

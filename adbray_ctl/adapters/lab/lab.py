@@ -17,7 +17,7 @@ from adbray_ctl.adapters.lab.nspawn import Nspawn, clear_mounts
 from adbray_ctl.adapters.lab.processes import container_inits, end, members
 from adbray_ctl.adapters.lab.qemu import Qemu
 from adbray_ctl.adapters.lab.shell import read_text, run
-from adbray_ctl.core.errors import LabError, RefusedError
+from adbray_ctl.core.errors import LabError, RefusedError, UsageError
 from adbray_ctl.core.lab import (
     HostKind,
     HostState,
@@ -28,6 +28,7 @@ from adbray_ctl.core.lab import (
     LabStatus,
     lab_id,
 )
+from adbray_ctl.core.unknown import no_such
 
 # Without hardware support a VM boots in half a minute, and in many times that beside other work.
 _READY_WITHIN_S = {HostKind.CONTAINER: 60.0, HostKind.VM: 600.0}
@@ -91,6 +92,10 @@ class MachineLab:
                 machine.release(plan.id)
         count = max(len(plan.hosts), ended)
         report(f"removed {count} hosts" if count else "there was no lab here")
+
+    def require(self, hosts: Sequence[str]) -> None:
+        for host in hosts:
+            self._find(host)
 
     def cut(self, host: str) -> None:
         plan, found = self._find(host)
@@ -270,14 +275,14 @@ class MachineLab:
 
     def _find(self, name: str) -> tuple[LabPlan, LabHost]:
         plan = self.plan()
-        for host in plan.hosts if plan else ():
-            if host.name == name and plan is not None:
+        if plan is None:
+            hint = "`adbray lab up` makes one"
+            raise LabError("there is no lab here", where=str(self._directory), hint=hint)
+        for host in plan.hosts:
+            if host.name == name:
                 return plan, host
-        raise LabError(
-            f"there is no host {name!r} in this lab",
-            where=str(self._directory),
-            hint="`adbray lab status` names its hosts",
-        )
+        names = (host.name for host in plan.hosts)
+        raise UsageError(no_such("host", name, names, of="in this lab"))
 
 
 def _status(plan: LabPlan, host: LabHost, pid: int | None) -> LabHostStatus:

@@ -13,6 +13,7 @@ from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.jobs import Job, JobRequest
 from adbray_ctl.core.ports import JobApi
+from adbray_ctl.core.reasons import reason_in
 from adbray_ctl.services import jobs as service
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -146,7 +147,8 @@ def follow_to_end(api: JobApi, request: JobRequest, *, as_json: bool = False) ->
 
 
 def _not_succeeded(found: Job) -> ClusterError:
-    detail = f": {found.message.strip().splitlines()[-1]}" if found.message.strip() else ""
+    reason = reason_in(found.message)
+    detail = f": {reason}" if reason else ""
     return ClusterError(f"ended as {found.status}{detail}", where=f"job {found.id}")
 
 

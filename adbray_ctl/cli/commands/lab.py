@@ -72,6 +72,7 @@ def down(state: State, purge_cache: bool) -> None:
 @pass_state
 def cut(state: State, hosts: tuple[str, ...]) -> None:
     """Take the link of each HOST down; `heal` brings it back."""
+    state.lab.require(hosts)
     for host in hosts:
         state.lab.cut(host)
 
@@ -81,6 +82,7 @@ def cut(state: State, hosts: tuple[str, ...]) -> None:
 @pass_state
 def heal(state: State, hosts: tuple[str, ...]) -> None:
     """Bring the link of each HOST up again."""
+    state.lab.require(hosts)
     for host in hosts:
         state.lab.heal(host)
 
@@ -90,6 +92,7 @@ def heal(state: State, hosts: tuple[str, ...]) -> None:
 @pass_state
 def kill(state: State, hosts: tuple[str, ...]) -> None:
     """End each HOST at once; `start` boots it again from its old disk."""
+    state.lab.require(hosts)
     for host in hosts:
         state.lab.kill(host)
 
@@ -99,5 +102,6 @@ def kill(state: State, hosts: tuple[str, ...]) -> None:
 @pass_state
 def start(state: State, hosts: tuple[str, ...]) -> None:
     """Boot each HOST again."""
+    state.lab.require(hosts)
     for host in hosts:
         state.lab.start(host)

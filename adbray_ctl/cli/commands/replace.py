@@ -81,6 +81,6 @@ def _tell(state: State, found: service.Found, host: str) -> None:
     left = service.leftovers(state.tools, host)
     if left:
         text = f"host {host} still carries {', '.join(left)}, which this project has no file for:"
-        say(f"{text} `adbray destroy` removes a group without its file")
+        say(f"{text} `adbray orphans --remove GROUP` removes one")
     else:
         say(f"host {host} is clean: its entry can be deleted from fleet.yml")

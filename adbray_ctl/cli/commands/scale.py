@@ -9,6 +9,7 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import AdbrayError, UsageError
+from adbray_ctl.core.unknown import no_such
 
 
 @click.command(
@@ -44,10 +45,8 @@ def scale(
         spec = state.project.group(group, state.project.fleet())
         names = [one.name for one in spec.worker_groups]
         if worker_group not in names:
-            raise UsageError(
-                f"group {group} has no worker group {worker_group!r}",
-                hint=f"choose of {', '.join(names)}",
-            )
+            what = no_such("worker group", worker_group, names, of=f"in group {group}")
+            raise UsageError(what)
         place = ("worker_groups", names.index(worker_group))
         options = {"--min": low, "--max": high}
         told = " and ".join(f"{name} {n}" for name, n in options.items() if n is not None)

@@ -41,17 +41,21 @@ _EVENTS_BELOW = 8
 def status(state: State, group: str | None, *, watch: bool, every_s: float, as_json: bool) -> None:
     """Show GROUP (default: all groups) slot by slot: host, size, state, ports.
 
-    With --watch and GROUP, its last events stand below.
+    The exit code is 0 if every group that is shown is ready, and 1 if one is not, is not applied,
+    or may have nodes on a host that gives no answer. With --watch and GROUP, its last events are
+    below; it ends with Ctrl-C.
     """
+    named = (group,) if group else ()
     if not watch:
-        found = _status(state, group)
+        found = service.status(state.tools, named)
         if as_json:
             print_json(found[0] if group else found)
         else:
             _show(found)
+        _require_ready(found)
         return
     while True:
-        found = _status(state, group)
+        found = service.status(state.tools, named)
         if as_json:
             for one in found:
                 print_json_line(one)
@@ -64,11 +68,23 @@ def status(state: State, group: str | None, *, watch: bool, every_s: float, as_j
         state.tools.clock.sleep(every_s)
 
 
-def _status(state: State, group: str | None) -> tuple[GroupStatus, ...]:
-    found = service.status(state.tools, (group,) if group else ())
-    if group and not found[0].slots and not found[0].problems:
-        raise service.not_applied(state.project.fleet(), group)
-    return found
+def _require_ready(found: tuple[GroupStatus, ...]) -> None:
+    """Raise ClusterError, or HostError, that names each group that is not ready, and why."""
+    unready = [f"group {one.group}: {_why(one)}" for one in found if not one.ready]
+    if unready:
+        raise ClusterError("\n".join(unready), hint="`adbray logs GROUP NODE` shows a node's logs")
+    hidden = [one.group for one in found if not one.complete]
+    if hidden:
+        raise HostError(
+            f"incomplete: a host that gives no answer may hold nodes of {', '.join(hidden)}",
+            hint="bring it back, or give it up with `retired: true` in fleet.yml",
+        )
+
+
+def _why(one: GroupStatus) -> str:
+    if one.slots:
+        return "not ready"
+    return "not applied" if one.complete else "not seen; it may be on a host that gives no answer"
 
 
 def _events(state: State, group: str) -> tuple[ScalingEvent, ...]:
