@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adbray_ctl.core.errors import ClusterError
+from adbray_ctl.core.machines import host_problems
 from adbray_ctl.core.monitoring import web_url
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.spec_fleet import Fleet
@@ -19,8 +20,15 @@ def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
         standing = {record.group for _, record in observed.records()}
         groups = tuple(sorted(standing | set(tools.specs.names())))
     found = (group_status(group, observed, fleet.retired) for group in groups)
+    problems = tuple(host_problems(observed, tools.specs.where))
     return tuple(
-        one.model_copy(update={"addresses": _with_web(tools, fleet, one)}) for one in found
+        one.model_copy(
+            update={
+                "addresses": _with_web(tools, fleet, one),
+                "problems": (*problems, *one.problems),
+            }
+        )
+        for one in found
     )
 
 
