@@ -12,7 +12,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -49,8 +48,8 @@ def memory_mb() -> int:
 
 
 def address() -> str:
-    """The host's own end of the SSH connection: $SSH_CONNECTION, given as an argument."""
-    fields = sys.argv[1].split() if len(sys.argv) > 1 else []
+    """The host's own end of the SSH connection."""
+    fields = os.environ.get("SSH_CONNECTION", "").split()
     return fields[2] if len(fields) == 4 else ""
 
 
