@@ -1,7 +1,7 @@
 """The observe pass's remote half: runs on a host under its own python3 and prints one JSON text.
 
 Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
-file_systems.py and gpus.py travel with it (host_scripts.py).
+file_systems.py, gpus.py and standing.py travel with it (host_scripts.py).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import json
 import os
 import re
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
 from typing import Any
 
-from adbray_ctl.adapters import gpus
+from adbray_ctl.adapters import gpus, standing
 from adbray_ctl.adapters.file_systems import disk_use, file_systems, is_mounted
+from adbray_ctl.adapters.standing import listdir
 
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
@@ -48,8 +48,8 @@ def memory_mb() -> int:
 
 
 def address() -> str:
-    """The host's own end of the SSH connection: $SSH_CONNECTION, given as an argument."""
-    fields = sys.argv[1].split() if len(sys.argv) > 1 else []
+    """The host's own end of the SSH connection."""
+    fields = os.environ.get("SSH_CONNECTION", "").split()
     return fields[2] if len(fields) == 4 else ""
 
 
@@ -79,15 +79,8 @@ def pythons() -> list[str]:
     return sorted(v for v in versions if v.replace(".", "").isdigit())
 
 
-def slots() -> list[dict[str, Any]]:
-    found = []
-    for path in sorted(glob.glob(ETC + "/*/*.json")):
-        try:
-            record = json.loads(read(path))
-            found.append({"record": record, "applied_at": os.stat(path).st_mtime})
-        except (ValueError, OSError):
-            continue
-    found = [slot for slot in found if "slot" in slot["record"]]
+def slots(unseen: list[dict[str, str]]) -> list[dict[str, Any]]:
+    found = standing.slots(ETC, unseen)
     for slot in found:
         slot["disks"] = [disk_use(disk) for disk in disks(slot["record"])]
         if slot["record"].get("kind") == "head":
@@ -146,41 +139,6 @@ def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
     return told
 
 
-def units() -> list[dict[str, Any]]:
-    keys = "Id,ActiveState,SubState,NRestarts,UnitFileState,ExecMainStartTimestampMonotonic"
-    # By their files: a prepared unit is not loaded, so that a glob would not show it.
-    names = [name for name in _listdir(UNITS) if re.fullmatch(r"adbray-.*(?<!@)\.service", name)]
-    if not names:
-        return []
-    command = ["systemctl", "show", "--property=" + keys, *names]
-    try:
-        result = subprocess.run(command, stdout=subprocess.PIPE, timeout=10, check=False)
-        output = result.stdout.decode()
-    except (OSError, subprocess.SubprocessError):
-        return []
-    found = []
-    for block in output.strip().split("\n\n"):
-        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if fields.get("Id"):
-            found.append(
-                {
-                    "unit": fields["Id"],
-                    "active": fields.get("ActiveState", ""),
-                    "sub": fields.get("SubState", ""),
-                    "restarts": int(fields.get("NRestarts") or 0),
-                    "started_at": started_at(fields),
-                    "enabled": fields.get("UnitFileState") == "enabled",
-                }
-            )
-    return found
-
-
-def started_at(fields: dict[str, str]) -> float:
-    """When the unit's main process started, in seconds since the epoch; 0 when it never did."""
-    since_boot = int(fields.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
-    return since_boot + time.time() - time.monotonic() if since_boot else 0.0
-
-
 def traces() -> list[dict[str, Any]]:
     """By group, all that it left here: records, secrets, disks, units, its head's key."""
     found: dict[str, list[tuple[str, str]]] = {}
@@ -189,11 +147,11 @@ def traces() -> list[dict[str, Any]]:
         if group and not group.startswith("."):
             found.setdefault(group, []).append((what, path))
 
-    for name in filter(lambda n: os.path.isdir(os.path.join(ETC, n)), _listdir(ETC)):
+    for name in filter(lambda n: os.path.isdir(os.path.join(ETC, n)), listdir(ETC)):
         add(name, os.path.join(ETC, name), os.path.join(ETC, name))
-    for name in filter(lambda n: os.path.isdir(os.path.join(DATA, n)), _listdir(DATA)):
+    for name in filter(lambda n: os.path.isdir(os.path.join(DATA, n)), listdir(DATA)):
         path = os.path.join(DATA, name)
-        for disk in sorted(_listdir(path)) or [""]:
+        for disk in sorted(listdir(path)) or [""]:
             add(name, os.path.join(path, disk).rstrip("/"), path)
     for folder, what in (
         (DATA + "/.images", ""),
@@ -201,10 +159,10 @@ def traces() -> list[dict[str, Any]]:
         (LOGS, "kept logs: "),
         (WATCHED, "what Prometheus knows of it: "),
     ):
-        for name in _listdir(folder):
+        for name in listdir(folder):
             path = os.path.join(folder, name)
             add(name.split(".", 1)[0], what + path, path)
-    for name in _listdir(UNITS):
+    for name in listdir(UNITS):
         add(group_of_unit(name), name, os.path.join(UNITS, name))
     for line in read(KEYS).splitlines():
         match = re.search(' --group ([a-z0-9-]+)"', line)
@@ -224,7 +182,7 @@ def traces() -> list[dict[str, Any]]:
 def watched() -> dict[str, str]:
     """The groups that this host's Prometheus watches, with the revision of what it knows."""
     found = {}
-    for name in _listdir(WATCHED):
+    for name in listdir(WATCHED):
         try:
             told = json.loads(read(os.path.join(WATCHED, name)))
             found[str(told["group"])] = str(told["revision"])
@@ -256,13 +214,6 @@ def _mtime(path: str) -> float:
         return os.stat(path).st_mtime
     except OSError:
         return 0.0
-
-
-def _listdir(path: str) -> list[str]:
-    try:
-        return os.listdir(path)
-    except OSError:
-        return []
 
 
 class Dashboard:
@@ -356,7 +307,9 @@ def ray_work(dashboard: Dashboard) -> tuple[list[dict[str, Any]], dict[str, dict
 
 def main() -> None:
     cards = gpus.reading()  # before there are threads, since it forks
-    found, running, left = slots(), units(), traces()
+    unseen: list[dict[str, str]] = []
+    found, running, left = slots(unseen), standing.units(UNITS, unseen), traces()
+    standing.without_record(ETC, running, unseen)
     started = {unit["unit"]: unit["started_at"] for unit in running if unit["active"] == "active"}
     for slot in found:
         slot["drift"] = drift(slot["record"], started)
@@ -374,7 +327,9 @@ def main() -> None:
         "facts": {
             "address": address(),
             "network": network(),
+            "machine": read("/etc/machine-id").strip(),
             "boot": read("/proc/sys/kernel/random/boot_id").strip(),
+            "host_keys": standing.host_keys(),
             "cpus": os.cpu_count() or 1,
             "memory_mb": memory_mb(),
             "file_systems": file_systems(DATA),
@@ -391,6 +346,7 @@ def main() -> None:
         "watched": watched(),
         "grafana": os.path.exists(GRAFANA),
         "web": os.path.exists(WEB),
+        "unseen": unseen,
         "ray": answers,
     }
     print(json.dumps(told))

@@ -47,6 +47,11 @@ class ProjectFiles:
         # Line ends as they are: what is put back must be what was there.
         return self._path(group).read_bytes().decode()
 
+    def where(self, host: str) -> str:
+        path = self._directory / FLEET_FILE
+        index = [one.name for one in self.fleet().hosts].index(host)
+        return f"{FLEET_FILE}:{parse(path.read_bytes()).line(('hosts', index))}"
+
     def masked(self, text: str) -> Masked:
         try:
             return masked(text)

@@ -24,13 +24,15 @@ class HostFacts(_Observed):
     """What a host detects of itself. Memory in MiB; ``file_systems`` are those on its own disks.
 
     ``address`` is the host's own end of the SSH connection, ``network`` what that end can reach
-    without a router (CIDR notation), empty where it is not known. ``boot`` is another one after
-    each boot.
+    without a router (CIDR notation), empty where it is not known. ``machine`` is its machine-id,
+    ``boot`` is another one after each boot, ``host_keys`` are its SSH host keys' fingerprints.
     """
 
     address: str = ""
     network: str = ""
+    machine: str = ""
     boot: str = ""
+    host_keys: tuple[str, ...] = ()
     cpus: int
     memory_mb: int
     file_systems: tuple[FileSystem, ...] = ()
@@ -171,9 +173,27 @@ class Trace(_Observed):
     changed_by: str = ""
 
 
+class Unseen(_Observed):
+    """What a host could not show, and why: a slot may stand there and not be among the others.
+
+    ``group`` is the group it belongs to, empty where it may be any; ``hint`` is what to do.
+    """
+
+    what: str
+    why: str
+    group: str = ""
+    hint: str = ""
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return f"{self.what}: {self.why}"
+
+
 class HostObservation(_Observed):
     """One host's answer; ``error`` is set, and all else empty, when it gave none.
 
+    ``unseen`` is what it answered without: what is absent from the rest may be there all the same.
     ``watched`` has the groups that its Prometheus watches, with the revision of what it knows;
     ``grafana`` and ``web`` are whether a Grafana and a web server for browsers stand there.
     """
@@ -188,6 +208,7 @@ class HostObservation(_Observed):
     watched: dict[str, str] = {}
     grafana: bool = False
     web: bool = False
+    unseen: tuple[Unseen, ...] = ()
     error: str | None = None
 
     def running(self) -> tuple[SlotRecord, ...]:

@@ -56,6 +56,9 @@ class Specs(Protocol):
     def text(self, group: str | None) -> str:
         """What groups/<group>.yml says, or fleet.yml for None, as it was written."""
 
+    def where(self, host: str) -> str:
+        """Where fleet.yml has ``host``, as file:line."""
+
     def masked(self, text: str) -> Masked:
         """``text``, of a spec file, without values that may be secret. Raises SpecError."""
 

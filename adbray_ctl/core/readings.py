@@ -23,11 +23,14 @@ class Check(StrEnum):
     PORTS = "ports"
     CLOCK = "clock"
     NAMES = "names"
+    GATE = "gate"
     KERNEL = "kernel"
     GPU = "gpu"
     PACKAGES = "packages"
     RAY = "ray"
     REDIS = "redis"
+    RECORDS = "records"
+    MACHINES = "machines"
     PLACEMENT = "placement"
 
 

@@ -143,9 +143,11 @@ def group_status(
         problems.append(f"the autoscaler has told nothing for {scaling.age_s:.0f} s")
     settled = (State.RUNNING, State.PREPARED, State.STANDBY)
     head_runs = any(s.kind is SlotKind.HEAD and s.state is State.RUNNING for s in slots)
+    # What no host could show may be a slot of this group, in whichever state.
+    unseen = any(one.group in ("", group) for host in observed.hosts for one in host.unseen)
     return GroupStatus(
         group=group,
-        ready=head_runs and all(slot.state in settled for slot in slots),
+        ready=head_runs and not unseen and all(slot.state in settled for slot in slots),
         slots=slots,
         addresses=addresses_of([record for _, record in records], observed.primary(group)),
         problems=tuple(problems),

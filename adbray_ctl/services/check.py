@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.findings import CheckReport, Finding, fixes_of
+from adbray_ctl.core.machines import machine_findings
 from adbray_ctl.core.needs import HostNeeds, group_needs, possible_needs
+from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.preflight import does_not_fit, placed, preflight, ray_version, unplaced
 from adbray_ctl.core.preflight_gpu import burned
 from adbray_ctl.core.readings import HostAnswer
@@ -73,19 +75,25 @@ def check_and_fix(tools: Tools, group: str | None) -> CheckReport:
 
 def _judge(tools: Tools, fleet: Fleet, spec: RayClusterSpec | None) -> CheckReport:
     answers = tools.hosts.read_hosts(fleet)
-    wanted = _Wanted({}) if spec is None else _wanted(tools, fleet, spec, answers)
+    observed = tools.hosts.observe(fleet)
+    wanted = _Wanted({}) if spec is None else _wanted(tools, fleet, spec, answers, observed)
     findings = preflight(fleet=fleet, answers=answers, needs=wanted.needs)
+    machines = tuple(machine_findings(observed, tools.specs.where))
     return CheckReport(
-        group=spec.name if spec is not None else None, findings=findings + wanted.about_group
+        group=spec.name if spec is not None else None,
+        findings=findings + machines + wanted.about_group,
     )
 
 
 def _wanted(
-    tools: Tools, fleet: Fleet, spec: RayClusterSpec, answers: tuple[HostAnswer, ...]
+    tools: Tools,
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    answers: tuple[HostAnswer, ...],
+    observed: Observed,
 ) -> _Wanted:
     version = ray_version(spec)
     possible = possible_needs(fleet, spec)
-    observed = tools.hosts.observe(fleet)
     quiet = {answer.host for answer in answers if answer.silence is not None}
     quiet |= {seen.host for seen in observed.hosts if seen.error is not None}
     silent = [host.name for host in fleet.hosts if host.name in quiet and not host.retired]

@@ -11,7 +11,7 @@ from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import NodeAt
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.history import only_step
-from adbray_ctl.services.observe import require_hosts
+from adbray_ctl.services.observe import require_apart, require_hosts
 from adbray_ctl.services.tools import Tools
 
 
@@ -33,12 +33,13 @@ class Removal:
 
 
 def prepare(tools: Tools, group: str) -> Removal:
-    """Needs no group file: the hosts say what stands. Raises HostError if a host is silent.
+    """Needs no group file: the hosts say what stands.
 
-    A retired host may be.
+    Raises HostError if a host is silent that is not retired, SpecError if two are one machine.
     """
     fleet = tools.specs.fleet()
     observed = tools.hosts.observe(fleet)
+    require_apart(observed, tools.specs.where)
     require_hosts(fleet, observed)
     view = observed.ray(group)
     head = observed.head(group)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from adbray_ctl.core.disks import host_disk, room_gb
 from adbray_ctl.core.errors import HostError, SpecError
 from adbray_ctl.core.ledger import Capacity
+from adbray_ctl.core.machines import ONE_LINE, Where, twins, twins_text, unseen_text
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet, Host
@@ -49,6 +50,23 @@ def require_network(spec: RayClusterSpec, topology: Topology, observed: Observed
                 where=f"groups/{spec.name}.yml",
                 hint=f"choose a free address of {network}",
             )
+
+
+def require_apart(observed: Observed, where: Where) -> None:
+    """Raise SpecError if two hosts of the fleet are one machine, naming both lines.
+
+    All that stands there would count twice, and leave the one name because it stands at the other.
+    """
+    for hosts in twins(observed):
+        text = twins_text(hosts, observed, where)
+        raise SpecError(text, hint=ONE_LINE)
+
+
+def require_whole(observed: Observed) -> None:
+    """Raise HostError if a host that answered could not show all that stands there."""
+    for host in observed.hosts:
+        if host.unseen:
+            raise HostError(unseen_text(host), where=host.host, hint=host.unseen[0].hint)
 
 
 def require_hosts(fleet: Fleet, observed: Observed) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import ClusterError, HostError, RunError, SpecError
+from adbray_ctl.core.machines import host_problems
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.orphans import (
     NO_GROUP,
@@ -57,6 +58,7 @@ def find(tools: Tools) -> Found:
     silent = [host for host in observed.hosts if host.error]
     problems = [f"{h.host}: {h.error}" for h in silent if h.host not in fleet.retired]
     notes = [f"{h.host}, which is retired: {h.error}" for h in silent if h.host in fleet.retired]
+    problems += host_problems(observed, tools.specs.where)
     standing = {trace.group for host in observed.hosts for trace in host.traces}
     made = _made(tools, standing - set(names))
     orphans = list(on_hosts(observed, names, made))

@@ -16,7 +16,14 @@ from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.starts import settled
 from adbray_ctl.core.topology import Replacement, Topology, place
-from adbray_ctl.services.observe import addresses, capacities, require_network, require_seen
+from adbray_ctl.services.observe import (
+    addresses,
+    capacities,
+    require_apart,
+    require_network,
+    require_seen,
+    require_whole,
+)
 from adbray_ctl.services.tools import Tools
 
 
@@ -48,7 +55,7 @@ def prepare(
     replacing: Replacement | None = None,
     observed: Observed | None = None,
 ) -> Prepared:
-    """Raises SpecError, PlacementError, or HostError when a host that is needed is silent.
+    """Raises SpecError, PlacementError, or HostError when a host that is needed is not seen whole.
 
     ``namespace`` is that of a saved plan; a new group has a fresh one otherwise. ``restart`` names
     nodes that are restarted even where nothing differs. Hosts that were ``observed`` just now are
@@ -57,6 +64,8 @@ def prepare(
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet)
     observed = observed or tools.hosts.observe(fleet)
+    require_apart(observed, tools.specs.where)
+    require_whole(observed)
     # A silent host hides its slots: placing as if it were empty would make them twice.
     require_seen(fleet, spec, observed)
     placed = place(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adbray_ctl.core.errors import AdbrayError, ClusterError, SpecError, UsageError
+from adbray_ctl.core.machines import host_problems
 from adbray_ctl.core.monitoring import web_url
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.spec_fleet import Fleet
@@ -34,7 +35,7 @@ def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
 def _status(tools: Tools, fleet: Fleet, observed: Observed, group: str) -> GroupStatus:
     found = group_status(group, observed, fleet.retired)
     has_file = group in tools.specs.names()
-    problems = found.problems
+    problems = (*host_problems(observed, tools.specs.where), *found.problems)
     if found.slots and not has_file:
         problems += (f"groups/{group}.yml does not exist: this group is on the hosts alone",)
     return found.model_copy(

@@ -118,7 +118,7 @@ def refused_before_login(path: Crossing) -> None:
     """Someone called the impostor, and nobody went on after seeing its key."""
     assert path.sent
     for stream in path.sent:
-        assert encrypted(stream) == b""
+        assert encrypted(bytes(stream)) == b""
         assert SECRET.encode() not in stream
 
 

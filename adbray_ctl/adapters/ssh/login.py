@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,6 +14,10 @@ from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
 from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_ssh import Jump, Ssh
+
+
+# Whatever the time they took.
+_PLAIN = (paramiko.BadHostKeyException, paramiko.PasswordRequiredException, socket.gaierror)
 
 
 @contextmanager
@@ -46,6 +51,7 @@ def _connect(
         # Ask for the very kind of key that is pinned: another kind would look like a change.
         entry = address if ssh.port == 22 else f"[{address}]:{ssh.port}"
         client.get_host_keys().add(entry, pinned.get_name(), pinned)
+    began = time.monotonic()
     try:
         client.connect(
             address,
@@ -60,9 +66,34 @@ def _connect(
             sock=channel,
         )
     except Exception as error:
+        late = isinstance(error, TimeoutError) or time.monotonic() - began >= ssh.connect_timeout_s
+        step = _step_of(client.get_transport())
         client.close()
+        if late and not isinstance(error, _PLAIN):
+            raise _too_slow(step, name, address, ssh) from error
         raise _explain(error, name, address, ssh, known_hosts) from error
     return client
+
+
+def _step_of(transport: paramiko.Transport | None) -> str:
+    """What a login that takes too long waits for."""
+    if transport is None:
+        return "a connection"
+    if not transport.remote_version:
+        return "the greeting of sshd (its banner)"
+    if not transport.initial_kex_done:
+        return "the exchange of keys"
+    return "the login to be let in (PAM, name service, home directory)"
+
+
+def _too_slow(step: str, name: str, address: str, ssh: Ssh) -> HostError:
+    target, within_s = f"{ssh.user}@{address}:{ssh.port}", ssh.connect_timeout_s
+    if step == _step_of(None):
+        what, first = f"no answer from {target} within {within_s} s", "is up and reachable"
+    else:
+        what, first = f"{target} is too slow: {step} took more than {within_s} s", "is not too busy"
+    hint = f"check that the host {first}, or raise ssh.connect_timeout_s in fleet.yml"
+    return HostError(what, where=name, hint=hint)
 
 
 class _PinFirst(paramiko.MissingHostKeyPolicy):
@@ -105,9 +136,6 @@ def _explain(
             hint = "check ssh.identity_file in fleet.yml"
         case socket.gaierror():
             what, hint = f"the name {address} is not known", "check the address in fleet.yml"
-        case TimeoutError():
-            what = f"no answer from {target} within {ssh.connect_timeout_s} s"
-            hint = "check that the host is up and reachable"
         case OSError() | EOFError() | paramiko.SSHException() | ValueError():
             why = getattr(error, "strerror", None) or error  # paramiko's own errors have no errno
             what, hint = f"cannot connect to {target}: {why}", "check address, port and sshd"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,9 @@ from pydantic import BaseModel, ValidationError
 
 from adbray_ctl.adapters.host_scripts import host_script, reading_script
 from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.ssh_login import session
+from adbray_ctl.adapters.ssh.command import NOT_FOUND, Command, Request
+from adbray_ctl.adapters.ssh.login import session
+from adbray_ctl.adapters.ssh.marks import BOOT, PYTHON
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
 from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.observed import HostObservation, Observed
@@ -71,7 +72,7 @@ class SshHosts:
         def burn(host: str) -> BurnIn:
             try:
                 output = self.run_python(fleet, host, script, f"{seconds:g}", within_s=within_s)
-                return _parse(BurnIn, output.encode(), host)
+                return _parse(BurnIn, output, host)
             except HostKeyError:
                 raise
             except HostError as error:
@@ -85,11 +86,11 @@ class SshHosts:
 
     def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
         with self._session(fleet, host) as (client, ssh):
-            command = f"cat {shlex.quote(path)}"
-            status, output, errors = _execute(client, _as_root(ssh, command), b"", host)
-        if status != 0:
-            raise HostError(f"cannot read {path}: {errors.strip()}", where=host)
-        return output
+            command = Command(client, ssh, host, Request('cat -- "$1"', (path,)))
+            found = command.outcome(_ANSWER_S)
+        if found.status != 0:
+            raise HostError(f"cannot read {path}: {found.reason}", where=host)
+        return found.output
 
     def run_python(
         self, fleet: Fleet, host: str, script: str, *arguments: str, within_s: float = _ANSWER_S
@@ -99,13 +100,7 @@ class SshHosts:
         The arguments can be seen by every user of the host: they must not be secrets.
         """
         with self._session(fleet, host) as (client, ssh):
-            words = " ".join(shlex.quote(argument) for argument in arguments)
-            command = _as_root(ssh, f"/usr/bin/env python3 - {words}")
-            status, output, errors = _execute(client, command, script.encode(), host, within_s)
-        if status != 0:
-            last = errors.strip().splitlines()[-1:] or [f"exit status {status}"]
-            raise HostError(last[0], where=host)
-        return output.decode()
+            return _run(client, ssh, host, script, *arguments, within_s=within_s)
 
     @contextmanager
     def lines_of(
@@ -115,30 +110,16 @@ class SshHosts:
 
         As root, by the host's own python3. The lines end when the script does; HostError if it
         fails, or if ``within_s`` are given and no line comes for so long: nothing else tells of a
-        host that lost its power. Script and arguments can be seen by every user of the host.
+        host that lost its power. The arguments can be seen by every user of the host.
         """
-        words = " ".join(shlex.quote(word) for word in (script, *arguments))
         with self._session(fleet, host) as (client, ssh):
-            command = _as_root(ssh, f"/usr/bin/env python3 -c {words}")
-            silence = "it went silent"
-            with _connected(host, silence):
-                _, out, errors = client.exec_command(command, timeout=within_s)
-
-            def lines() -> Iterator[str]:
-                with _connected(host, silence):
-                    yield from out
-                    if out.channel.recv_exit_status() == 0:
-                        return
-                    complaint = errors.read().decode(errors="replace")
-                last = complaint.strip().splitlines()[-1:]
-                raise HostError(last[0] if last else "the script failed", where=host)
-
-            yield lines()
+            command = Command(client, ssh, host, _python(script, arguments))
+            yield command.lines(within_s)
 
     def _observe_one(self, fleet: Fleet, host: str, script: str) -> HostObservation:
         try:
             with self._session(fleet, host) as (client, ssh):
-                output = _run_script(client, ssh, host, script, '"$SSH_CONNECTION"')
+                output = _run(client, ssh, host, script)
             return _parse(HostObservation, output, host)
         except HostKeyError:
             raise
@@ -152,12 +133,12 @@ class SshHosts:
             "path": disk.path,
             "spill_path": disk.spill_path,
         }
-        argument = shlex.quote(json.dumps(wanted))
+        argument = json.dumps(wanted)
         try:
             with self._session(fleet, host) as (client, ssh):
                 # Logging in is no part of the span in which the host reads its clock.
                 asked_at = time.time()
-                output = _run_script(client, ssh, host, script, argument)
+                output = _run(client, ssh, host, script, argument)
                 answered_at = time.time()
             return HostAnswer(
                 host=host,
@@ -173,10 +154,10 @@ class SshHosts:
 
     def _fix_one(self, fleet: Fleet, wanted: HostFixes, script: str) -> HostFixResults:
         fixes = {"fixes": list(wanted.fixes), "sysctls": dict(INOTIFY_LIMITS)}
-        argument = shlex.quote(json.dumps(fixes))
+        argument = json.dumps(fixes)
         try:
             with self._session(fleet, wanted.host) as (client, ssh):
-                output = _run_script(client, ssh, wanted.host, script, argument)
+                output = _run(client, ssh, wanted.host, script, argument)
             return _parse(HostFixResults, output, wanted.host)
         except HostKeyError:
             raise
@@ -192,72 +173,42 @@ class SshHosts:
         return session(self._known_hosts, fleet, host)
 
 
-def _as_root(ssh: Ssh, command: str) -> str:
-    return command if ssh.user == "root" else f"sudo -n {command}"
+def _python(script: str, arguments: Sequence[str]) -> Request:
+    """Run ``script`` by the host's own python3. Nobody there can see its text."""
+    text = script.encode()
+    return Request(PYTHON, (BOOT, str(len(text)), *arguments), text)
 
 
-@contextmanager
-def _connected(host: str, silence: str) -> Iterator[None]:
-    """HostError for whatever a connection can die of; ``silence`` says that nothing comes."""
-    try:
-        yield
-    except TimeoutError as error:
-        hint = "look at the host's load and disks"
-        raise HostError(silence, where=host, hint=hint) from error
-    except (OSError, EOFError, paramiko.SSHException) as error:
-        raise HostError(f"the connection broke: {error}", where=host) from error
-
-
-def _execute(
-    client: paramiko.SSHClient, command: str, stdin: bytes, host: str, within_s: float = _ANSWER_S
-) -> tuple[int, bytes, str]:
-    with _connected(host, f"no answer within {within_s:g} s of logging in"):
-        _, out, errors = client.exec_command(command, timeout=within_s)
-        _hand_over(out.channel, stdin)
-        output, complaint = out.read(), errors.read().decode(errors="replace")
-        status = out.channel.recv_exit_status()
-    if status == -1:  # paramiko's word for none
-        raise HostError("the command was killed, or the connection broke", where=host)
-    return status, output, complaint
-
-
-def _hand_over(channel: paramiko.Channel, stdin: bytes) -> None:
-    """Write it all, unless the command ends first: what it has said then tells why."""
-    try:
-        channel.sendall(stdin)
-        channel.shutdown_write()
-    except TimeoutError:
-        raise
-    except OSError:
-        pass
-
-
-def _run_script(
-    client: paramiko.SSHClient, ssh: Ssh, host: str, script: str, argument: str
-) -> bytes:
-    """What ``script`` prints under the host's python3 as root; ``argument`` is shell text."""
-    command = _as_root(ssh, f"/usr/bin/env python3 - {argument}")
-    status, output, errors = _execute(client, command, script.encode(), host)
-    if status == 0:
-        return output
-    complaint = errors.strip().splitlines()[-1] if errors.strip() else f"exit status {status}"
-    lowered = errors.lower()
-    if "password is required" in lowered or "not in the sudoers" in lowered:
-        hint = f"give {ssh.user} passwordless sudo (NOPASSWD) there, or log in as root"
-        raise SudoError(f"{ssh.user} may not use sudo: {complaint}", where=host, hint=hint)
-    if "sudo" in lowered and "not found" in lowered:
-        raise SudoError("sudo is not installed", where=host, hint="install sudo, or use root")
-    if status == 127 or "no such file" in lowered:
+def _run(
+    client: paramiko.SSHClient,
+    ssh: Ssh,
+    host: str,
+    script: str,
+    *arguments: str,
+    within_s: float = _ANSWER_S,
+) -> str:
+    """What ``script`` prints under the host's python3 as root. Raises HostError."""
+    command = Command(client, ssh, host, _python(script, arguments))
+    command.close_input()
+    found = command.outcome(within_s)
+    if found.status == NOT_FOUND:
         raise PythonError("python3 is not installed", where=host, hint="install python3")
-    raise HostError(f"the probe failed: {complaint}", where=host)
+    if found.status != 0:
+        raise HostError(found.reason, where=host)
+    return found.output.decode(errors="replace")
 
 
-def _parse(model: type[M], output: bytes, host: str) -> M:
+def _parse(model: type[M], output: str, host: str) -> M:
     try:
         return model.model_validate({**json.loads(output), "host": host})
-    except (ValueError, TypeError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise HostError(f"the probe's answer cannot be read: {first}", where=host) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        what = f"its answer is of another adbray: {place}: {first['msg']}"
+        hint = "use the version of adbray that was used last on this host"
+        raise HostError(what, where=host, hint=hint) from error
+    except (ValueError, TypeError) as error:
+        raise HostError(f"its answer cannot be read: {error}", where=host) from error
 
 
 def everywhere(function: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:

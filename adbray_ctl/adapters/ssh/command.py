@@ -1,0 +1,239 @@
+"""One command as root on a host: what it printed, or the step at which the host did not do it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+import paramiko
+
+from adbray_ctl.adapters.ssh.marks import Marked, Stage, command_line, new_mark, shown
+from adbray_ctl.core.errors import HostError, SudoError
+from adbray_ctl.core.spec_ssh import Ssh
+
+# How long a login shell, and sudo, may take to begin a command.
+_BEGIN_S = 30.0
+NOT_FOUND = 127
+# What is left of stderr when stdout has ended is under way.
+_REST_S = 5.0
+_PART = 65536
+
+
+@dataclass(frozen=True)
+class Request:
+    """``command`` is shell text and gets ``words`` as arguments; ``stdin`` is written to it."""
+
+    command: str
+    words: Sequence[str] = ()
+    stdin: bytes = b""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended. ``complaint`` is what it wrote to stderr."""
+
+    status: int
+    output: bytes
+    complaint: bytes
+
+    @property
+    def reason(self) -> str:
+        """Its last words, for a message."""
+        if self.status > 128:
+            return f"it was ended by signal {self.status - 128}"
+        return shown(self.complaint, last=True) or f"exit status {self.status}"
+
+
+class Command:
+    """A command that begins on a host that was logged in to, and is root when it has begun.
+
+    Raises HostError when the login shell does not run it, SudoError when it cannot be root.
+    """
+
+    def __init__(self, client: paramiko.SSHClient, ssh: Ssh, host: str, request: Request) -> None:
+        self._client, self._ssh, self._host = client, ssh, host
+        mark = new_mark()
+        self._out, self._errors = Marked(mark), Marked(mark)
+        line = command_line(mark, request.command, request.words, sudo=ssh.user != "root")
+        self._begin_s = max(_BEGIN_S, float(ssh.connect_timeout_s))
+        self._channel = self._opened(line)
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        self._begin()
+        self._hand_over(request.stdin)
+
+    def _opened(self, line: str) -> paramiko.Channel:
+        transport = self._client.get_transport()
+        began = time.monotonic()
+        try:
+            with self._connected():
+                assert transport is not None
+                channel = transport.open_session(timeout=self._begin_s)
+                channel.settimeout(self._begin_s)
+                channel.exec_command(line)
+                return channel
+        except TimeoutError:
+            self._silent(self._slow())
+        except HostError as error:
+            if time.monotonic() - began >= self._begin_s:
+                self._silent(self._slow())
+            if isinstance(error.__cause__, paramiko.ChannelException):
+                what = f"sshd there refuses a session: {error.__cause__.text}"
+                hint = "see MaxSessions in its sshd_config"
+                raise HostError(what, where=self._host, hint=hint) from error
+            raise
+
+    def outcome(self, within_s: float) -> Outcome:
+        """Wait for its end, ``within_s`` seconds at most. Raises HostError."""
+        deadline = time.monotonic() + within_s
+        while self._out.status is None:
+            silence = f"no answer within {within_s:g} s of logging in"
+            if not self._receive(max(deadline - time.monotonic(), 0.0), silence):
+                raise HostError("the command was killed, or the connection broke", where=self._host)
+        self._listener.join(_REST_S)
+        return Outcome(self._out.status, bytes(self._out.output), bytes(self._errors.output))
+
+    def lines(self, within_s: float | None) -> Iterator[str]:
+        """What it prints, line by line, until it ends. Raises HostError if it fails.
+
+        Also if no line comes for ``within_s`` seconds: nothing else shows that a host has no power.
+        """
+        while self._out.status is None:
+            yield from self._out.lines()
+            if not self._receive(within_s, "it went silent"):
+                raise HostError("the connection broke", where=self._host)
+        yield from self._out.lines()
+        self._listener.join(_REST_S)
+        if self._out.status != 0:
+            outcome = Outcome(self._out.status, b"", bytes(self._errors.output))
+            raise HostError(outcome.reason, where=self._host)
+
+    def _begin(self) -> None:
+        deadline = time.monotonic() + self._begin_s
+        while self._out.stage is not Stage.COMMAND:
+            left = max(deadline - time.monotonic(), 0.0)
+            if not self._receive(left, self._slow()):
+                self._refused_by_shell()
+            if self._out.stage is Stage.SUDO and self._out.status is not None:
+                self._refused_by_sudo(self._out.status)
+
+    def _receive(self, within_s: float | None, silence: str) -> bool:
+        """Whether anything came; False when there is nothing more."""
+        if within_s == 0.0:
+            self._silent(silence)
+        self._channel.settimeout(within_s)
+        try:
+            with self._connected():
+                data = self._channel.recv(_PART)
+        except TimeoutError:
+            self._silent(silence)
+        self._out.feed(data)
+        return bool(data)
+
+    def _silent(self, what: str) -> NoReturn:
+        hint = "look at the host's load and disks"
+        if self._out.stage is Stage.SHELL:
+            hint = (
+                f"see on the host what the login of {self._ssh.user} waits for (.bashrc, PAM), or"
+                f" set ssh.connect_timeout_s in fleet.yml to more than {self._begin_s:g}"
+            )
+        if self._out.stage is Stage.SUDO:
+            raise SudoError(what, where=self._host, hint="see on the host what sudo waits for")
+        raise HostError(what, where=self._host, hint=hint)
+
+    def _slow(self) -> str:
+        """What has not come, for a message."""
+        if self._out.stage is Stage.SUDO:
+            return f"sudo gave no answer within {self._begin_s:g} s"
+        said = shown(self._out.before + bytes(self._out.output))
+        what = f"its login shell began no command within {self._begin_s:g} s of logging in"
+        return f"{what}; it printed: {said}" if said else what
+
+    def _refused_by_shell(self) -> NoReturn:
+        """The login shell ended, or is something else, such as a menu or a forced command."""
+        self._listener.join(_REST_S)
+        status = self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1
+        said = shown(self._out.before + bytes(self._out.output)) or shown(
+            self._errors.before + bytes(self._errors.output)
+        )
+        if status == -1:
+            ended = "it was killed, or the connection broke,"
+        else:
+            ended = f"it ended with exit status {status}"
+        user = self._ssh.user
+        raise HostError(
+            f"the login shell of {user} runs no command: {ended}"
+            + (f" and printed: {said}" if said else " and printed nothing"),
+            where=self._host,
+            hint=f"give {user} a shell that runs commands (see /etc/passwd, its start-up files, and"
+            " `command=` in authorized_keys), or set another ssh.user in fleet.yml",
+        )
+
+    def _refused_by_sudo(self, status: int) -> NoReturn:
+        self._listener.join(_REST_S)
+        user, host = self._ssh.user, self._host
+        if status == NOT_FOUND:
+            hint = "install sudo, or log in as root (ssh.user in fleet.yml)"
+            raise SudoError("sudo is not installed", where=host, hint=hint)
+        complaint = Outcome(status, b"", bytes(self._errors.output)).reason
+        if self._works_on_a_terminal():
+            what = f"sudo wants a terminal (requiretty): {complaint}"
+            hint = f"write `Defaults:{user} !requiretty` to a file in /etc/sudoers.d there"
+        else:
+            what = f"{user} may not use sudo: {complaint}"
+            hint = (
+                f"give {user} passwordless sudo (NOPASSWD) there, or log in as root; try it with"
+                f" `sudo -n true` as {user}"
+            )
+        raise SudoError(what, where=host, hint=hint)
+
+    def _works_on_a_terminal(self) -> bool:
+        try:
+            transport = self._client.get_transport()
+            assert transport is not None
+            self._channel.close()
+            channel = transport.open_session(timeout=_REST_S)
+            channel.settimeout(_REST_S)
+            channel.get_pty()
+            channel.exec_command("sudo -n true")
+            return channel.status_event.wait(_REST_S) and channel.recv_exit_status() == 0
+        except (paramiko.SSHException, OSError, EOFError):
+            return False
+
+    def _hand_over(self, stdin: bytes) -> None:
+        """Write it all, unless the command ends first: what it has said then says why."""
+        if not stdin:
+            return
+        try:
+            self._channel.sendall(stdin)
+        except TimeoutError as error:
+            raise HostError("it reads nothing", where=self._host) from error
+        except OSError:
+            pass
+
+    def close_input(self) -> None:
+        """The end of what the command can read."""
+        with self._connected():
+            self._channel.shutdown_write()
+
+    def _listen(self) -> None:
+        """Read stderr beside stdout: a shell that waits for its reader would never end."""
+        try:
+            while self._errors.status is None and (data := self._channel.recv_stderr(_PART)):
+                self._errors.feed(data)
+        except (OSError, EOFError):
+            return
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """HostError for whatever a connection can die of, but for silence."""
+        try:
+            yield
+        except TimeoutError:
+            raise
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise HostError(f"the connection broke: {error}", where=self._host) from error
