@@ -15,7 +15,6 @@ from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_ssh import Jump, Ssh
 
-
 # Whatever the time they took.
 _PLAIN = (paramiko.BadHostKeyException, paramiko.PasswordRequiredException, socket.gaierror)
 
