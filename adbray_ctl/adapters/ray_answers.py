@@ -27,6 +27,8 @@ _STREAM = "websocket"
 _LOCAL = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE)
 # What Ray's client raises for an answer that is JSON of another shape, or none.
 UNREADABLE = (TypeError, LookupError, AttributeError)
+# ValueErrors, of which requests makes the first one an OSError as well.
+_UNREADABLE_VALUES = ("JSONDecodeError", "ValidationError")
 
 
 class AwayError(ClusterError):
@@ -53,9 +55,9 @@ def explain(error: Exception, address: str) -> ClusterError:
     text = str(error)
     if isinstance(error, OSError) and (error.filename or error.errno in _LOCAL):
         return ClusterError(f"nothing was sent: {error.strerror}", where=str(error.filename or ""))
-    # Also a ValueError: of requests, which makes it an OSError as well.
-    if isinstance(error, UNREADABLE) or "JSON" in type(error).__name__:
-        return _stranger(f"{type(error).__name__}: {reason_in(text, 'no more is known')}", address)
+    if isinstance(error, UNREADABLE) or type(error).__name__ in _UNREADABLE_VALUES:
+        first = text.partition("\n")[0] or "no more is known"
+        return _stranger(f"{type(error).__name__}: {first}", address)
     if isinstance(error, OSError):
         return AwayError("no Ray dashboard answers", where=address, hint="look at `adbray status`")
     what = reason_in(text, f"Ray's client failed with {type(error).__name__}, and says no more")

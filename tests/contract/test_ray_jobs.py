@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.adapters import ray_jobs
-from adbray_ctl.core.errors import ClusterError
+from adbray_ctl.core.errors import ClusterError, UsageError
+from adbray_ctl.core.jobs import JobRequest
 
 # Each holds a number that is a status elsewhere.
 PORTS = [port for port in range(10000, 32768) if "401" in str(port) or "404" in str(port)]
@@ -37,17 +40,22 @@ def silent() -> socket.socket:
 
 
 @contextmanager
-def answering(status: int, text: str) -> Iterator[int]:
-    """The port of a dashboard that tells its version, and answers all else with ``status``."""
+def answering(status: int, text: str, *, jobs: str = "", version: bool = True) -> Iterator[int]:
+    """The port of a dashboard that shows its version, and answers all else with ``status``.
+
+    It lists ``jobs``, if there are any.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # as http.server names it
-            version = self.path == "/api/version"
-            body = json.dumps(VERSION) if version else text
-            self.send_response(200 if version else status)
+            known = {"/api/version": json.dumps(VERSION) if version else "", "/api/jobs/": jobs}
+            body = known.get(self.path) or text
+            self.send_response(200 if known.get(self.path) else status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body.encode())
+
+        do_POST = do_GET  # noqa: N815 - as http.server names it
 
         def log_message(self, format: str, *words: object) -> None:  # noqa: A002
             pass
@@ -72,15 +80,67 @@ def test_a_head_that_never_answers_is_not_waited_for(
             api.status("raysubmit_1")
 
 
+PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
+
+
 @pytest.mark.parametrize(
     ("status", "text", "told"),
     [
-        (401, "who are you?", "the cluster refused the token"),
-        (403, "you may not", "the cluster refused the token"),
-        (404, "it is gone", "there is no such job"),
-        (503, "404 of 401", "status code 503"),
+        (401, "Unauthorized: Missing authentication token", "the cluster got no token"),
+        (403, "Forbidden: Invalid authentication token", "the cluster refused the token"),
+        (403, PAGE.format("Blocked by policy"), "no Ray dashboard .* 403: Blocked by policy"),
+        (401, "who are you?", "no Ray dashboard .* 401: who are you"),
+        (407, PAGE.format("Proxy login"), "no Ray dashboard .* 407: Proxy login"),
+        (502, PAGE.format("502 Bad Gateway"), "no Ray dashboard .* 502: 502 Bad Gateway"),
+        (404, PAGE.format("Not here"), "no Ray dashboard .* 404: Not here"),
+        (500, " .\n", "it answered with status code 500, and says no more"),
+        (500, "Traceback (most recent call last):\n  x\nKeyError: 'agent'\n", "KeyError: 'agent'"),
+        (503, "404 of 401", "^404 of 401$"),
+        (200, PAGE.format("Log in to the network"), "no Ray dashboard .* JSONDecodeError"),
+        (200, "[]", "no Ray dashboard .* TypeError"),
+        (200, '{"strange": 1}', "no Ray dashboard .* ValidationError"),
     ],
 )
-def test_a_refusal_is_told_by_its_status(tmp_path: Path, status: int, text: str, told: str) -> None:
-    with answering(status, text) as port, pytest.raises(ClusterError, match=told):
+def test_what_answers_is_named(tmp_path: Path, status: int, text: str, told: str) -> None:
+    with answering(status, text) as port, pytest.raises(ClusterError) as caught:
         client(tmp_path, port).status("raysubmit_1")
+    assert re.search(told, caught.value.what), caught.value
+
+
+@pytest.mark.filterwarnings("ignore:ssl=None")  # of Ray's call of aiohttp
+@pytest.mark.parametrize("job", ["raysubmit_1", "a/b", "a b?#%"])
+def test_a_job_that_is_not_there_is_a_wrong_word(tmp_path: Path, job: str) -> None:
+    with answering(404, f"Job {job} does not exist", jobs="[]") as port:
+        api = client(tmp_path, port)
+        for ask in (api.status, api.logs, api.stop, lambda job: list(api.follow(job))):
+            with pytest.raises(UsageError, match=r"there is no job .*; there are no jobs"):
+                ask(job)
+
+
+@pytest.mark.parametrize("job", ["", ".", ".."])
+def test_no_job_is_asked_for_by_no_id(tmp_path: Path, job: str) -> None:
+    with answering(500, "") as port, pytest.raises(UsageError, match="not the id of a job"):
+        client(tmp_path, port).status(job)
+
+
+def test_a_server_that_is_no_dashboard(tmp_path: Path) -> None:
+    told = "no Ray dashboard that this version of Ray knows"
+    page = PAGE.format("Not here")
+    with (
+        answering(404, page, version=False) as port,
+        pytest.raises(ClusterError, match=told),
+    ):
+        client(tmp_path, port).list()
+
+
+def test_a_directory_that_cannot_be_packed_is_no_dashboard_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    (tmp_path / "work").mkdir()
+    request = JobRequest(entrypoint="python main.py", working_dir=str(tmp_path / "work"))
+    with (
+        answering(404, "Package gcs://x does not exist") as port,
+        pytest.raises(ClusterError, match="nothing was sent: No such file or directory"),
+    ):
+        client(tmp_path, port).submit(request)

@@ -99,7 +99,7 @@ def test_a_lab_that_was_never_made_has_no_hosts(tmp_path: Path) -> None:
     lab: LabPort = MachineLab(tmp_path, tmp_path / "cache")
     assert lab.plan() is None
     assert lab.status().hosts == ()
-    with pytest.raises(LabError, match="no host 'lab1'"):
+    with pytest.raises(LabError, match="there is no lab here"):
         lab.kill("lab1")
 
 

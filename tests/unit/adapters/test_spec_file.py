@@ -85,7 +85,7 @@ def test_missing_fleet(tmp_path: Path) -> None:
 def test_missing_group_names_the_nearest(tmp_path: Path) -> None:
     GOOD[0].write(tmp_path)
     fleet = load_fleet(tmp_path / "fleet.yml")
-    with pytest.raises(SpecError, match=r"no group 'dem'; did you mean 'demo'\?; groups: demo"):
+    with pytest.raises(SpecError, match=r"no group 'dem'; groups: demo; did you mean 'demo'\?"):
         load_group(tmp_path / "groups" / "dem.yml", fleet)
     with pytest.raises(SpecError, match="no group 'xxx"):
         load_group(tmp_path / "groups" / f"{'x' * 300}.yml", fleet)

@@ -80,7 +80,7 @@ def test_a_group_without_a_file_is_one_on_each_of_its_hosts() -> None:
     ]
     assert found[0].what == ("slot head", "/etc/adbray/old")
     assert found[0].changed_at == 7.0
-    assert found[0].remedy == "`adbray destroy old`"
+    assert found[0].remedy == "`adbray orphans --remove old`"
 
 
 @pytest.mark.parametrize(

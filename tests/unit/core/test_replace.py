@@ -220,9 +220,9 @@ def test_of_several_redis_one_may_go(*, dead: bool) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "address", "pieces"),
     [
-        ("z", "d", None, ("host 'z' is not in fleet.yml", "choose of a, b, c, d")),
+        ("z", "d", None, ("no host 'z' in fleet.yml; hosts: a, b, c, d",)),
         ("a", "a", None, ("cannot replace itself", "adbray apply")),
-        ("a", "new", None, ("host 'new' is not in fleet.yml", "adbray replace a new=ADDRESS")),
+        ("a", "new", None, ("no host 'new' in fleet.yml", "adbray replace a new=ADDRESS")),
         ("a", "c", None, ("host c is retired itself",)),
         ("a", "b", "10.9.9.9", ("with the address 10.0.0.2",)),
     ],

@@ -18,7 +18,7 @@ from adbray_ctl.cli import app
 from adbray_ctl.cli.commands.collect import collect as command
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.bundle import Bundle, CollectRequest, HostFiles
-from adbray_ctl.core.errors import ClusterError, HostError, RefusedError, SpecError
+from adbray_ctl.core.errors import HostError, RefusedError, SpecError, UsageError
 from adbray_ctl.core.events import Note, RunEvent
 from adbray_ctl.core.history import RunOutcome, RunStart
 from adbray_ctl.core.observed import HostObservation, Observed
@@ -220,7 +220,7 @@ def test_a_group_without_a_file_is_collected_from_its_hosts(project: Project) ->
 def test_no_such_group(project: Project) -> None:
     hosts = Hosts(Observed(hosts=(HostObservation(host="a"), HostObservation(host="b"))))
     project.tools = replace(project.tools, hosts=hosts)
-    with pytest.raises(ClusterError, match="no host of the 3"):
+    with pytest.raises(UsageError, match="no group 'nobody'; groups: demo, other"):
         project.collect("nobody")
     (project.directory / "fleet.yml").write_text("kind: Fleet\n")
     with pytest.raises(SpecError):

@@ -10,13 +10,18 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.drill import Fault
-from adbray_ctl.core.errors import ClusterError
+from adbray_ctl.core.errors import AdbrayError, ClusterError, UsageError
 from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.services import drill, lease, scaling
 from adbray_ctl.services.status import addresses
 from adbray_ctl.services.tools import Tools
 from tests.unit.services.test_secrets import Hosts
 
+GROUP = """\
+kind: RayCluster
+name: demo
+worker_groups: [{name: w, size: small}]
+"""
 FLEET = """\
 kind: Fleet
 hosts:
@@ -34,10 +39,15 @@ ASK: dict[str, Callable[[Tools], object]] = {
 }
 
 
-def told(directory: Path, asked: str, *hosts: HostObservation) -> ClusterError:
+def told(
+    directory: Path, asked: str, *hosts: HostObservation, error: type[AdbrayError] = ClusterError
+) -> AdbrayError:
     (directory / "fleet.yml").write_text(FLEET)
+    if error is ClusterError:
+        (directory / "groups").mkdir()
+        (directory / "groups" / "demo.yml").write_text(GROUP)
     tools = replace(wiring.tools(directory), hosts=Hosts(Observed(hosts=(*hosts, GONE)), {}))
-    with pytest.raises(ClusterError) as caught:
+    with pytest.raises(error) as caught:
         ASK[asked](tools)
     return caught.value
 
@@ -54,3 +64,16 @@ def test_a_silent_host_may_have_the_head(asked: str, tmp_path: Path) -> None:
 def test_where_all_answer_the_group_is_not_applied(asked: str, tmp_path: Path) -> None:
     error = told(tmp_path, asked, HostObservation(host="a"), HostObservation(host="b"))
     assert error.hint == "`adbray apply demo` makes it"
+
+
+@pytest.mark.parametrize("asked", ASK)
+def test_a_group_with_neither_file_nor_host_does_not_exist(asked: str, tmp_path: Path) -> None:
+    hosts = (HostObservation(host="a"), HostObservation(host="b"))
+    found = told(tmp_path, asked, *hosts, error=UsageError)
+    assert found.what == "there is no group 'demo'; there are no groups"
+
+
+@pytest.mark.parametrize("asked", ASK)
+def test_a_group_that_lost_its_head_is_not_called_absent(asked: str, tmp_path: Path) -> None:
+    found = told(tmp_path, asked, HostObservation(host="a", groups=("demo",)))
+    assert found.what == "no host carries its head"
