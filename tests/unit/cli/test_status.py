@@ -1,4 +1,4 @@
-"""`adbray status --watch`: it goes on where somebody watches for what comes next."""
+"""`adbray status`: its exit code, and `--watch`, which goes on whatever it sees."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl import wiring
+from adbray_ctl.cli.app import run
 from adbray_ctl.cli.commands.status import status
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import HostError, HostKeyError
@@ -99,3 +100,100 @@ def test_it_goes_on_while_the_heads_host_is_silent(
 def test_a_changed_key_ends_it(tmp_path: Path) -> None:
     with pytest.raises(HostKeyError):
         watch(tmp_path, HostKeyError("another key", where="a"))
+
+
+A, B = HostObservation(host="a"), HostObservation(host="b")
+AWAY = "no answer"
+
+
+def exit_of(
+    directory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    observed: Observed,
+    *arguments: str,
+    fleet: str = FLEET,
+) -> int:
+    """The exit code of a status that sees this."""
+    (directory / "groups").mkdir(exist_ok=True)
+    (directory / "fleet.yml").write_text(fleet)
+    tools = replace(wiring.tools(directory), hosts=Hosts(observed))
+    monkeypatch.setattr(wiring, "tools", lambda _: tools)
+    return run(["-C", str(directory), "status", *arguments])
+
+
+def standing(directory: Path) -> Observed:
+    (directory / "groups").mkdir(exist_ok=True)
+    (directory / "fleet.yml").write_text(FLEET)
+    (directory / "groups" / "demo.yml").write_text(GROUP)
+    specs = wiring.tools(directory).specs
+    fleet = specs.fleet()
+    spec = specs.group("demo", fleet)
+    return applied(fleet, spec, placed(fleet, spec))
+
+
+def without(observed: Observed, host: str) -> Observed:
+    gone = HostObservation(host=host, error=AWAY)
+    return Observed(hosts=tuple(gone if one.host == host else one for one in observed.hosts))
+
+
+@pytest.mark.parametrize("arguments", [(), ("demo",), ("--json",), ("demo", "--json")], ids=str)
+def test_a_ready_group_exits_0_and_another_1(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen = standing(tmp_path)
+    assert exit_of(tmp_path, monkeypatch, seen, *arguments) == 0
+    assert capsys.readouterr().err == ""
+    headless = tuple(host.model_copy(update={"ray": ()}) for host in seen.hosts)
+    assert exit_of(tmp_path, monkeypatch, Observed(hosts=headless), *arguments) == 1
+    told = capsys.readouterr()
+    assert "error: group demo: not ready" in told.err
+    assert "w-0" in told.out, "what is known is printed all the same"
+
+
+def test_a_silent_host_counts_where_it_may_hold_a_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = standing(tmp_path)
+    assert exit_of(tmp_path, monkeypatch, without(seen, "b"), "demo") == 1
+    told = capsys.readouterr()
+    assert "a host that gives no answer may hold nodes of demo" in told.err
+    assert "b: no answer" in told.out
+    # Every node of the group is seen elsewhere.
+    fleet = FLEET.replace("}]", "}, {name: c, address: 10.0.0.3}]")
+    whole = Observed(hosts=(*seen.hosts, HostObservation(host="c", error=AWAY)))
+    assert exit_of(tmp_path, monkeypatch, whole, "demo", fleet=fleet) == 0
+
+
+def test_a_fleet_that_gives_no_answer_exits_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = without(without(standing(tmp_path), "a"), "b")
+    for arguments in ((), ("demo",), ("--json",)):
+        assert exit_of(tmp_path, monkeypatch, nobody, *arguments) == 1
+        assert "group demo: not seen" in capsys.readouterr().err
+
+
+def test_a_group_that_is_not_applied_exits_1_and_no_group_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    standing(tmp_path)
+    for arguments in ((), ("demo",)):
+        assert exit_of(tmp_path, monkeypatch, Observed(hosts=(A, B)), *arguments) == 1
+        assert "demo" in capsys.readouterr().err
+    (tmp_path / "groups" / "demo.yml").unlink()
+    assert exit_of(tmp_path, monkeypatch, Observed(hosts=(A, B))) == 0
+    assert "no groups" in capsys.readouterr().out
+
+
+def test_a_group_without_a_file_is_named_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = standing(tmp_path)
+    (tmp_path / "groups" / "demo.yml").unlink()
+    assert exit_of(tmp_path, monkeypatch, seen, "demo") == 0
+    assert "groups/demo.yml does not exist" in capsys.readouterr().out
+    assert exit_of(tmp_path, monkeypatch, Observed(hosts=(A, B)), "demo") == 2
+    assert "there is no group 'demo'" in capsys.readouterr().err
