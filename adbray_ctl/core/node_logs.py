@@ -127,10 +127,6 @@ def _nowhere(
     silent = _silent(hosts)
     if silent:
         return silent
-    if not slots:
-        return UsageError(
-            "no host carries this group", where=f"group {group}", hint=f"`adbray apply {group}`"
-        )
     return UsageError(no_such("node", node, slots, of=f"in group {group}"))
 
 

@@ -58,7 +58,19 @@ class Project:
         (groups / f"{name}.yml").write_text(spec)
 
     def json(self, *arguments: str) -> Any:
+        if arguments[0] == "status":
+            return self._status(*arguments)
         return json.loads(self.ok(*arguments, "--json"))
+
+    def _status(self, *arguments: str) -> Any:
+        """A status, ready or not: its exit code must say which."""
+        result = self.adbray(*arguments, "--json")
+        assert result.out, result.err
+        found = json.loads(result.out)
+        groups = [found] if isinstance(found, dict) else found
+        well = all(group["ready"] and group["complete"] for group in groups)
+        assert result.code == (0 if well else 1), result.err
+        return found
 
     def on(self, host: str, command: str) -> str:
         """Standard output of a shell command on a lab host, as root; it must succeed."""

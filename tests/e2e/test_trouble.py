@@ -53,6 +53,12 @@ def trouble(lab: Project, tmp_path: Path) -> Trouble:
     return Trouble(lab, tmp_path)
 
 
+def require_answers(project: Project) -> None:
+    """Every host answers, and says that the group is on none."""
+    status = project.adbray("status")
+    assert (status.code, status.err.splitlines()[0]) == (1, f"error: group {GROUP}: not applied")
+
+
 def test_unreachable_host(trouble: Trouble) -> None:
     nobody = trouble.lab.addresses["lab1"].rsplit(".", 1)[0] + ".250"
     trouble.write(trouble.hosts("lab1") | {"gone": nobody})
@@ -62,7 +68,9 @@ def test_unreachable_host(trouble: Trouble) -> None:
     assert nobody in result.err
     assert "next: " in result.err or "check " in result.err
     status = Project(trouble.directory).adbray("status")
-    assert status.code == 0, "status must live with a dead host"
+    assert status.code == 1
+    assert f"group {GROUP}: not seen" in status.err
+    assert f"group {GROUP}: not ready" in status.out, "status must live with a dead host"
 
 
 def test_wrong_key(trouble: Trouble, tmp_path: Path) -> None:
@@ -84,7 +92,7 @@ def test_missing_key(trouble: Trouble, tmp_path: Path) -> None:
 
 def test_changed_host_key_stops_everything(trouble: Trouble, tmp_path: Path) -> None:
     trouble.write(trouble.hosts("lab1"))
-    assert Project(trouble.directory).adbray("status").code == 0
+    require_answers(Project(trouble.directory))
     known = trouble.directory / ".adbray" / "known_hosts"
     other = tmp_path / "host_key"
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], timeout_s=30)
@@ -109,7 +117,7 @@ def test_user_without_sudo_and_with_it(trouble: Trouble) -> None:
         assert "error: lab1: ops may not use sudo" in result.err
         assert "NOPASSWD" in result.err
         on("lab1", "echo 'ops ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ops")
-        assert Project(trouble.directory).adbray("status").code == 0
+        require_answers(Project(trouble.directory))
     finally:
         on("lab1", "rm -f /etc/sudoers.d/ops; userdel -r ops 2>/dev/null; true")
 
@@ -155,7 +163,7 @@ def test_through_a_jump_host(trouble: Trouble) -> None:
     gate = trouble.lab.addresses["lab1"]
     trouble.write(trouble.hosts("lab2"), ssh=f", jump: {{address: {gate}}}")
     project = Project(trouble.directory)
-    assert project.adbray("status").code == 0
+    require_answers(project)
     inventory = trouble.directory / "rendered"
     rendered = project.adbray("render", GROUP, "-o", str(inventory))
     assert rendered.code == 0, rendered.err

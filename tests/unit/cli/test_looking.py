@@ -16,7 +16,7 @@ from adbray_ctl.cli import app
 from adbray_ctl.cli.commands.logs import logs
 from adbray_ctl.cli.commands.top import top
 from adbray_ctl.cli.state import State
-from adbray_ctl.core.errors import HostError, HostKeyError, UsageError
+from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError, UsageError
 from adbray_ctl.core.loads import HostLoads
 from adbray_ctl.core.node_logs import HostLogs, KeptLog, LogLine, LogRequest
 from adbray_ctl.core.spec_fleet import Fleet
@@ -217,3 +217,26 @@ def test_a_changed_key_ends_it(tmp_path: Path) -> None:
 def test_a_wrong_command_line_exits_2(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "fleet.yml").write_text(FLEET)
     assert app.run(["-C", str(tmp_path), *arguments]) == 2
+
+
+@dataclass
+class Bare(Logs):
+    """Hosts that answer, and have nothing of any group."""
+
+    def find(self, fleet: Fleet, group: str) -> tuple[HostLogs, ...]:
+        return (HostLogs(host="a"), HostLogs(host="b"))
+
+
+def test_a_group_that_is_nowhere_has_no_logs_and_no_loads(tmp_path: Path) -> None:
+    bare = Loads([(HostLoads(host="a", at=1), HostLoads(host="b", at=1))])
+    with pytest.raises(UsageError, match="there is no group 'demo'"):
+        run(top, tmp_path, bare, "demo", "--once")
+    (tmp_path / "groups").mkdir()
+    (tmp_path / "groups" / "demo.yml").write_text("")
+    for command, probe, arguments in (
+        (logs, Bare(), ["w-0"]),
+        (logs, Bare(), ["--list"]),
+        (top, bare, ["--once"]),
+    ):
+        with pytest.raises(ClusterError, match="carries this group"):
+            run(command, tmp_path, probe, "demo", *arguments)

@@ -52,8 +52,6 @@ def test_a_node_is_found_on_its_host() -> None:
 def test_a_node_that_is_nowhere() -> None:
     with pytest.raises(UsageError, match="no node 'w-2' in group demo; nodes: head, w-0, w-1; did"):
         host_of("demo", "w-2", HOSTS)
-    with pytest.raises(UsageError, match="no host carries"):
-        host_of("demo", "w-2", (HostLogs(host="a"),))
     with pytest.raises(HostError, match="c: no answer"):
         host_of("demo", "w-2", (*HOSTS, SILENT))
 
