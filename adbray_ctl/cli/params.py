@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from typing import Any
 
 import click
 
@@ -27,6 +29,18 @@ class GroupName(click.ParamType[str]):
         if state is not None:
             state.require_known(value)
         return value
+
+
+class Seconds(click.FloatRange):
+    """Seconds within bounds. NaN is within none, though no comparison says so."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = float(super().convert(value, param, ctx))
+        if math.isnan(found):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return found
 
 
 GROUP = GroupName()

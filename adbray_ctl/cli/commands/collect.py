@@ -49,6 +49,7 @@ def collect(state: State, group: str, output: Path | None, since: str, lines: in
     that is down is told, and costs nothing else; the exit code is 1 if a host is missing.
     """
     now = state.tools.clock.time()
+    begin = moment(since, now)
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     path = output or Path(f"adbray-{group}-{stamp}.tar.gz")
     if path.exists():
@@ -58,7 +59,7 @@ def collect(state: State, group: str, output: Path | None, since: str, lines: in
             state.tools,
             group,
             lines=lines,
-            since=moment(since, now),
+            since=begin,
             versions=versions(),
             report=view,
         )

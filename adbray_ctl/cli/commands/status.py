@@ -6,7 +6,7 @@ import shlex
 
 import click
 
-from adbray_ctl.cli.params import GROUP
+from adbray_ctl.cli.params import GROUP, Seconds
 from adbray_ctl.cli.render.scaling import print_events
 from adbray_ctl.cli.render.screen import clear, print_json, print_json_line, say
 from adbray_ctl.cli.render.tables import print_addresses, print_status
@@ -33,7 +33,7 @@ _EVENTS_BELOW = 8
     "every_s",
     default=2.0,
     show_default=True,
-    type=click.FloatRange(0.5),
+    type=Seconds(0.5, 3600),
     help="With --watch: seconds between two looks.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON; with --watch, a line each time.")
@@ -70,9 +70,11 @@ def status(state: State, group: str | None, *, watch: bool, every_s: float, as_j
 
 def _require_ready(found: tuple[GroupStatus, ...]) -> None:
     """Raise ClusterError, or HostError, that names each group that is not ready, and why."""
-    unready = [f"group {one.group}: {_why(one)}" for one in found if not one.ready]
+    unready = [one for one in found if not one.ready]
     if unready:
-        raise ClusterError("\n".join(unready), hint="`adbray logs GROUP NODE` shows a node's logs")
+        logs, apply = "`adbray logs GROUP NODE` shows a node's logs", "`adbray apply` makes it"
+        hint = logs if any(one.slots for one in unready) else apply
+        raise ClusterError("\n".join(f"group {o.group}: {_why(o)}" for o in unready), hint=hint)
     hidden = [one.group for one in found if not one.complete]
     if hidden:
         raise HostError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from adbray_ctl.cli.params import GROUP
+from adbray_ctl.cli.params import GROUP, Seconds
 from adbray_ctl.cli.render.loads import loads_table
 from adbray_ctl.cli.render.screen import LiveView, print_json, print_json_line, say
 from adbray_ctl.cli.state import State, pass_state
@@ -31,7 +31,7 @@ from adbray_ctl.services import top as service
     "every_s",
     default=2.0,
     show_default=True,
-    type=click.FloatRange(0.5, 60),
+    type=Seconds(0.5, 60),
     help="Seconds between two looks.",
 )
 @click.option("--once", is_flag=True, help="Look once: at one second.")
