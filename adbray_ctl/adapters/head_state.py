@@ -86,7 +86,8 @@ class SshHeadState:
         try:
             return tuple(Entry.model_validate(one) for one in json.loads(output))
         except (ValueError, ValidationError) as error:
-            raise HostError(f"the state cannot be read: {error}", where=host) from error
+            first = str(error).partition("\n")[0]
+            raise HostError(f"the state cannot be read: {first}", where=host) from error
 
     def put(self, fleet: Fleet, host: str, group: str, entries: Sequence[Entry]) -> None:
         plain = json.dumps([entry.model_dump() for entry in entries])

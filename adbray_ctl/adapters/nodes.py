@@ -37,7 +37,7 @@ command = ["runuser", "-u", "adbray", "--", "env", "HOME=/tmp", "RAY_AUTH_MODE=t
            address, *sys.argv[4:]]
 done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=25)
 if done.returncode != 0:
-    sys.exit(done.stderr.decode(errors="replace").strip().splitlines()[-1])
+    sys.exit(done.stderr.decode(errors="replace") or "ended with %d" % done.returncode)
 print(done.stdout.decode().strip().splitlines()[-1])
 """
 

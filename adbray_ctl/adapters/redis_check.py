@@ -126,7 +126,8 @@ class SshRedis:
         try:
             return answer.model_validate(json.loads(output))
         except (ValueError, ValidationError) as error:
-            raise HostError(f"no answer about Redis: {error}", where=host) from error
+            first = str(error).partition("\n")[0]
+            raise HostError(f"no answer about Redis: {first}", where=host) from error
 
 
 def _server(redis: RedisSpec) -> dict[str, str]:

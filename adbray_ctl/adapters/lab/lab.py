@@ -28,6 +28,7 @@ from adbray_ctl.core.lab import (
     LabStatus,
     lab_id,
 )
+from adbray_ctl.core.reasons import reason_in
 from adbray_ctl.core.unknown import no_such
 
 # Without hardware support a VM boots in half a minute, and in many times that beside other work.
@@ -241,7 +242,7 @@ class MachineLab:
             while not self._ready(plan, host, booted):
                 if time.monotonic() > began + within_s:
                     log = self._base / "hosts" / host.name / "console.log"
-                    tail = "".join(read_text(log).strip().splitlines()[-1:])
+                    tail = reason_in(read_text(log))
                     raise LabError(
                         f"not up after {within_s:g} s{': ' + tail if tail else ''}",
                         where=host.name,

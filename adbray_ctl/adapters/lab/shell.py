@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adbray_ctl.core.errors import LabError
+from adbray_ctl.core.reasons import reason_in
 
 
 class Mount(NamedTuple):
@@ -33,8 +34,7 @@ def run(*command: str, timeout_s: float = 60) -> str:
     except subprocess.TimeoutExpired as error:
         raise LabError(f"`{' '.join(command)}` took more than {timeout_s:g} s") from error
     if result.returncode != 0:
-        complaint = (result.stderr or result.stdout).strip().splitlines()
-        detail = complaint[-1] if complaint else f"exit status {result.returncode}"
+        detail = reason_in(result.stderr or result.stdout, f"exit status {result.returncode}")
         raise LabError(f"`{' '.join(command)}` failed: {detail}")
     return result.stdout
 

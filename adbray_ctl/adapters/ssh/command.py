@@ -13,6 +13,7 @@ import paramiko
 
 from adbray_ctl.adapters.ssh.marks import Marked, Stage, command_line, new_mark, shown
 from adbray_ctl.core.errors import HostError, SudoError
+from adbray_ctl.core.reasons import reason_in
 from adbray_ctl.core.spec_ssh import Ssh
 
 # How long a login shell, and sudo, may take to begin a command.
@@ -42,10 +43,11 @@ class Outcome:
 
     @property
     def reason(self) -> str:
-        """Its last words, for a message."""
+        """Why it failed, by what it wrote to stderr."""
         if self.status > 128:
             return f"it was ended by signal {self.status - 128}"
-        return shown(self.complaint, last=True) or f"exit status {self.status}"
+        said = reason_in(self.complaint.decode(errors="replace"))
+        return shown(said.encode()) or f"exit status {self.status}"
 
 
 class Command:

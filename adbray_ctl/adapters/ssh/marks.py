@@ -106,14 +106,14 @@ class Marked:
         return line
 
 
-def shown(text: bytes, *, last: bool = False) -> str:
-    """The first line with text in it, or the last one, fit for a message."""
+def shown(text: bytes) -> str:
+    """The first line with text in it, fit for a message."""
     lines = ["".join(c if c.isprintable() else " " for c in one) for one in _lines(text)]
     lines = [" ".join(line.split()) for line in lines]
     lines = [line for line in lines if line]
     if not lines:
         return ""
-    line = lines[-1 if last else 0]
+    line = lines[0]
     return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
 
 
