@@ -71,12 +71,20 @@ def check_request(request: JobRequest) -> None:
         )
     if not request.entrypoint.strip():
         raise UsageError("the command is empty", hint="write it behind --, like -- python main.py")
+    for text in (request.entrypoint, *request.env, *request.env.values()):
+        if not is_unicode(text):
+            raise UsageError(f"{show(text)} is not UTF-8", hint="Ray takes no other text")
     if not (0 <= cpus < math.inf and math.isclose(cpus, round(cpus, 4), abs_tol=_CPU_STEP / 100)):
         raise UsageError(
             f"a job cannot have {cpus:g} CPUs",
             where="--entrypoint-num-cpus",
             hint=f"choose 0 or more, in steps of {_CPU_STEP:g}",
         )
+
+
+def is_unicode(text: str) -> bool:
+    """Whether ``text`` can be sent: what a shell passes on may be any bytes."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def check_working_dir(

@@ -33,7 +33,6 @@ def job() -> None:
 @click.argument("entrypoint", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option(
     "--working-dir",
-    type=click.Path(path_type=Path),
     help="Directory whose files go to the cluster and in which the job runs.",
 )
 @click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="Environment of the job.")
@@ -50,7 +49,7 @@ def submit(
     state: State,
     group: str,
     entrypoint: tuple[str, ...],
-    working_dir: Path | None,
+    working_dir: str | None,
     env: tuple[str, ...],
     submission_id: str | None,
     entrypoint_num_cpus: float,
@@ -58,10 +57,12 @@ def submit(
     as_json: bool,
 ) -> None:
     """Run ENTRYPOINT as a job of GROUP; exits 1 if the job does not succeed."""
+    if working_dir == "":
+        raise UsageError("its value is empty", where="--working-dir", hint="name a directory")
     request = service.make_request(
         entrypoint=entrypoint,
-        working_dir=str(working_dir) if working_dir else None,
-        files=state.tools.list_files(working_dir) if working_dir else (),
+        working_dir=working_dir,
+        files=state.tools.list_files(Path(working_dir)) if working_dir else (),
         env=_pairs(env),
         submission_id=submission_id,
         entrypoint_cpus=entrypoint_num_cpus,

@@ -32,9 +32,9 @@ def replace(state: State, host: str, newhost: str, yes: bool, force: bool) -> No
     """
     name, _, address = newhost.partition("=")
     replacing = Replacement(old=host, new=name)
+    fleet = state.project.fleet()
+    service.check_hosts(fleet, replacing, address or None)
     with state.tools.lock.hold(f"replace {host}"):
-        fleet = state.project.fleet()
-        service.check_hosts(fleet, replacing, address or None)
         added = None if any(one.name == name for one in fleet.hosts) else (name, address)
         before = state.project.retire(host, added)
         try:

@@ -20,6 +20,8 @@ from adbray_ctl.services import status as service
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _EVENTS_BELOW = 8
+_LOGS = "`adbray logs GROUP NODE` shows a node's logs"
+_AWAY = "bring the host back, or give it up with `retired: true` in fleet.yml"
 
 
 @click.command(
@@ -72,14 +74,14 @@ def _require_ready(found: tuple[GroupStatus, ...]) -> None:
     """Raise ClusterError, or HostError, that names each group that is not ready, and why."""
     unready = [one for one in found if not one.ready]
     if unready:
-        logs, apply = "`adbray logs GROUP NODE` shows a node's logs", "`adbray apply` makes it"
-        hint = logs if any(one.slots for one in unready) else apply
+        hint = _AWAY if not all(one.complete for one in unready) else "`adbray apply` makes it"
+        hint = _LOGS if all(one.slots for one in unready) else hint
         raise ClusterError("\n".join(f"group {o.group}: {_why(o)}" for o in unready), hint=hint)
     hidden = [one.group for one in found if not one.complete]
     if hidden:
         raise HostError(
             f"incomplete: a host that gives no answer may hold nodes of {', '.join(hidden)}",
-            hint="bring it back, or give it up with `retired: true` in fleet.yml",
+            hint=_AWAY,
         )
 
 
