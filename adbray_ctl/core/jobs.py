@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.faults import show
+from adbray_ctl.core.foreign import Foreign
 
 # Ray refuses larger packages: ray._private.runtime_env.packaging.GCS_STORAGE_MAX_SIZE (2.60).
 MAX_WORKING_DIR_BYTES = 500 * 1024 * 1024
@@ -39,10 +40,10 @@ class Job(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: str
-    status: str
-    entrypoint: str
-    message: str = ""
+    id: Foreign
+    status: Foreign
+    entrypoint: Foreign
+    message: Foreign = ""
     started_at: float | None = None
     ended_at: float | None = None
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.disks import DiskUse, FileSystem
+from adbray_ctl.core.foreign import Foreign
 from adbray_ctl.core.gpu_units import Card
 from adbray_ctl.core.gpus import GpuReading
 from adbray_ctl.core.record import SlotKind, SlotRecord
@@ -93,7 +94,7 @@ class KeeperView(_Observed):
 
     state: KeeperState
     leader: str = ""
-    detail: str = ""
+    detail: Foreign = ""
     since: float = 0
 
 
@@ -127,8 +128,8 @@ class RayNode(_Observed):
 class RayJob(_Observed):
     """A running job: its submission id, what it runs, and the ids of the nodes it is on."""
 
-    id: str
-    entrypoint: str
+    id: Foreign
+    entrypoint: Foreign
     nodes: tuple[str, ...] = ()
 
 
@@ -158,7 +159,7 @@ class RayView(_Observed):
     jobs: tuple[RayJob, ...] = ()
     load: dict[str, RayLoad] = {}
     scaling: ScalingView | None = None
-    error: str | None = None
+    error: Foreign | None = None
 
 
 class Trace(_Observed):
@@ -170,7 +171,7 @@ class Trace(_Observed):
     group: str
     what: tuple[str, ...]
     changed_at: float = 0
-    changed_by: str = ""
+    changed_by: Foreign = ""
 
 
 class Unseen(_Observed):
@@ -179,8 +180,8 @@ class Unseen(_Observed):
     ``group`` is the group it belongs to, empty where it may be any; ``hint`` is what to do.
     """
 
-    what: str
-    why: str
+    what: Foreign
+    why: Foreign
     group: str = ""
     hint: str = ""
 
@@ -209,7 +210,7 @@ class HostObservation(_Observed):
     grafana: bool = False
     web: bool = False
     unseen: tuple[Unseen, ...] = ()
-    error: str | None = None
+    error: Foreign | None = None
 
     def running(self) -> tuple[SlotRecord, ...]:
         """The slots of all groups whose unit has a process to lose."""

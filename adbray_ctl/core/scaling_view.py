@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.foreign import Foreign
 
 EVENTS_FILE = "/var/lib/adbray/{group}/head/logs/scaling-events.jsonl"
 # The one before, which is full.
@@ -24,7 +27,7 @@ class ScalingEvent(_Told):
     number: int
     at: float
     kind: str
-    text: str
+    text: Foreign
     worker_group: str = ""
     slot: str = ""
     host: str = ""
@@ -33,9 +36,9 @@ class ScalingEvent(_Told):
 class Waiting(_Told):
     """A demand that no worker can be started for, since when, and why."""
 
-    demand: str
+    demand: Foreign
     since: float
-    why: str
+    why: Foreign
 
 
 class Floor(_Told):
@@ -49,7 +52,7 @@ class SilentHost(_Told):
     """A host that the head cannot ask."""
 
     host: str
-    reason: str
+    reason: Foreign
 
 
 class AsleepHost(_Told):
@@ -64,7 +67,7 @@ class SetAside(_Told):
     slot: str
     host: str
     times: int
-    reason: str
+    reason: Foreign
 
 
 class ScalingView(_Told):
@@ -104,7 +107,7 @@ def parse_events(text: str) -> tuple[ScalingEvent, ...]:
     found = []
     for line in text.splitlines():
         try:
-            found.append(ScalingEvent.model_validate_json(line))
-        except ValidationError:
+            found.append(ScalingEvent.model_validate(json.loads(line)))
+        except ValueError:
             continue
     return tuple(found)

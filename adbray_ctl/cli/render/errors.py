@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import traceback
 from pathlib import Path
 
 import click
@@ -22,17 +23,28 @@ def print_error(error: AdbrayError) -> None:
 
 def print_usage_error(error: click.ClickException) -> None:
     """A command line that click refuses, with what click says about it."""
-    words = io.StringIO()
+    words = _Words()
     error.show(words)
     say(words.getvalue().removesuffix("\n"), err=True)
 
 
 def print_fault(error: BaseException, report: Path | None) -> None:
-    """A fault of adbray itself, in one line; ``report`` is the file with the traceback."""
-    lines = str(error).splitlines() or [""]
+    """A fault of adbray itself, in one line; ``report`` is the file with the traceback.
+
+    The error's own text may hold a secret, and stays in the file.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     kept = f"the traceback is in {report}" if report else "no file could be written about it"
-    what = f"adbray has a fault, {type(error).__name__}: {lines[0]}; {kept}; please report it"
+    what = f"adbray has a fault, {type(error).__name__}{place}: {kept}; please report it"
     say(Text("error: ", "bold red").append(what), err=True)
+
+
+class _Words(io.StringIO):
+    """Click takes sequences for terminals out of what is for none, and they are to be seen."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def _print_one(error: AdbrayError) -> None:

@@ -70,11 +70,11 @@ class Table:
             box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold"
         )
         for column in columns:
-            self._rich.add_column(text.Text(shown(column)), overflow="fold")
+            self._rich.add_column(_cell(column), overflow="fold")
 
     def add(self, *cells: str | Text, style: str = "") -> None:
         """Add a row."""
-        self._rich.add_row(*(_text(cell) for cell in cells), style=style)
+        self._rich.add_row(*(_cell(cell) for cell in cells), style=style)
 
     def __len__(self) -> int:
         return self._rich.row_count
@@ -201,6 +201,13 @@ def _console_on(stream: TextIO) -> console.Console:
 
 def _text(thing: str | Text, style: str = "") -> text.Text:
     return text.Text(shown(thing), style) if isinstance(thing, str) else thing.__rich__()
+
+
+def _cell(thing: str | Text) -> text.Text:
+    made = _text(thing).copy()
+    # Rich measures a tab as nothing.
+    made.expand_tabs(8)
+    return made
 
 
 def _write(output: str, *, err: bool = False) -> None:

@@ -1,0 +1,120 @@
+"""Commands whose cluster and hosts say hostile texts: what they print is what was said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from adbray_ctl import wiring
+from adbray_ctl.cli import app
+from adbray_ctl.cli.render import screen
+from adbray_ctl.cli.state import State
+from adbray_ctl.core.jobs import Job, JobRequest
+from adbray_ctl.core.observed import HostObservation, Observed, RayJob
+from adbray_ctl.core.spec_fleet import Fleet
+from tests.unit.cli.test_status import FLEET, GROUP
+from tests.unit.cluster import applied, placed
+from tests.unit.hostile import TEXTS
+from tests.unit.services.test_orphans import Hosts
+
+COLUMNS = 50_000
+
+
+@dataclass
+class Ray:
+    """A cluster whose jobs are called, run and say ``text``."""
+
+    text: str
+
+    def check(self) -> str:
+        return "2.60.0"
+
+    def submit(self, request: JobRequest) -> str:
+        return self.text
+
+    def list(self) -> tuple[Job, ...]:
+        return (self.status("1"),)
+
+    def status(self, job_id: str) -> Job:
+        return Job(id="1", status="FAILED", entrypoint=self.text, message=self.text)
+
+    def logs(self, job_id: str) -> str:
+        return self.text
+
+    def follow(self, job_id: str) -> Iterator[str]:
+        yield self.text
+
+    def stop(self, job_id: str) -> bool:
+        return True
+
+
+@dataclass
+class Saying(Hosts):
+    """Hosts whose head has an event that says ``text``, with a job that runs it."""
+
+    text: str
+
+    def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
+        event = {"number": 1, "at": 1.0, "kind": "start", "text": self.text}
+        return b"" if path.endswith(".old") else json.dumps(event).encode()
+
+
+def told(directory: Path, text: str, *arguments: str) -> None:
+    """Run a command where everything says ``text``."""
+    tools = wiring.tools(directory)
+    fleet = tools.specs.fleet()
+    (directory / "groups" / "demo.yml").write_text(GROUP)
+    spec = tools.specs.group("demo", fleet)
+    # The plan restarts the head, which interrupts the job.
+    (directory / "groups" / "demo.yml").write_text(GROUP + "ray: {packages: [six]}\n")
+    seen = applied(fleet, spec, placed(fleet, spec))
+    hosts = [_with_job(host, text) for host in seen.hosts]
+    silent = HostObservation(host="gone", error=text)
+    head = Saying(Observed(hosts=(*hosts, silent)), text)
+    state = State(directory=directory)
+    made = replace(tools, hosts=head, jobs=lambda _, __: Ray(text))
+    vars(state)["tools"] = made
+    with app.cli.make_context("adbray", ["-C", str(directory), *arguments]) as context:
+        context.obj = state
+        command = app.cli.commands[arguments[0]]
+        with command.make_context(arguments[0], list(arguments[1:]), parent=context) as inner:
+            command.invoke(inner)
+
+
+def _with_job(host: HostObservation, text: str) -> HostObservation:
+    job = RayJob(id="1", entrypoint=text, nodes=("head",))
+    views = [view.model_copy(update={"jobs": (job,)}) for view in host.ray]
+    return host.model_copy(update={"ray": tuple(views)})
+
+
+COMMANDS = {
+    "job list demo": 1,
+    "job status demo 1": 2,
+    "events demo": 1,
+    "status demo": 0,
+    "plan demo": 1,
+    "plan demo -o {}/saved.json": 1,
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_shows_what_was_said(
+    command: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(screen, "_PIPED_WIDTH", COLUMNS)
+    (tmp_path / "groups").mkdir()
+    gone = "{name: gone, address: 10.0.0.3, retired: true}"
+    (tmp_path / "fleet.yml").write_text(FLEET.replace("]", f", {gone}]"))
+    for text in TEXTS:
+        told(tmp_path, text, *command.format(tmp_path).split())
+        out = " ".join(capsys.readouterr().out.split())
+        for line in screen.shown(text).split("\n"):
+            assert out.count(" ".join(line.split())) >= COMMANDS[command], text
+        assert "\x1b" not in out
