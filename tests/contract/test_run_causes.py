@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from adbray_ctl.adapters.ansible import AnsibleRunner
 from adbray_ctl.core.errors import RunError
-from adbray_ctl.core.events import RunEvent
-from adbray_ctl.core.ports import Scope
+from adbray_ctl.core.events import HostResult, Outcome, RunEvent
 
 REPOSITORY = Path(__file__).parents[2]
 SECRET = "pw-41ab5cc0"
 
-# Each host of the inventory is this machine and has its own failing task: one run shows them all.
+# Each host of the inventory is this machine and has its own failing task, so one run is enough.
 PLAY = """
 - name: Fail in many ways
   hosts: all
@@ -89,7 +89,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "rescued": (
         "block: [{name: First, ansible.builtin.command: /no/first}]\n"
         "  rescue: [{name: Second, ansible.builtin.fail: {msg: the second reason}}]",
-        ("task 'Second' failed: the second reason",),
+        ("the second reason",),
     ),
 }
 MODULE = """#!/usr/bin/python
@@ -100,47 +100,61 @@ AnsibleModule(argument_spec={})
 """
 
 
-@pytest.fixture(scope="module")
-def failing(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[RunError, Path]]:
-    """Runs the task of one case."""
-    folder = tmp_path_factory.mktemp("causes")
+@dataclass
+class Failed:
+    """A run that failed: its error, each host's last failure, and what it left on the disk."""
+
+    error: RunError
+    last: dict[str, HostResult]
+    kept: dict[Path, str]
+
+
+def fail(folder: Path, hosts: Iterable[str]) -> Failed:
+    """Run the play for ``hosts``, which are all this machine."""
     plays = folder / "content" / "playbooks"
     (plays / "library").mkdir(parents=True)
     (plays / "library" / "crasher.py").write_text(f'{MODULE}raise ValueError("the inner reason")\n')
-    (plays / "library" / "killed.py").write_text(
-        f"{MODULE}os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
+    (plays / "library" / "killed.py").write_text(f"{MODULE}os.kill(os.getpid(), signal.SIGKILL)\n")
     shutil.copy(REPOSITORY / "ansible.cfg", folder / "content")
     (plays / "play.yml").write_text(PLAY)
     for name, (task, _) in CASES.items():
         (plays / f"{name}.yml").write_text(f"- name: {name}\n  {task}\n")
-    (folder / "hosts.yml").write_text(
-        "all:\n  vars: {ansible_connection: local}\n  hosts:\n"
-        + "".join(f"    {name}:\n" for name in [*CASES, "fine"])
-    )
+    entries = "".join(f"    {name}:\n" for name in hosts)
+    inventory = folder / "hosts.yml"
+    inventory.write_text(f"all:\n  vars: {{ansible_connection: local}}\n  hosts:\n{entries}")
+    last: dict[str, HostResult] = {}
 
-    def run(name: str) -> tuple[RunError, Path]:
-        runs = folder / "runs" / name
-        events: list[RunEvent] = []
-        scope = Scope(hosts=(name,), roles=("all",), nodes=())
-        runner = AnsibleRunner(runs, folder / "content")
-        with pytest.raises(RunError) as caught:
-            runner.run("play", folder / "hosts.yml", events.append, scope)
-        return caught.value, runs
+    def receive(event: RunEvent) -> None:
+        if isinstance(event, HostResult) and event.outcome is Outcome.FAILED:
+            last[event.host] = event
 
-    return run
+    with pytest.raises(RunError) as caught:
+        AnsibleRunner(folder / "runs", folder / "content").run("play", inventory, receive)
+    files = [path for path in (folder / "runs").rglob("*") if path.is_file()]
+    return Failed(caught.value, last, {path: path.read_text() for path in files})
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory: pytest.TempPathFactory) -> Failed:
+    return fail(tmp_path_factory.mktemp("causes"), CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_failure_shows_its_cause(
-    name: str, failing: Callable[[str], tuple[RunError, Path]]
-) -> None:
-    error, runs = failing(name)
-    assert error.where == name
+def test_a_failure_shows_its_cause(name: str, failed: Failed) -> None:
+    message = failed.last[name].message
     for wanted in CASES[name][1]:
-        assert wanted in error.what
-    assert len(error.what) < 5000
-    assert error.what.count("\n") <= 12
-    kept = [path.read_text() for path in runs.rglob("*") if path.is_file()]
-    assert kept
-    assert not [text for text in (str(error), *kept) if SECRET in text]
+        assert wanted in message
+    assert len(message) < 5000
+    assert message.count("\n") < 12
+
+
+def test_no_file_of_a_run_has_what_a_task_hid(failed: Failed) -> None:
+    assert any(path.name == "stdout" for path in failed.kept)
+    assert any(path.parent.name == "job_events" for path in failed.kept)
+    assert not [path for path, text in failed.kept.items() if SECRET in text]
+
+
+def test_the_error_names_the_failure_that_was_not_rescued(tmp_path: Path) -> None:
+    error = fail(tmp_path, ["rescued"]).error
+    assert error.where == "rescued"
+    assert error.what == "playbook: task 'Second' failed: the second reason"

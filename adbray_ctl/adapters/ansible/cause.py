@@ -60,7 +60,7 @@ def _reason(result: Mapping[str, Any], printed: str) -> str:
     if result.get("assertion") and str(result["assertion"]) not in message:
         message += f" ({result['assertion']})"
     status = result.get("rc")
-    if message == "non-zero return code":
+    if message == "non-zero return code" and status is not None:
         message = f"exit status {status}"
     complaints = [_text(result, "stderr"), _text(result, "module_stderr")]
     if status in _KILLED:
