@@ -87,8 +87,8 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("its output is hidden because it handles a secret",),
     ),
     "rescued": (
-        "block: [{name: First, ansible.builtin.command: /no/first}]\n"
-        "  rescue: [{name: Second, ansible.builtin.fail: {msg: the second reason}}]",
+        """block: [{name: First, ansible.builtin.command: /no/first}]
+  rescue: [{name: Second, ansible.builtin.fail: {msg: the second reason}}]""",
         ("the second reason",),
     ),
 }
