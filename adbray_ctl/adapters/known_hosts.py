@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,9 @@ class KnownHosts:
         with self._lock:
             pinned = pins_for(self._lines(), entry).keys
             if not pinned:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                with self._path.open("ab+") as file:
+                # Whoever may write here decides which hosts are trusted.
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with open(self._path, "ab+", opener=_owned) as file:
                     end = file.tell()
                     file.seek(max(end - 1, 0))
                     file.write((line if file.read() in (b"", b"\n") else f"\n{line}").encode())
@@ -102,6 +104,10 @@ def fingerprint(key: paramiko.PKey) -> str:
     """SHA256 fingerprint as OpenSSH prints it."""
     digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).rstrip(b"=")
     return f"{key.get_name()} SHA256:{digest.decode()}"
+
+
+def _owned(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _identity(key: paramiko.PKey) -> HostKey:
