@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import threading
@@ -53,7 +54,8 @@ class Shell(AnyKey):
                 except OSError:
                     break
             complaint = process.stderr.read()
-        if not channel.closed:
+        # A client may leave without waiting for this.
+        with contextlib.suppress(OSError):
             channel.sendall_stderr(complaint)
             channel.send_exit_status(process.returncode)
             channel.close()

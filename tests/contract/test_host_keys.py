@@ -35,6 +35,7 @@ CURIOUS = """
 import os
 from ansible.plugins.callback.default import CallbackModule as Default
 class CallbackModule(Default):
+    CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "curious"
     def v2_playbook_on_start(self, playbook):
         open(os.path.expanduser("~/curious"), "w").close()
