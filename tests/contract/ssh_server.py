@@ -55,7 +55,7 @@ class Shell(AnyKey):
                     break
             complaint = process.stderr.read()
         # A client may leave without waiting for this.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             channel.sendall_stderr(complaint)
             channel.send_exit_status(process.returncode)
             channel.close()
@@ -67,7 +67,7 @@ def _hand_in(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> Non
         while data := channel.recv(65536):
             process.stdin.write(data)
         process.stdin.close()
-    except OSError:
+    except (OSError, ValueError):  # The command has ended, and its input is closed.
         return
 
 
