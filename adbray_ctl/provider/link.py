@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import paramiko
 
+from adbray_ctl.provider.host_keys import PinnedKeys
 from adbray_ctl.provider.model import HostAddress, HostFault, Slot, parse_slots
 
 CONNECT_S = 5.0
@@ -97,10 +98,10 @@ class SshLink:
 
     def _connect(self) -> paramiko.SSHClient:
         client = paramiko.SSHClient()
-        # The keys that the control machine has pinned; an unknown or changed one is refused.
-        client.set_missing_host_key_policy(paramiko.RejectPolicy())
         try:
-            client.load_host_keys(self._login.known_hosts_file)
+            host = self._host
+            pinned = PinnedKeys(self._login.known_hosts_file, host.address, host.port)
+            client.set_missing_host_key_policy(pinned)
             client.connect(
                 self._host.address,
                 port=self._host.port,
@@ -111,6 +112,7 @@ class SshLink:
                 timeout=CONNECT_S,
                 banner_timeout=CONNECT_S,
                 auth_timeout=CONNECT_S,
+                transport_factory=pinned.transport,
             )
             transport = client.get_transport()
             if transport is not None:

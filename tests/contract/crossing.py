@@ -97,7 +97,7 @@ def encrypted(stream: bytes) -> bytes:
 
     A login, commands and data all come there. A client that refuses the server's key sends nothing.
     """
-    banner, _, rest = bytes(stream).partition(b"\n")
+    banner, _, rest = stream.partition(b"\n")
     assert banner.startswith(b"SSH-2.0-"), banner
     while len(rest) > _HEAD:
         length, _padding, kind = struct.unpack(">IBB", rest[:_HEAD])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import threading
@@ -53,7 +54,8 @@ class Shell(AnyKey):
                 except OSError:
                     break
             complaint = process.stderr.read()
-        if not channel.closed:
+        # A client may leave without waiting for this.
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             channel.sendall_stderr(complaint)
             channel.send_exit_status(process.returncode)
             channel.close()
@@ -65,7 +67,7 @@ def _hand_in(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> Non
         while data := channel.recv(65536):
             process.stdin.write(data)
         process.stdin.close()
-    except OSError:
+    except (OSError, ValueError):  # The command has ended, and its input is closed.
         return
 
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from adbray_ctl.adapters.ansible.environment import only_allowed, own_environment
-from adbray_ctl.adapters.ansible.events import typed_event
+from adbray_ctl.adapters.ansible.events import EventReader, hide_secrets, lost_hosts
+from adbray_ctl.adapters.ansible.failures import Failures
 from adbray_ctl.adapters.ansible.sockets import connections
 from adbray_ctl.adapters.content import ansible_dir
-from adbray_ctl.core.errors import RunError
-from adbray_ctl.core.events import HostResult, Outcome
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.slots import disk_name, kind_of
@@ -38,15 +37,12 @@ class AnsibleRunner:
         content = self._content or ansible_dir()
         ident = f"{time.strftime('%Y%m%dT%H%M%S')}-{playbook}-{os.getpid()}"
         private = self._prepare(ident)
-        failures: list[HostResult] = []
+        reader, failures = EventReader(), Failures()
 
-        def receive(raw: Mapping[str, Any]) -> bool:
-            event = typed_event(raw)
-            if isinstance(event, HostResult) and event.outcome in (
-                Outcome.FAILED,
-                Outcome.UNREACHABLE,
-            ):
-                failures.append(event)
+        def receive(raw: dict[str, Any]) -> bool:
+            hide_secrets(raw)
+            event = reader.read(raw)
+            failures.hear(event, lost_hosts(raw))
             if event is not None:
                 report(event)
             return True
@@ -61,7 +57,7 @@ class AnsibleRunner:
             status = _play(private, wanted, own, receive)
         log = private / "artifacts" / "run" / "stdout"
         if status != 0:
-            raise _failure(playbook, failures, log)
+            raise failures.error(playbook, log)
         return log
 
     def output(self, log: str, most: int) -> str:
@@ -86,7 +82,7 @@ def _play(
     private: Path,
     wanted: Mapping[str, Any],
     own: Mapping[str, str],
-    receive: Callable[[Mapping[str, Any]], bool],
+    receive: Callable[[dict[str, Any]], bool],
 ) -> int:
     """The exit status of ansible-playbook; it has ``own`` and what is allowed as environment."""
     # Here, since it takes 0.15 s that only a run needs.
@@ -129,22 +125,3 @@ def _scope_arguments(scope: Scope | None) -> dict[str, Any]:
             "ray_worker_only": workers,
         },
     }
-
-
-def _failure(playbook: str, failures: list[HostResult], log: Path) -> RunError:
-    if not failures:
-        tail = log.read_text(errors="replace").strip().splitlines()[-8:] if log.exists() else []
-        return RunError(
-            "\n".join([f"ansible-playbook {playbook}.yml failed", *tail]),
-            hint=f"see the whole log: {log}",
-        )
-    first = failures[0]
-    others = sorted({f.host for f in failures[1:]} - {first.host})
-    also = f" (also failed: {', '.join(others)})" if others else ""
-    if first.outcome is Outcome.UNREACHABLE:
-        what = f"unreachable during {first.step}: {first.message}{also}"
-        hint = f"bring the host back and run this again; whole log: {log}"
-    else:
-        what = f"{first.step}: task '{first.task}' failed: {first.message}{also}"
-        hint = f"mend it and run this again, what is done stays done; whole log: {log}"
-    return RunError(what, where=first.host, hint=hint)

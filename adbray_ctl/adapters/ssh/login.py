@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import paramiko
 
@@ -43,13 +42,9 @@ def session(
 def _connect(
     known_hosts: KnownHosts, name: str, ssh: Ssh, address: str, channel: paramiko.Channel | None
 ) -> paramiko.SSHClient:
+    guard = known_hosts.guard(name, address, ssh.port)
     client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(_PinFirst(known_hosts, name, address, ssh.port))
-    pinned = known_hosts.expected(address, ssh.port)
-    if pinned is not None:
-        # Ask for the very kind of key that is pinned: another kind would look like a change.
-        entry = address if ssh.port == 22 else f"[{address}]:{ssh.port}"
-        client.get_host_keys().add(entry, pinned.get_name(), pinned)
+    client.set_missing_host_key_policy(guard)
     began = time.monotonic()
     try:
         client.connect(
@@ -63,7 +58,11 @@ def _connect(
             banner_timeout=ssh.connect_timeout_s,
             auth_timeout=ssh.connect_timeout_s,
             sock=channel,
+            transport_factory=guard.transport,
         )
+    except HostKeyError:
+        client.close()
+        raise
     except Exception as error:
         late = isinstance(error, TimeoutError) or time.monotonic() - began >= ssh.connect_timeout_s
         step = _step_of(client.get_transport())
@@ -93,21 +92,6 @@ def _too_slow(step: str, name: str, address: str, ssh: Ssh) -> HostError:
         what, first = f"{target} is too slow: {step} took more than {within_s} s", "is not too busy"
     hint = f"check that the host {first}, or raise ssh.connect_timeout_s in fleet.yml"
     return HostError(what, where=name, hint=hint)
-
-
-class _PinFirst(paramiko.MissingHostKeyPolicy):
-    """Trust on first use: an unknown host's key is pinned."""
-
-    def __init__(self, known_hosts: KnownHosts, name: str, address: str, port: int) -> None:
-        self._known_hosts = known_hosts
-        self._name = name
-        self._at = (address, port)
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: Any) -> None:
-        pinned = self._known_hosts.expected(*self._at)
-        if pinned is not None:
-            raise paramiko.BadHostKeyException(hostname, key, pinned)
-        self._known_hosts.pin(*self._at, key)
 
 
 def _explain(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.adapters.ansible.events import typed_event
+from adbray_ctl.adapters.ansible.events import EventReader
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.core.events import HostResult, Outcome
 
@@ -16,7 +16,7 @@ WARNING = "the kernel does not grow /var/lib/adbray/demo/w-0 in use: its slot is
 def ended(event: str, module: str = "slot_disks", **result: Any) -> HostResult:
     data = {"role": "worker_disk", "task": "Ensure disks", "host": "m1", "res": result}
     data["task_action"] = module
-    found = typed_event({"event": event, "event_data": data})
+    found = EventReader().read({"event": event, "event_data": data})
     assert isinstance(found, HostResult)
     return found
 
