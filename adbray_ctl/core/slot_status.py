@@ -76,7 +76,8 @@ def state_of(
     if unit is None:
         return State.UNKNOWN, "systemd does not know its unit; `adbray apply` makes it again"
     if unit.load not in ("loaded", ""):
-        return State.FAILED, f"systemd cannot start it: its unit is {unit.load}{_see(record)}"
+        detail = f"systemd cannot start it: its unit is {unit.load}; `adbray apply` writes it again"
+        return State.FAILED, detail
     if unit.active == "failed":
         cleared = "the next start clears it" if record.worker_group else "`adbray apply` starts it"
         return State.FAILED, f"{failure(unit)}; {cleared}{_see(record)}"

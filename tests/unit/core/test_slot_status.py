@@ -101,7 +101,7 @@ def test_no_state_but_a_good_one_is_without_a_word(kind: SlotKind) -> None:
         (
             unit("inactive", load="masked"),
             State.FAILED,
-            "systemd cannot start it: its unit is masked; see `adbray logs g w-0`",
+            "systemd cannot start it: its unit is masked; `adbray apply` writes it again",
         ),
         (
             unit("activating", sub="auto-restart", restarts=7),
