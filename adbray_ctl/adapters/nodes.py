@@ -44,6 +44,8 @@ print(done.stdout.decode().strip().splitlines()[-1])
 _STOP = """
 import subprocess, sys
 done = subprocess.run(["systemctl", "stop", "--", *sys.argv[1:]], stderr=subprocess.PIPE)
+# A unit that is stopped while it begins counts as failed; it is what was wanted.
+subprocess.run(["systemctl", "reset-failed", "--", *sys.argv[1:]], stderr=subprocess.DEVNULL)
 sys.exit(done.stderr.decode(errors="replace").strip() if done.returncode else 0)
 """
 

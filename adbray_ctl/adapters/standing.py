@@ -19,7 +19,10 @@ from typing import Any
 # The names of slots, and so of their records: head, standby-N, redis, redis-N, WORKER_GROUP-N.
 _RECORD = re.compile(r"(head|redis|[a-z][a-z0-9-]*-[0-9]+)\.json$")
 _UNIT = re.compile(r"adbray-(head|redis|worker)@([a-z0-9-]+)(?:\.([a-z0-9-]+))?\.service$")
-_SHOWN = "Id,ActiveState,SubState,NRestarts,UnitFileState,ExecMainStartTimestampMonotonic"
+_SHOWN = (
+    "Id,ActiveState,SubState,NRestarts,UnitFileState,ExecMainStartTimestampMonotonic"
+    ",Result,LoadState,DropInPaths"
+)
 _RUNS = ("active", "activating", "reloading", "deactivating")
 _SYSTEMD_S = 10
 
@@ -98,6 +101,9 @@ def units(folder: str, unseen: list[dict[str, str]]) -> list[dict[str, Any]]:
                     "restarts": int(fields.get("NRestarts") or 0),
                     "started_at": _started_at(fields),
                     "enabled": fields.get("UnitFileState") == "enabled",
+                    "result": fields.get("Result", ""),
+                    "load": fields.get("LoadState", ""),
+                    "overrides": fields.get("DropInPaths", "").split(),
                 }
             )
     return found

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from adbray_ctl.core.catalog import Catalog
 from adbray_ctl.core.checks_monitoring import monitoring_faults
-from adbray_ctl.core.checks_ports import EPHEMERAL_PORTS, port_faults
+from adbray_ctl.core.checks_ports import EPHEMERAL_PORTS, few_ports_faults, port_faults
 from adbray_ctl.core.faults import Fault, Path, did_you_mean, some
 from adbray_ctl.core.names import RESERVED_SLOTS, requirement_name
 from adbray_ctl.core.shares import held_back_mb
@@ -205,6 +205,8 @@ def _workers(fleet: Fleet, workers: WorkerGroup, path: Path) -> Iterator[Fault]:
         )
     yield from _isolation(workers, path)
     size = Catalog(fleet.sizes).get(workers.size)
+    if size:
+        yield from few_ports_faults(fleet, size.cpus, (*path, "size"))
     store = workers.object_store_gb
     if size and store is not None:
         room = size.memory_gb - held_back_mb(int(size.memory_gb * 1024)) / 1024

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
@@ -10,7 +9,7 @@ from itertools import pairwise
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.status import GroupStatus, State
+from adbray_ctl.core.status import GroupStatus
 
 # A call that takes longer than this is an interruption.
 SLOW_S = 1.0
@@ -138,23 +137,15 @@ def count_went_on(calls: Sequence[Call]) -> bool:
     return all(a < b for a, b in pairwise(values))
 
 
-def fewer_than(before: GroupStatus, now: GroupStatus) -> tuple[str, ...]:
-    """The worker groups, and Redis, of which fewer run than did, in words.
+def not_back(before: GroupStatus, now: GroupStatus) -> tuple[str, ...]:
+    """What is not back yet, in words: what a group lacks, as everywhere, and what is not seen.
 
-    A worker that was lost may have been made up for by another slot of its group. Of head and
-    standbys ``GroupStatus.ready`` tells.
+    A worker above min_workers need not come back: the autoscaler may have stopped it meanwhile.
     """
-    wanted, running = _running(before), _running(now)
-    return tuple(
-        f"{running[name]} of {count} {name} run"
-        for name, count in wanted.items()
-        if running[name] < count
+    seen = {(slot.slot, slot.host) for slot in now.slots}
+    unseen = (
+        f"{slot.slot} on {slot.host} is not seen"
+        for slot in before.slots
+        if slot.kind is not SlotKind.WORKER and (slot.slot, slot.host) not in seen
     )
-
-
-def _running(status: GroupStatus) -> Counter[str]:
-    return Counter(
-        slot.worker_group or slot.kind.value
-        for slot in status.slots
-        if slot.state is State.RUNNING and slot.kind is not SlotKind.HEAD
-    )
+    return (*now.lacking, *unseen)

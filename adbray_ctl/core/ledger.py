@@ -24,7 +24,7 @@ _SHARED_OFFSETS = {
 _HEAD_OFFSETS = {"autoscaler_metrics": 7, "dashboard_metrics": 8}
 _REDIS_OFFSETS = {"redis": 6, "exporter": 8}
 _SENTINEL_OFFSETS = {"sentinel": 7}
-_WORKER_PORTS_OFFSET = 10
+WORKER_PORTS_OFFSET = 10
 
 
 class Capacity(BaseModel):
@@ -191,7 +191,7 @@ class HostLedger:
             return {name: start + offset for name, offset in offsets.items()}
         offsets = _SHARED_OFFSETS | (_HEAD_OFFSETS if kind is SlotKind.HEAD else {})
         ports = {name: start + offset for name, offset in offsets.items()}
-        ports["worker_min"] = start + _WORKER_PORTS_OFFSET
+        ports["worker_min"] = start + WORKER_PORTS_OFFSET
         ports["worker_max"] = start + self._policy.block - 1
         return ports
 

@@ -59,6 +59,8 @@ class UnitState(_Observed):
 
     ``started_at`` is when its main process started, in seconds since the epoch; ``enabled`` says
     that it is meant to run whenever the host does, which no worker is: the autoscaler decides.
+    ``result`` is how its last run ended, ``load`` its LoadState, both in systemd's words;
+    ``overrides`` are the files that others have put over it.
     """
 
     unit: str
@@ -67,6 +69,9 @@ class UnitState(_Observed):
     restarts: int = 0
     started_at: float = 0
     enabled: bool = True
+    result: str = "success"
+    load: str = "loaded"
+    overrides: tuple[str, ...] = ()
 
     @property
     def runs(self) -> bool:

@@ -17,6 +17,7 @@ from adbray_ctl.core.observed import Observed, ObservedSlot, RayLoad, RayView, U
 from adbray_ctl.core.origins import Origins
 from adbray_ctl.core.plan_hosts import HostBoot, SilentHost
 from adbray_ctl.core.record import NodeAt, SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.slot_status import failure
 from adbray_ctl.core.slots import HOST_RESERVE
 from adbray_ctl.core.spec_gpu import GPU
 from adbray_ctl.core.spec_logs import KEPT_LOGS, KEPT_LOGS_DEFAULTS
@@ -199,6 +200,8 @@ def node_changes(
                 told = (*told, ASKED_FOR)
             if told:
                 slot = slot.model_copy(update={"drift": (*slot.drift, *told)})
+        elif slot is not None and unit is not None and unit.active == "failed":
+            slot = slot.model_copy(update={"drift": (*slot.drift, failure(unit))})
         change = _change(placement, records[placement.slot], slot, unit, origins)
         if change.runs and placement.host in booting:
             change = _booted(change, booting[placement.host])
@@ -301,7 +304,8 @@ def _change(
         reason = "; ".join(in_words(field) for field in live)
     elif drift or (placement.started and not runs):
         fields = live
-        if placement.started and not runs and (unit is None or unit.enabled):
+        stopped = unit is None or (unit.enabled and unit.active != "failed")
+        if placement.started and not runs and stopped:
             drift = (*drift, "its unit is stopped")
         action = _remaking(placement, runs=runs)
         reason = f"drift: {'; '.join(drift)}" if drift else "min_workers asks for it"

@@ -159,7 +159,8 @@ class RedisSpec(_Spec):
     hosts: Selector = Selector()
     """Managed and sentinel only: hosts it may stand on."""
     maxmemory_mb: Annotated[int, Field(strict=True, ge=64, le=1_048_576), RESTARTS_REDIS] = 256
-    """Managed and sentinel only: memory limit in MiB. Ray's metadata takes tens of MiB."""
+    """Managed and sentinel only: what Redis may hold, in MiB; its host reserves twice as much and
+    128 MiB. Ray's metadata takes tens of MiB."""
     url: Annotated[RedisUrl | None, RESTARTS_HEAD] = None
     """External only: redis://HOST:PORT, or rediss:// for TLS."""
     username: Annotated[User | None, RESTARTS_HEAD] = None

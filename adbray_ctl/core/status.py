@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from enum import StrEnum
 from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -12,48 +11,11 @@ from adbray_ctl.core.observed import KeeperState, KeeperView, Observed, RayNode
 from adbray_ctl.core.protection import Protection, protection_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import SILENT_AFTER_S, ScalingView
+from adbray_ctl.core.slot_status import SlotStatus, State, least_of, state_of, what_lacks
 
 SLOT_LABEL = "adbray.io/slot"
 # A slot and the address of its host: one that has moved may be alive in two places.
 SlotAt: TypeAlias = tuple[str, str]
-
-
-class State(StrEnum):
-    RUNNING = "running"
-    STARTING = "starting"
-    PREPARED = "prepared"
-    STANDBY = "standby"
-    """Waits to take the head over."""
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-class SlotStatus(BaseModel):
-    """One slot. ``ray_node`` is Ray's node id; memory in MiB, disk in GiB.
-
-    ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two; ``gpu`` its
-    cards, or its slice of one and what holds it to that.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    slot: str
-    kind: SlotKind
-    worker_group: str | None
-    host: str
-    address: str
-    size: str | None
-    cpus: int
-    memory_mb: int
-    disk_gb: int
-    disk_used: float | None = None
-    gpu: str = ""
-    state: State
-    detail: str = ""
-    ports: dict[str, int]
-    ray_node: str | None = None
-    revision: str
-    restarts: int = 0
 
 
 class Addresses(BaseModel):
@@ -75,7 +37,7 @@ class Addresses(BaseModel):
 
 
 class GroupStatus(BaseModel):
-    """A group as observed. ``ready``: the head and every worker that runs are known to Ray.
+    """A group as observed. ``ready``: nothing is ``lacking`` of what should run.
 
     ``complete`` is False while a host that gives no answer may hold a node of the group.
     ``scaling`` is what the autoscaler last told. ``protection`` is None without a head.
@@ -88,6 +50,7 @@ class GroupStatus(BaseModel):
     complete: bool = True
     slots: tuple[SlotStatus, ...]
     addresses: Addresses | None
+    lacking: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     scaling: ScalingView | None = None
     protection: Protection | None = None
@@ -141,13 +104,13 @@ def group_status(
         problems.append(f"Ray does not answer on the head: {view.error}")
     if scaling is not None and scaling.age_s > SILENT_AFTER_S:
         problems.append(f"the autoscaler has told nothing for {scaling.age_s:.0f} s")
-    settled = (State.RUNNING, State.PREPARED, State.STANDBY)
-    head_runs = any(s.kind is SlotKind.HEAD and s.state is State.RUNNING for s in slots)
+    lacking = what_lacks(slots, least_of([record for _, record in records]))
     # What no host could show may be a slot of this group, in whichever state.
     unseen = any(one.group in ("", group) for host in observed.hosts for one in host.unseen)
     return GroupStatus(
         group=group,
-        ready=head_runs and not unseen and all(slot.state in settled for slot in slots),
+        ready=not lacking and not unseen,
+        lacking=lacking,
         slots=slots,
         addresses=addresses_of([record for _, record in records], observed.primary(group)),
         problems=tuple(problems),
@@ -196,23 +159,9 @@ def _slot(
     # Ray knows one head, on whichever of the hosts it runs.
     name = str(SlotKind.HEAD) if record.kind is SlotKind.HEAD else record.slot
     node = None if waits else nodes.get((name, record.address))
-    state, detail = State.UNKNOWN, "systemd does not know its unit"
-    if unit is not None:
-        detail = ""
-        if unit.active in ("inactive", "deactivating"):
-            state = State.PREPARED
-        elif unit.active == "failed" or unit.sub == "auto-restart":
-            state, detail = State.FAILED, f"unit is {unit.active}/{unit.sub}"
-        elif waits and keeper is not None:
-            state = State.STANDBY if keeper.leader else State.STARTING
-            detail = f"{keeper.leader} leads" if keeper.leader else f"waits {keeper.detail}"
-        elif record.kind is SlotKind.REDIS or node is not None:
-            state = State.RUNNING if unit.active == "active" else State.STARTING
-            detail = _redis_role(record, observed)
-        else:
-            state, detail = State.STARTING, "Ray does not know this node yet"
-            if unit.restarts:
-                detail += f"; systemd has started it {unit.restarts + 1} times"
+    state, detail = state_of(record, unit, keeper, joined=node is not None)
+    if state is State.RUNNING:
+        detail = _redis_role(record, observed)
     return SlotStatus(
         slot=record.slot,
         kind=record.kind,

@@ -12,9 +12,10 @@ from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, Selector, WorkerGroup
 from adbray_ctl.core.spec_fleet import Fleet
 
-# Redis keeps Ray's metadata only, tens of MiB for thousands of actors; its process needs some
-# room above maxmemory for copy-on-write while the append-only file is rewritten.
-REDIS_OVERHEAD_MB = 256
+# Redis needs room above maxmemory. While the append-only file is rewritten, whatever is written
+# meanwhile is there twice: 121 MiB above a full 128 were measured, and 459 above a full 512.
+_LEAST_REDIS_ROOM_MB = 256
+_REDIS_ROOM_MB = 128
 # Of that room, what a Sentinel beside it has; an idle one takes some 10 MiB.
 SENTINEL_MB = 64
 # How many stand together under Redis Sentinel: the fewest of which a majority outlives one's loss.
@@ -40,6 +41,11 @@ class Wanted(BaseModel):
     size: str | None = None
     started: bool = True
     sentinel: bool = False
+
+
+def redis_memory_mb(maxmemory_mb: int) -> int:
+    """What a Redis may take of its host's memory, so that the kernel never has to end it."""
+    return maxmemory_mb + max(maxmemory_mb + _REDIS_ROOM_MB, _LEAST_REDIS_ROOM_MB)
 
 
 def slot_names(fleet: Fleet, spec: RayClusterSpec) -> tuple[str, ...]:
@@ -80,9 +86,7 @@ def _redis(spec: RayClusterSpec) -> Iterable[Wanted]:
         return
     several = spec.redis_mode is RedisMode.SENTINEL
     name = str(SlotKind.REDIS)
-    demand = Demand(
-        memory_mb=spec.redis.maxmemory_mb + REDIS_OVERHEAD_MB, only="Redis of this group"
-    )
+    demand = Demand(memory_mb=redis_memory_mb(spec.redis.maxmemory_mb), only="Redis of this group")
     others = (f"{name}-{index}" for index in range(1, REDIS_MEMBERS)) if several else ()
     for slot in (name, *others):
         yield Wanted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.plan import Step
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.slot_status import unsettled, why
 from adbray_ctl.core.slots import runtime_venv
-from adbray_ctl.core.status import GroupStatus, State, group_status
+from adbray_ctl.core.status import GroupStatus, group_status
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.boot import booted
 from adbray_ctl.services.nodes import drain_and_stop, held_back
@@ -124,18 +124,15 @@ def wait_ready(
         tools.clock.sleep(_POLL_S)
 
 
+def _least(prepared: Prepared) -> dict[str, int]:
+    """As the file has it, which the head may not have been told yet."""
+    return {group.name: group.min_workers for group in prepared.spec.worker_groups}
+
+
 def _settled(prepared: Prepared, status: GroupStatus) -> set[str]:
-    """The nodes that run, and the stopped workers of groups that have as many as they need."""
-    running = {slot.slot for slot in status.slots if slot.state is State.RUNNING}
-    count = Counter(slot.worker_group for slot in status.slots if slot.slot in running)
-    enough = {g.name for g in prepared.spec.worker_groups if count[g.name] >= g.min_workers}
-    stopped = {slot.slot for slot in status.slots if slot.state is State.PREPARED}
-    waiting = {slot.slot for slot in status.slots if slot.state is State.STANDBY}
-    return (
-        running
-        | (waiting if status.head_runs else set())
-        | {s.slot for s in status.slots if s.slot in stopped and s.worker_group in enough}
-    )
+    """The nodes that are as they should be."""
+    left = {slot.slot for slot in unsettled(status.slots, _least(prepared))}
+    return {slot.slot for slot in status.slots} - left
 
 
 def carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> str:
@@ -201,12 +198,14 @@ def _told(error: AdbrayError, rest: tuple[Step, ...]) -> AdbrayError:
 
 def _not_ready(prepared: Prepared, status: GroupStatus, missing: list[str]) -> ClusterError:
     slots = {slot.slot: slot for slot in status.slots}
+    least = _least(prepared)
     lines = [f"not ready after {_READY_WITHIN_S:g} s"]
     for name in missing:
         slot = slots.get(name)
-        told = f"{slot.host}: {slot.state} ({slot.detail})" if slot else "no record on its host"
+        told = f"{slot.host}: {why(slot, least)}" if slot else "no record on its host"
         lines.append(f"    {name}: {told}")
     lines += [f"    {problem}" for problem in status.problems]
+    lines += [f"    {line}" for line in (status.scaling.lines() if status.scaling else ())]
     first = slots.get(missing[0])
     kind = first.kind if first else SlotKind.WORKER
     unit = f"adbray-{kind}@{prepared.spec.name}*"

@@ -13,8 +13,8 @@ from adbray_ctl.core.drill import (
     Moment,
     Process,
     count_went_on,
-    fewer_than,
     interruption_s,
+    not_back,
     settled,
 )
 from adbray_ctl.core.errors import ClusterError, UsageError
@@ -22,8 +22,9 @@ from adbray_ctl.core.events import Note
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.ports import Report
 from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.slot_status import State
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import GroupStatus, State, group_status
+from adbray_ctl.core.status import GroupStatus, group_status
 from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 
@@ -192,7 +193,7 @@ def _await_back(
     moments: list[tuple[float, str]],
     report: Report,
 ) -> GroupStatus:
-    """Until as much runs as before, and calls go well; what is seen is told."""
+    """Until all that should run does, and calls go well; what is seen is told."""
     fault_at, shows_s = fault
     last = {s.slot: f"{s.slot} on {s.host}: {s.state}" for s in plan.status.slots}
     while True:
@@ -204,9 +205,8 @@ def _await_back(
                 moments.append((now, text))
                 report(Note(text=f"{now - fault_at:6.1f} s  {text}"))
             last[slot.slot] = text
-        missing = fewer_than(plan.status, status)
-        back = status.ready and not missing
-        if back and now - fault_at > shows_s and settled(calls(), fault_at):
+        missing = not_back(plan.status, status)
+        if not missing and now - fault_at > shows_s and settled(calls(), fault_at):
             moments.append((now, "everything is back"))
             return status
         if now - fault_at > _BACK_WITHIN_S:

@@ -20,7 +20,7 @@ description:
   - Restarts a unit when one of its I(files) is younger than its main process, so a change whose
     restart was missed, because a run broke off, is made good by the next run.
   - A unit in state C(running) is started and not enabled; one in state C(prepared) is neither
-    enabled nor started, and a running one is not stopped.
+    enabled nor started, and a running one is not stopped. One that failed is forgiven.
 options:
   units:
     description: Units whose files are in place.
@@ -249,7 +249,7 @@ def outdated(unit: dict[str, Any], state: dict[str, str], changed: set[str]) -> 
 def ensure(systemd: Systemd, units: list[dict[str, Any]], changed: set[str]) -> list[str]:
     """Enable, start and restart; returns the units that were started or restarted."""
     states = systemd.show([unit["name"] for unit in units])
-    enable, disable, start, restart = [], [], [], []
+    enable, disable, start, restart, failed = [], [], [], [], []
     for unit in units:
         name, at_boot, wanted = (
             unit["name"],
@@ -267,6 +267,9 @@ def ensure(systemd: Systemd, units: list[dict[str, Any]], changed: set[str]) -> 
                 restart.append(name)
         elif wanted:
             start.append(name)
+        elif state.get("ActiveState") == "failed":
+            failed.append(name)
+    systemd.act("reset-failed", *failed)
     systemd.act("enable", *enable)
     systemd.act("disable", *disable)
     systemd.act("start", *start)

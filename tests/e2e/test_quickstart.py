@@ -51,6 +51,9 @@ def test_plain_ray_client_needs_the_token(cluster: Project) -> None:
     accepted = _run_tool("ray", *submit, env=environment)
     assert accepted.code == 0, accepted.out + accepted.err
     assert "hello from lab3" in accepted.out
+    # It has more tasks than there are CPUs, which wait for their turn.
+    for alarm in ("infeasible", "No available node types"):
+        assert alarm not in accepted.out + accepted.err
     listed = _run_tool("ray", "job", "list", env=environment)
     assert listed.code == 0
     assert "SUCCEEDED" in listed.out

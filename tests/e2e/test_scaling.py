@@ -127,6 +127,23 @@ def test_new_numbers_reach_a_living_head(site: Project) -> None:
     at_rest(site)
 
 
+def test_a_floor_of_request_resources_is_no_queue(site: Project) -> None:
+    """It outlives its job, and keeps workers up that are idle."""
+    at_rest(site)
+    job = ("job", "submit", NAME, "--working-dir", str(E2E_JOBS), "--", "python", "floor.py")
+    site.ok(*job, "3")
+    until(lambda: bool(site.json("status", NAME)["scaling"]["floors"]))
+    status = site.json("status", NAME)
+    assert status["ready"]
+    assert status["scaling"]["waiting"] == []
+    (floor,) = status["scaling"]["floors"]
+    assert floor["demand"] == "3 x (1 CPU) for request_resources()"
+    assert "request_resources(num_cpus=0)" in site.ok("status", NAME)
+    site.ok(*job, "0")
+    until(lambda: not site.json("status", NAME)["scaling"]["floors"], 30)
+    at_rest(site)
+
+
 # --- trouble
 
 
@@ -146,6 +163,32 @@ def test_a_slot_that_does_not_start_is_told_and_another_is_used(site: Project) -
     assert f"four-0 on {host} is set aside for 60 s" in fault["text"]
     site.on(host, f"rm -r {folder}; {_RELOAD}")
     at_rest(site)
+
+
+def test_a_start_that_is_ended_while_it_begins_says_so_until_it_is_cleared(site: Project) -> None:
+    at_rest(site)
+    slots = {slot["slot"]: slot["host"] for slot in site.json("status", NAME)["slots"]}
+    host, unit = slots["two-0"], f"adbray-worker@{NAME}.two-0.service"
+    folder = f"/run/systemd/system/{unit}.d"
+    slow = "[Service]\\nRestart=no\\nExecStartPre=/bin/sleep 60\\n"
+    site.on(host, f'mkdir -p {folder}; printf "{slow}" > {folder}/x.conf; {_RELOAD}')
+    begins = f"systemctl show -p ControlPID --value {unit}"
+    site.on(host, f"systemctl start --no-block {unit}")
+    until(lambda: "sleep" in site.on(host, f"cat /proc/$({begins})/comm || true"), 30)
+    site.on(host, f"kill -KILL $({begins})")
+    until(lambda: site.on(host, f"systemctl show -p ActiveState --value {unit}") == "failed", 30)
+    status = site.json("status", NAME)
+    (slot,) = (one for one in status["slots"] if one["slot"] == "two-0")
+    assert (slot["state"], status["lacking"]) == ("failed", [f"two-0 on {host} is failed"])
+    assert "was killed by a signal" in slot["detail"]
+    assert f"{folder}/x.conf" in slot["detail"]
+    (plan,) = site.json("plan", NAME)
+    (change,) = (c for c in plan["changes"] if c["action"] != "keep")
+    assert (change["node"], change["action"]) == ("two-0", "update")
+    site.on(host, f"rm -r {folder}; {_RELOAD}")
+    site.ok("apply", NAME)
+    assert site.json("status", NAME)["ready"]
+    assert site.adbray("plan", NAME, "--exit-code").code == 0
 
 
 def test_a_head_killed_at_a_launch_finds_what_runs(site: Project) -> None:

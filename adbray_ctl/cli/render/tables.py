@@ -9,12 +9,14 @@ from adbray_ctl.cli.render.screen import Table, Text, say
 from adbray_ctl.core.disks import FULL
 from adbray_ctl.core.jobs import Job
 from adbray_ctl.core.lab import LabStatus
-from adbray_ctl.core.status import Addresses, GroupStatus, SlotStatus, State
+from adbray_ctl.core.slot_status import SlotStatus, State
+from adbray_ctl.core.status import Addresses, GroupStatus
 
 _STATE_STYLES = {
     State.RUNNING: "green",
     State.STARTING: "yellow",
     State.PREPARED: "dim",
+    State.STOPPED: "bold red",
     State.STANDBY: "cyan",
     State.FAILED: "bold red",
     State.UNKNOWN: "bold red",
@@ -34,6 +36,8 @@ def print_status(status: GroupStatus) -> None:
     if status.protection is not None:
         told = f"{status.protection.level}: {status.protection.why}"
         say(Text("protected ", "dim").append(told))
+    if status.slots and status.lacking:
+        say(Text(f"! not ready: {'; '.join(status.lacking)}", "red"))
     for problem in status.problems:
         say(Text(f"! {problem}", "red"))
     for line in status.scaling.lines() if status.scaling else ():

@@ -241,6 +241,7 @@ def start(group: str, slot: str) -> dict[str, Any]:
         if done.returncode != 0:
             told = run(JOURNALCTL, "--no-pager", "-q", "-o", "cat", "-n", "3", "-u", unit).stdout
             run(SYSTEMCTL, "stop", "--", unit)  # or systemd would try on and on
+            run(SYSTEMCTL, "reset-failed", "--", unit)  # the head keeps the reason
             reason = " / ".join((done.stdout.strip() + "\n" + told.strip()).splitlines())
             raise Refused(f"{unit} does not start: {reason[:600]}")
         (now,) = listed(group, slot)
@@ -256,6 +257,8 @@ def stop(group: str, slot: str, which: str | None) -> dict[str, Any]:
         done = run(SYSTEMCTL, "stop", "--", unit_of(group, slot))
         if done.returncode != 0:
             raise Refused(f"{unit_of(group, slot)} does not stop: {done.stdout.strip()[:600]}")
+        # Ended while it began, it counts as failed, which nobody needs to look at.
+        run(SYSTEMCTL, "reset-failed", "--", unit_of(group, slot))
         empty(os.path.join(DATA, group, slot))
         (now,) = listed(group, slot)
         return now

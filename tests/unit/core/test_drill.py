@@ -8,12 +8,13 @@ from adbray_ctl.core.drill import (
     Call,
     Kind,
     count_went_on,
-    fewer_than,
     interruption_s,
+    not_back,
     settled,
 )
 from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.status import GroupStatus, SlotStatus, State
+from adbray_ctl.core.slot_status import SlotStatus, State, what_lacks
+from adbray_ctl.core.status import GroupStatus
 
 ACTOR, TASK, HELD = Kind.ACTOR, Kind.TASK, Kind.HELD
 
@@ -84,15 +85,31 @@ def status(**states: State) -> GroupStatus:
         )
         for name, state in states.items()
     )
-    return GroupStatus(group="g", ready=True, slots=slots, addresses=None)
+    lacking = what_lacks(slots, {"w": 1})
+    return GroupStatus(group="g", ready=not lacking, slots=slots, addresses=None, lacking=lacking)
 
 
-def test_a_worker_that_another_slot_makes_up_for_is_not_missed() -> None:
+def test_a_drill_is_over_when_what_should_run_does() -> None:
+    """As apply and status judge it: w has a min_workers of 1."""
     on, off = State.RUNNING, State.PREPARED
     before = status(head=on, redis=on, w0=on, w1=on, w2=off)
-    assert fewer_than(before, status(head=on, redis=on, w0=on, w1=off, w2=on)) == ()
-    assert fewer_than(before, status(head=off, redis=on, w0=on, w1=on, w2=on)) == ()
-    assert fewer_than(before, status(head=on, redis=off, w0=on, w1=off, w2=off)) == (
-        "0 of 1 redis run",
-        "1 of 2 w run",
+    another = status(head=on, redis=on, w0=on, w1=off, w2=on)
+    an_idle_one_less = status(head=on, redis=on, w0=on, w1=off, w2=off)
+    assert not_back(before, another) == ()
+    assert not_back(before, an_idle_one_less) == ()
+    assert an_idle_one_less.ready
+
+
+def test_what_is_not_back_is_named() -> None:
+    on, off = State.RUNNING, State.PREPARED
+    before = status(head=on, redis=on, w0=on)
+    stopped = status(head=State.STOPPED, redis=State.STOPPED, w0=off)
+    assert not_back(before, stopped) == (
+        "no head runs",
+        "0 of 1 w run",
+        "head on h is stopped",
+        "redis on h is stopped",
     )
+    starting = status(head=on, redis=on, w0=on, w1=State.STARTING)
+    assert not_back(before, starting) == ("w1 on h is starting",)
+    assert not_back(before, status(head=on, w0=on)) == ("redis on h is not seen",)

@@ -9,9 +9,10 @@ from adbray_ctl.core.inventory import Inventory, Site, build_inventory
 from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
+from adbray_ctl.core.slot_status import State
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import State, group_status
+from adbray_ctl.core.status import group_status
 from adbray_ctl.core.topology import Topology, place
 from tests.unit.cluster import applied
 

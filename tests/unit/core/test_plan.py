@@ -293,7 +293,8 @@ def _touch_unit(unit: UnitState, name: str | None, changes: dict[str, Any]) -> U
         ("w-0", {"drift": ("/etc/x was edited",)}, RESTART, "drift: /etc/x was edited"),
         ("w-2", {"drift": ("/etc/x was edited",)}, UPDATE, "drift: /etc/x was edited"),
         ("w-0", {"active": "inactive"}, START, "min_workers asks for it"),
-        ("head", {"active": "failed"}, START, "drift: its unit is stopped"),
+        ("head", {"active": "failed"}, START, "drift: its unit failed"),
+        ("w-2", {"active": "failed"}, UPDATE, "drift: its unit failed"),
         ("redis", {"drift": ("/var/lib/x is not mounted",)}, RESTART, "not mounted"),
     ],
 )

@@ -16,7 +16,8 @@ from adbray_ctl.core.observed import (
 )
 from adbray_ctl.core.protection import Level
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord
-from adbray_ctl.core.status import State, group_status
+from adbray_ctl.core.slot_status import State
+from adbray_ctl.core.status import group_status
 
 VIRTUAL = "10.0.0.100"
 UNIT = "adbray-head@g.service"

@@ -14,9 +14,10 @@ from adbray_ctl.core.plan import ChangePlan
 from adbray_ctl.core.preflight import preflight
 from adbray_ctl.core.readings import Check, HostAnswer, Silence
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.slot_status import State
 from adbray_ctl.core.spec import RedisMode, RedisSpec
 from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import State, group_status
+from adbray_ctl.core.status import group_status
 from adbray_ctl.core.topology import Replacement
 from adbray_ctl.services.observe import require_hosts, require_seen, unseen_nodes
 from adbray_ctl.services.replace import check_hosts

@@ -15,7 +15,8 @@ from adbray_ctl.core.observed import (
 )
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import ScalingView, parse_events
-from adbray_ctl.core.status import State, group_status
+from adbray_ctl.core.slot_status import State
+from adbray_ctl.core.status import group_status
 
 HEAD = SlotRecord(
     group="g",

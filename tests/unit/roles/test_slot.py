@@ -33,7 +33,8 @@ for unit; do
             "$unit" "$active" "$START";;
     start) echo "start $unit" >>"$STATES/log"
         [ -e "$STATES/broken" ] && { echo "no such disk"; exit 1; }; echo active >"$state";;
-    stop) echo "stop $unit" >>"$STATES/log"; rm -f "$state";;
+    stop) echo "stop $unit" >>"$STATES/log"; echo failed >"$state";;
+    reset-failed) [ "$(cat "$state")" = failed ] && rm "$state";;
     esac
 done
 exit 0
@@ -136,6 +137,16 @@ def test_stop_is_for_the_start_it_names(gate: Gate) -> None:
     assert gate.done[0:2] == [
         f"{verb} adbray-worker@demo.w-0.service" for verb in ("start", "stop")
     ]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_the_gate_stops_does_not_stay_failed(gate: Gate, broken: bool) -> None:
+    """A worker that is stopped while it begins would be shown as failed for good."""
+    if broken:
+        (gate.states / "broken").touch()
+    gate.ask("start w-0")
+    gate.ask("stop w-0")
+    assert not (gate.states / "adbray-worker@demo.w-0.service").exists()
 
 
 def test_what_does_not_start_says_why_and_is_left_stopped(gate: Gate) -> None:
