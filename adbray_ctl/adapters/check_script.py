@@ -2,8 +2,8 @@
 
 Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
 file_systems.py, gpus.py and gate_reading.py travel with it (host_scripts.py). The argument is a
-JSON object; ``names`` are the host names that this host should resolve, ``path`` and ``spill_path`` where disks
-are to be kept.
+JSON object; ``names`` are the host names that this host should resolve, ``path`` and ``spill_path``
+where disks are to be kept.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from adbray_ctl.core.findings import GROUP_WIDE, Finding, State, Subject
 from adbray_ctl.core.needs import HostNeeds
 from adbray_ctl.core.readings import Check, HostAnswer
 
-
 # The oldest that ansible-core 2.19 runs its modules on.
 _MODULE_PYTHON = (3, 8)
 
