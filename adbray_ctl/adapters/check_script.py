@@ -1,9 +1,9 @@
 """The check's remote half: reads what a preflight must know of a host and prints one JSON text.
 
 Standard library only, Python 3.7 or newer, one process for everything, and it changes nothing.
-file_systems.py and gpus.py travel with it (host_scripts.py). The argument is a JSON object;
-``names`` are the host names that this host should resolve, ``path`` and ``spill_path`` where disks
-are to be kept.
+file_systems.py, gpus.py and gate_reading.py travel with it (host_scripts.py). The argument is a
+JSON object; ``names`` are the host names that this host should resolve, ``path`` and ``spill_path``
+where disks are to be kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import threading
 import time
 from typing import Any
 
-from adbray_ctl.adapters import gpus
+from adbray_ctl.adapters import gate_reading, gpus
 from adbray_ctl.adapters.file_systems import mounts
 
 DATA = "/var/lib/adbray"
@@ -107,6 +107,18 @@ def pythons() -> list[str]:
             if version.replace(".", "").isdigit() and os.access(path, os.X_OK):
                 found.add(version)
     return sorted(found, key=lambda version: [int(part) for part in version.split(".")])
+
+
+def releases(versions: list[str]) -> dict[str, str]:
+    """The whole version of each interpreter: 3.11.2 of 3.11."""
+    path = os.pathsep.join(PYTHON_DIRS)
+    found = {}
+    for version in versions:
+        program = shutil.which("python" + version, path=path) or ""
+        text = output(program, "-c", "import platform; print(platform.python_version())")
+        if text:
+            found[version] = text.strip()
+    return found
 
 
 def disk(path: str) -> dict[str, Any]:
@@ -308,6 +320,7 @@ def main() -> None:
         "root": os.geteuid() == 0,
         "python": platform.python_version(),
         "pythons": pythons(),
+        "releases": releases(pythons()),
         "system": system(),
         "cgroup": {
             "unified": os.path.exists(controllers),
@@ -324,6 +337,7 @@ def main() -> None:
         "packages": packages(),
         "gpu": cards,
         "sysctls": sysctls(),
+        "gate": gate_reading.gate(),
         "ray_versions": ray_versions(),
     }
     # The clock was read first; with this the asker knows when, to a round trip.

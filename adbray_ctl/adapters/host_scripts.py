@@ -6,7 +6,7 @@ from importlib import resources
 
 _SCRIPTS = "adbray_ctl.adapters"
 # Each after those that it needs.
-_READING = ("file_systems", "nvml", "gpus", "standing")
+_READING = ("file_systems", "nvml", "gpus", "standing", "gate_reading")
 _LOGS = ("slot_logs",)
 # The modules are known by their full names before the script asks for them: nothing is installed.
 _LOADER = """

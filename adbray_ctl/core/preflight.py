@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from adbray_ctl.core.advisories import advisories_for
 from adbray_ctl.core.findings import GROUP_WIDE, Finding, State, Subject, worse_of
 from adbray_ctl.core.needs import HostNeeds
+from adbray_ctl.core.preflight_gate import gate
 from adbray_ctl.core.preflight_gpu import gpu
+from adbray_ctl.core.preflight_python import numbers, python, releases
 from adbray_ctl.core.preflight_room import disk, loop, memory, packages, ports
 from adbray_ctl.core.readings import Check, Fix, HostAnswer, Silence, SysctlReading, TimeSyncReading
 from adbray_ctl.core.spec import RayClusterSpec
@@ -21,8 +23,6 @@ FAIL_SKEW_S = 30.0
 _KNOWN_OS = {"debian": (12,), "ubuntu": (22, 4)}
 # Ray publishes wheels for these, and for glibc alone.
 _ARCHITECTURES = ("x86_64", "aarch64")
-# The oldest Python that ansible-core 2.19 runs its modules on.
-_MODULE_PYTHON = (3, 8)
 _CONTROLLERS = ("cpu", "memory", "pids")
 # inotify: what the dashboard's and the agents' log monitors take of every slot, with room.
 INOTIFY_LIMITS: Mapping[str, int] = {
@@ -64,7 +64,7 @@ def preflight(
             needs=needs.get(host.name),
         )
         found += [finding for judge in _JUDGES for finding in judge(subject)]
-    return tuple(found)
+    return (*found, *releases(answers, needs))
 
 
 def ray_version(spec: RayClusterSpec) -> Finding:
@@ -199,33 +199,6 @@ def _os(of: Subject) -> Iterator[Finding]:
         yield of.finding(Check.OS, State.WARN, found, expected=expected, remedy=remedy)
     else:
         yield of.finding(Check.OS, State.OK, found, expected=expected)
-
-
-def _python(of: Subject) -> Iterator[Finding]:
-    own, there = of.readings.python, of.readings.pythons
-    oldest = ".".join(map(str, _MODULE_PYTHON))
-    found = f"python3 is {own}; for groups: {', '.join(there) or 'none'}"
-    if _numbers(own) < _MODULE_PYTHON:
-        yield of.finding(
-            Check.PYTHON,
-            State.FAIL,
-            found,
-            expected=f"python3 of {oldest} or newer, which Ansible needs",
-            remedy=f"install Python {oldest} or newer as /usr/bin/python3",
-        )
-    if of.needs is None:
-        expected = f"{oldest} or newer"
-        state = State.OK if there else State.WARN
-        remedy = "" if there else "install the Python that groups ask for (ray.python)"
-        yield of.finding(Check.PYTHON, state, found, expected=expected, remedy=remedy)
-        return
-    wanted = of.needs.python
-    expected = f"{wanted} for group {of.needs.group}"
-    if wanted in there:
-        yield of.finding(Check.PYTHON, State.OK, found, expected=expected)
-        return
-    remedy = f"install python{wanted} on this host, or set ray.python to a version every host has"
-    yield of.finding(Check.PYTHON, State.FAIL, found, expected=expected, remedy=remedy)
 
 
 def _cgroup(of: Subject) -> Iterator[Finding]:
@@ -375,17 +348,13 @@ def _runtimes(of: Subject) -> Iterator[Finding]:
 
 def _is_known_os(name: str, version: str) -> bool:
     oldest = _KNOWN_OS.get(name)
-    return oldest is not None and _numbers(version) >= oldest
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    return oldest is not None and numbers(version) >= oldest
 
 
 _JUDGES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     _access,
     _os,
-    _python,
+    python,
     _cgroup,
     disk,
     loop,
@@ -393,6 +362,7 @@ _JUDGES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     ports,
     _clock,
     _names,
+    gate,
     _kernel,
     gpu,
     packages,

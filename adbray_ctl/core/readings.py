@@ -163,12 +163,33 @@ class SysctlReading(_Reading):
     writable: bool
 
 
+class GateReading(_Reading):
+    """sshd's settings for the user that heads log in as; ``why`` they are not known, if so.
+
+    ``groups`` are the user's. The names are sshd's own, in lower case.
+    """
+
+    known: bool = False
+    why: str = "not asked"
+    groups: tuple[str, ...] = ()
+    allowusers: tuple[str, ...] = ()
+    denyusers: tuple[str, ...] = ()
+    allowgroups: tuple[str, ...] = ()
+    denygroups: tuple[str, ...] = ()
+    authorizedkeysfile: tuple[str, ...] = ()
+    authenticationmethods: str = ""
+    forcecommand: str = ""
+    chrootdirectory: str = ""
+    pubkeyauthentication: str = ""
+    max_sessions: int = 10
+
+
 class HostReadings(_Reading):
     """One host's whole answer.
 
     ``clock`` is its time in seconds since the epoch, read first of all; ``took_s`` is how long
-    the rest took. ``pythons`` are the interpreters a group can ask for, ``ray_versions`` those of
-    the environments that adbray made there.
+    the rest took. ``pythons`` are the interpreters a group can ask for, ``releases`` their whole
+    versions, ``ray_versions`` those of the environments that adbray made there.
     """
 
     clock: float
@@ -176,6 +197,7 @@ class HostReadings(_Reading):
     root: bool
     python: str
     pythons: tuple[str, ...]
+    releases: dict[str, str] = {}
     system: SystemReading
     cgroup: CgroupReading
     data_disk: DiskReading
@@ -189,6 +211,7 @@ class HostReadings(_Reading):
     packages: PackagesReading
     gpu: GpuReading
     sysctls: SysctlReading
+    gate: GateReading = GateReading()
     ray_versions: tuple[str, ...]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import paramiko
@@ -11,10 +14,12 @@ from adbray_ctl.provider.host_keys import PinnedKeys
 from adbray_ctl.provider.model import HostAddress, HostFault, Slot, parse_slots
 
 CONNECT_S = 5.0
+# A host that answers may still let in slowly: PAM and name services take their time.
+LOGIN_S = 45.0
 LIST_S = 3.0
 # systemd may take 45 s (the gate's SYSTEMD_S), and the gate a moment more.
 CHANGE_S = 60.0
-# sshd allows ten sessions a connection (MaxSessions); one is the watch.
+# sshd allows ten sessions a connection by default (MaxSessions); one is the watch.
 _SESSIONS = 8
 _LONGEST_ANSWER = 1 << 20
 
@@ -41,14 +46,16 @@ class SshLink:
 
     def list(self) -> tuple[Slot, ...]:
         """All slots of the group on this host. Raises HostFault or SlotFault."""
+        within_s = LIST_S if self._watch else LOGIN_S
         try:
             if self._watch is None:
-                self._watch = self._open("watch", LIST_S)
+                self._watch = self._open(self._connected(), "watch")
+            self._watch.settimeout(within_s)
             self._watch.sendall(b"\n")
-            return parse_slots(self._host.name, _read_line(self._watch))
+            return parse_slots(self._host.name, _answer(self._watch))
         except (paramiko.SSHException, OSError, EOFError, HostFault) as error:
             self.close()
-            raise HostFault(self._explain(error, LIST_S)) from error
+            raise HostFault(self._explain(error, within_s)) from error
 
     def start(self, slot: str) -> Slot:
         """Start a slot and tell what it is then. Raises HostFault or SlotFault."""
@@ -75,24 +82,42 @@ class SshLink:
     def _request(self, request: str) -> tuple[Slot, ...]:
         with self._sessions:
             try:
-                channel = self._open(request, CHANGE_S)
-                try:
-                    answer = _read_line(channel)
-                finally:
-                    channel.close()
+                with self._session(request) as channel:
+                    channel.settimeout(CHANGE_S)
+                    answer = _answer(channel)
             except (paramiko.SSHException, OSError, EOFError) as error:
                 raise HostFault(self._explain(error, CHANGE_S)) from error
         return parse_slots(self._host.name, answer)
 
-    def _open(self, request: str, timeout_s: float) -> paramiko.Channel:
+    @contextmanager
+    def _session(self, request: str) -> Iterator[paramiko.Channel]:
+        """A session beside the watch; where sshd allows one a connection, on one of its own."""
+        try:
+            channel = self._open(self._connected(), request)
+        except paramiko.ChannelException:
+            own = self._connect()
+            try:
+                yield self._open(own, request)
+            finally:
+                own.close()
+            return
+        try:
+            yield channel
+        finally:
+            channel.close()
+
+    def _connected(self) -> paramiko.SSHClient:
         with self._lock:
             if self._client is None:
                 self._client = self._connect()
-            transport = self._client.get_transport()
+            return self._client
+
+    def _open(self, client: paramiko.SSHClient, request: str) -> paramiko.Channel:
+        transport = client.get_transport()
         if transport is None:
             raise EOFError("the connection is closed")
-        channel = transport.open_session(timeout=CONNECT_S)
-        channel.settimeout(timeout_s)
+        channel = transport.open_session(timeout=LOGIN_S)
+        channel.settimeout(LOGIN_S)
         channel.exec_command(request)
         return channel
 
@@ -110,8 +135,8 @@ class SshLink:
                 allow_agent=False,
                 look_for_keys=False,
                 timeout=CONNECT_S,
-                banner_timeout=CONNECT_S,
-                auth_timeout=CONNECT_S,
+                banner_timeout=LOGIN_S,
+                auth_timeout=LOGIN_S,
                 transport_factory=pinned.transport,
             )
             transport = client.get_transport()
@@ -130,18 +155,37 @@ class SshLink:
             case paramiko.BadHostKeyException():
                 return f"the host key of {where} is not the pinned one"
             case paramiko.AuthenticationException():
-                return f"{where} refuses the head's key"
+                return (
+                    f"{where} does not let the head in within {LOGIN_S:g} s: see AllowUsers,"
+                    " AllowGroups and DenyUsers in its sshd_config, and PAM"
+                )
+            case paramiko.ChannelException():
+                return f"sshd of {where} refuses a session (MaxSessions): {error.text}"
             case TimeoutError():
                 return f"no answer from {where} within {timeout_s:g} s"
         return f"cannot talk to {where}: {str(error) or type(error).__name__}"
 
 
-def _read_line(channel: paramiko.Channel) -> bytes:
-    """One line; an answer that ends without one, or has no end, is an error."""
-    answer = b""
-    while not answer.endswith(b"\n"):
+def _answer(channel: paramiko.Channel) -> bytes:
+    """The gate's line. What a login shell or sshrc prints around it is left out."""
+    text, first = b"", b""
+    while True:
         part = channel.recv(65536)
-        if not part or len(answer) > _LONGEST_ANSWER:
-            raise EOFError("its answer breaks off")
-        answer += part
-    return answer
+        text += part
+        *lines, text = text.split(b"\n")
+        for line in lines:
+            if _is_answer(line):
+                return line
+            first = first or line.strip()
+        if not part or len(text) > _LONGEST_ANSWER:
+            said = first or text.strip()
+            shown = f": it printed {said[:80].decode(errors='replace')!r}" if said else ""
+            raise EOFError(f"its answer breaks off{shown}")
+
+
+def _is_answer(line: bytes) -> bool:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and ("slots" in told or "error" in told)

@@ -11,6 +11,7 @@ from adbray_ctl.core.machines import machine_findings
 from adbray_ctl.core.needs import HostNeeds, group_needs, possible_needs
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.preflight import does_not_fit, placed, preflight, ray_version, unplaced
+from adbray_ctl.core.preflight_gate import unreached
 from adbray_ctl.core.preflight_gpu import burned
 from adbray_ctl.core.readings import HostAnswer
 from adbray_ctl.core.spec import RayClusterSpec
@@ -113,4 +114,6 @@ def _wanted(
     needs = group_needs(spec=spec, topology=topology, observed=observed)
     namespace = observed.namespace(spec.name) or f"{spec.name}-check"
     redis = external_redis.findings(tools, fleet, spec, topology, namespace)
-    return _Wanted(needs, (placed(spec, needs), version, *redis))
+    view = observed.ray(spec.name)
+    met = tuple(unreached(view.scaling if view else None))
+    return _Wanted(needs, (placed(spec, needs), version, *redis, *met))

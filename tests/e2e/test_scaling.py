@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,61 @@ def test_a_start_that_is_ended_while_it_begins_says_so_until_it_is_cleared(site:
     site.ok("apply", NAME)
     assert site.json("status", NAME)["ready"]
     assert site.adbray("plan", NAME, "--exit-code").code == 0
+
+
+@pytest.fixture
+def hardened(site: Project) -> Iterator[None]:
+    """sshd of all hosts allows one session a connection, and all that could print does."""
+    at_rest(site)
+    restart = "systemctl reload ssh; pkill -u adbray-slot sshd || true"
+    harden = (
+        "echo MaxSessions 1 > /etc/ssh/sshd_config.d/hard.conf;"
+        " echo 'echo Authorized use only' > /etc/ssh/sshrc; chsh -s /bin/bash adbray-slot;"
+        f" echo 'echo Welcome' > /etc/adbray/.slot/.bashrc; {restart}"
+    )
+    soften = (
+        "rm /etc/ssh/sshd_config.d/hard.conf /etc/ssh/sshrc /etc/adbray/.slot/.bashrc;"
+        f" chsh -s /bin/sh adbray-slot; {restart}"
+    )
+    for host in site.addresses:
+        site.on(host, harden)
+    yield
+    for host in site.addresses:
+        site.on(host, soften)
+    at_rest(site)
+
+
+@pytest.mark.usefixtures("hardened")
+def test_a_head_starts_workers_through_one_session_beside_what_shells_print(site: Project) -> None:
+    ((slot, waited),) = demand(site, 1, 1, num_cpus=4)
+    assert slot.startswith("four-")
+    assert waited < 60
+    assert site.json("status", NAME)["scaling"]["silent"] == []
+    checked = json.loads(site.adbray("check", NAME, "--json").out)["findings"]
+    gates = [one for one in checked if one["check"] == "gate"]
+    assert {one["state"] for one in gates} == {"ok"}
+    assert all("1 sessions a connection" in one["found"] for one in gates)
+    at_rest(site)
+    assert site.adbray("plan", NAME, "--exit-code").code == 0
+
+
+def test_a_head_that_sshd_keeps_out_is_named_with_its_host(site: Project) -> None:
+    at_rest(site)
+    config = "/etc/ssh/sshd_config.d/hard.conf"
+    site.on("lab2", f"echo AllowUsers root > {config}; systemctl reload ssh; pkill -u adbray-slot")
+    try:
+        until(lambda: bool(site.json("status", NAME)["scaling"]["silent"]))
+        (silent,) = site.json("status", NAME)["scaling"]["silent"]
+        findings = json.loads(site.adbray("check", NAME, "--json").out)["findings"]
+    finally:
+        site.on("lab2", f"rm {config}; systemctl reload ssh")
+    assert silent["host"] == "lab2"
+    assert "AllowUsers" in silent["reason"]
+    bad = [one for one in findings if one["check"] == "gate" and one["state"] == "fail"]
+    assert {one["host"] for one in bad} == {"lab2"}
+    assert "AllowUsers leaves adbray-slot out" in bad[0]["found"]
+    assert "the head cannot log in here" in bad[-1]["found"]
+    until(lambda: not site.json("status", NAME)["scaling"]["silent"])
 
 
 def test_a_head_killed_at_a_launch_finds_what_runs(site: Project) -> None:

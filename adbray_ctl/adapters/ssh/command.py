@@ -158,7 +158,8 @@ class Command:
     def _refused_by_shell(self) -> NoReturn:
         """The login shell ended, or is something else, such as a menu or a forced command."""
         self._listener.join(_REST_S)
-        status = self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1
+        ended_itself = self._channel.status_event.wait(_REST_S)
+        status = self._channel.recv_exit_status() if ended_itself else -1
         said = shown(self._out.before + bytes(self._out.output)) or shown(
             self._errors.before + bytes(self._errors.output)
         )

@@ -113,7 +113,10 @@ def _explain(
             hint = "load it into ssh-agent and leave identity_file out"
         case paramiko.AuthenticationException():
             what = f"login refused for {target} with {ssh.identity_file or 'the default keys'}"
-            hint = "check ssh.user and ssh.identity_file in fleet.yml, and authorized_keys there"
+            hint = (
+                "check ssh.user and ssh.identity_file in fleet.yml, and on the host authorized_keys"
+                " and whether the account may log in (sshd_config, `chage -l`, /run/nologin)"
+            )
         case FileNotFoundError() | PermissionError():
             what = f"cannot read the private key {error.filename or ssh.identity_file}"
             hint = "check ssh.identity_file in fleet.yml"

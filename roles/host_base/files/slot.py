@@ -60,8 +60,12 @@ class Resting(Refused):
     """The host is about to be put to sleep."""
 
 
-def slots_of(group: str) -> dict[str, str]:
-    """The worker group of each of the group's worker slots, by slot, as their records say."""
+def slots_of(group: str, only: str | None = None) -> dict[str, str]:
+    """The worker group of each of the group's worker slots, or of one, as their records say.
+
+    Raises Refused for a record that cannot be read: a slot that is left out would count as gone,
+    and be started on another host.
+    """
     found: dict[str, str] = {}
     folder = os.path.join(ETC, group)
     try:
@@ -70,13 +74,15 @@ def slots_of(group: str) -> dict[str, str]:
         return found
     for name in sorted(names):
         slot, suffix = os.path.splitext(name)
-        if suffix != ".json" or not SLOT.fullmatch(slot):
+        if suffix != ".json" or not SLOT.fullmatch(slot) or only not in (None, slot):
             continue
         try:
             with open(os.path.join(folder, name), encoding="utf-8") as file:
                 record = json.load(file)
-        except (OSError, ValueError):
+        except FileNotFoundError:
             continue
+        except (OSError, ValueError) as error:
+            raise Refused(f"{os.path.join(folder, name)} cannot be read: {error}") from error
         if (record.get("kind"), record.get("group"), record.get("slot")) == ("worker", group, slot):
             found[slot] = str(record.get("worker_group"))
     return found
@@ -104,9 +110,11 @@ def states(group: str, slots: Iterable[str]) -> dict[str, dict[str, str]]:
     units = {unit_of(group, slot): slot for slot in slots}
     if not units:
         return {}
-    output = run(SYSTEMCTL, "show", f"--property={SHOWN}", "--", *units).stdout
+    done = run(SYSTEMCTL, "show", f"--property={SHOWN}", "--", *units)
+    if done.returncode != 0:
+        raise Refused(f"systemd does not say what runs: {done.stdout.strip()[:200]}")
     found = {}
-    for block in output.strip().split("\n\n"):
+    for block in done.stdout.strip().split("\n\n"):
         fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if fields.get("Id") in units:
             found[units[fields["Id"]]] = fields
@@ -115,13 +123,9 @@ def states(group: str, slots: Iterable[str]) -> dict[str, dict[str, str]]:
 
 def listed(group: str, only: str | None = None) -> list[dict[str, Any]]:
     """The answer to `list`, or one slot's part of it."""
-    slots = slots_of(group)
-    known = states(group, slots if only is None else [only])
-    return [
-        described(group, slot, slots[slot], known.get(slot, {}))
-        for slot in slots
-        if only in (None, slot)
-    ]
+    slots = slots_of(group, only)
+    known = states(group, slots)
+    return [described(group, slot, slots[slot], known.get(slot, {})) for slot in slots]
 
 
 def described(group: str, slot: str, worker_group: str, fields: dict[str, str]) -> dict[str, Any]:
@@ -204,7 +208,7 @@ def sole(group: str, slot: str) -> Iterator[None]:
 
 
 def require(group: str, slot: str) -> None:
-    if slot not in slots_of(group):
+    if slot not in slots_of(group, slot):
         raise Refused(f"group {group} has no worker slot {slot} on this host")
 
 

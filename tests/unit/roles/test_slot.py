@@ -212,8 +212,15 @@ def test_a_record_that_says_otherwise_is_no_slot(gate: Gate) -> None:
     other = {"group": "other", "slot": "w-2", "kind": "worker"}
     (gate.base / "etc" / "demo" / "w-2.json").write_text(json.dumps(other))
     gate.record("demo", "w-3", kind="head")
-    (gate.base / "etc" / "demo" / "w-4.json").write_text("{")
     assert [slot["slot"] for slot in gate.ask("list")["slots"]] == ["w-0", "w-1"]
+
+
+def test_a_record_that_cannot_be_read_is_not_a_slot_that_is_gone(gate: Gate) -> None:
+    path = gate.base / "etc" / "demo" / "w-4.json"
+    path.write_text("{")
+    assert f"{path} cannot be read" in gate.ask("list")["error"]
+    assert gate.ask("start w-0")["slots"][0]["state"] == "running", "the others can be started"
+    assert gate.ask("stop w-0")["slots"][0]["state"] == "stopped"
 
 
 def test_a_host_rests_only_while_nothing_runs_there(gate: Gate) -> None:
