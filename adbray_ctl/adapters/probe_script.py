@@ -18,8 +18,8 @@ import time
 import urllib.request
 from typing import Any
 
-from adbray_ctl.adapters import gpus
-from adbray_ctl.adapters.file_systems import disk_use, file_systems, is_mounted
+from adbray_ctl.adapters import gpus, slot_files
+from adbray_ctl.adapters.file_systems import file_systems, is_mounted
 
 ETC = "/etc/adbray"
 DATA = "/var/lib/adbray"
@@ -89,7 +89,7 @@ def slots() -> list[dict[str, Any]]:
             continue
     found = [slot for slot in found if "slot" in slot["record"]]
     for slot in found:
-        slot["disks"] = [disk_use(disk) for disk in disks(slot["record"])]
+        slot["disks"] = [slot_files.use_of(disk) for disk in disks(slot["record"])]
         if slot["record"].get("kind") == "head":
             slot["keeper"] = keeper(slot["record"]["group"])
         if "sentinel" in slot["record"].get("ports", {}):

@@ -12,6 +12,7 @@ import click
 from adbray_ctl.cli.commands.apply import apply, render
 from adbray_ctl.cli.commands.backup import backup, restore
 from adbray_ctl.cli.commands.check import check
+from adbray_ctl.cli.commands.clean import clean
 from adbray_ctl.cli.commands.collect import collect
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
@@ -94,6 +95,7 @@ for command in (
     events,
     logs,
     collect,
+    clean,
     usage,
     addresses,
     env,

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.observed import KeeperState, KeeperView, Observed, RayNode
+from adbray_ctl.core.full_disks import full_hosts, full_slot
+from adbray_ctl.core.observed import KeeperState, KeeperView, Observed, ObservedSlot, RayNode
 from adbray_ctl.core.protection import Protection, protection_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import SILENT_AFTER_S, ScalingView
@@ -31,8 +32,9 @@ class State(StrEnum):
 class SlotStatus(BaseModel):
     """One slot. ``ray_node`` is Ray's node id; memory in MiB, disk in GiB.
 
-    ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two; ``gpu`` its
-    cards, or its slice of one and what holds it to that.
+    ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two;
+    ``disk_full`` is why it takes nothing any more. ``gpu`` is its cards, or its slice of one and
+    what holds it to that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +49,7 @@ class SlotStatus(BaseModel):
     memory_mb: int
     disk_gb: int
     disk_used: float | None = None
+    disk_full: str = ""
     gpu: str = ""
     state: State
     detail: str = ""
@@ -75,7 +78,10 @@ class Addresses(BaseModel):
 
 
 class GroupStatus(BaseModel):
-    """A group as observed. ``ready``: the head and every worker that runs are known to Ray.
+    """A group as observed.
+
+    ``ready``: the head and every worker that runs are known to Ray, and no disk that they or Redis
+    write to is full.
 
     ``scaling`` is what the autoscaler last told. ``protection`` is None without a head.
     """
@@ -112,25 +118,22 @@ def group_status(
     scaling = view.scaling if view else None
     asleep = {host.host for host in scaling.asleep} if scaling else set()
     nodes = living_nodes(view.nodes if view else ())
-    keepers = {
-        (host.host, slot.record.slot): slot.keeper
+    seen = {
+        (host.host, slot.record.slot): slot
         for host in observed.hosts
         for slot in host.slots
-        if slot.record.group == group and slot.keeper
-    }
-    used = {
-        (host.host, slot.record.slot): max(use.share for use in slot.disks)
-        for host in observed.hosts
-        for slot in host.slots
-        if slot.record.group == group and slot.disks
+        if slot.record.group == group
     }
     slots = tuple(
-        _slot(host, record, observed, nodes, keepers.get((host, record.slot))).model_copy(
-            update={"disk_used": used.get((host, record.slot))}
+        _slot(host, record, observed, nodes, seen[host, record.slot].keeper).model_copy(
+            update=_disks(seen[host, record.slot])
         )
         for host, record in records
     )
-    problems = [
+    no_room = [f"{slot.slot} on {slot.host}: {slot.disk_full}" for slot in slots if slot.disk_full]
+    for name in sorted({slot.host for slot in slots}):
+        no_room += full_hosts(observed.host(name))
+    problems = no_room + [
         f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}"
         for h in observed.hosts
         if h.error and h.host not in asleep
@@ -143,7 +146,7 @@ def group_status(
     head_runs = any(s.kind is SlotKind.HEAD and s.state is State.RUNNING for s in slots)
     return GroupStatus(
         group=group,
-        ready=head_runs and all(slot.state in settled for slot in slots),
+        ready=head_runs and all(slot.state in settled for slot in slots) and not no_room,
         slots=slots,
         addresses=addresses_of([record for _, record in records], observed.primary(group)),
         problems=tuple(problems),
@@ -152,6 +155,11 @@ def group_status(
             records, {slot.host for slot in slots if slot.state is State.STANDBY}
         ),
     )
+
+
+def _disks(slot: ObservedSlot) -> dict[str, float | str | None]:
+    used = max((use.share for use in slot.disks), default=None)
+    return {"disk_used": used, "disk_full": full_slot(slot)}
 
 
 def addresses_of(records: list[SlotRecord], primary: str = "") -> Addresses | None:

@@ -65,7 +65,7 @@ class Watch:
             self._failed.pop(disk, None)
         except OSError as error:
             if self._failed.get(disk) != str(error):
-                print("%s: %s" % (disk, error), flush=True)
+                print(f"{disk}: {error}", flush=True)
             self._failed[disk] = str(error)
         return grown > 16 * MIB
 
@@ -117,7 +117,7 @@ def log_folders(disk: str) -> Iterator[tuple[int, str]]:
 
 
 def bound_logs(disk: str) -> None:
-    """Cut each log that is above its bound, and remove those of the ended if all are above theirs."""
+    """Cut each log above its bound; remove those of ended processes if all are above theirs."""
     size = total_bytes(disk)
     most = min(size // LOG_SHARE, LOG_MOST)
     found: list[tuple[float, int, str, str]] = []
@@ -257,4 +257,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except OSError as error:
-        sys.exit("disks: %s" % error)
+        sys.exit(f"disks: {error}")
