@@ -55,10 +55,11 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     chosen = {tuple(one) for one in asked.get("free") or ()}
     if chosen:
         may = (slot_files.FREE, slot_files.ASK)
+        held = slot_files.in_use(disk)
         going = [i for i in items if (i["what"], i["path"]) in chosen and i["may"] in may]
         told["items"] = going
         for item in going:
-            item["error"] = slot_files.free(disk, item, slot_files.in_use(disk))
+            item["error"] = slot_files.free(disk, item, held)
     return dict(told, after=room(disk))
 
 

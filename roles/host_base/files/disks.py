@@ -59,15 +59,19 @@ class Watch:
         if looked and max(grown, 0) < MIB and new_files < 100 and now - looked < LOOK_AT_ALL_S:
             return False
         self._seen[disk] = (room.f_bfree, room.f_ffree, now)
+        cutting = False
         try:
-            bound_logs(disk)
+            cutting = bound_logs(disk)
+            if cutting:
+                # What was written meanwhile does not show in what is free.
+                del self._seen[disk]
             keep_reserve(disk, now)
             self._failed.pop(disk, None)
         except OSError as error:
             if self._failed.get(disk) != str(error):
                 print(f"{disk}: {error}", flush=True)
             self._failed[disk] = str(error)
-        return grown > 16 * MIB
+        return cutting or grown > 16 * MIB
 
 
 def mounted_disks() -> list[str]:
@@ -116,8 +120,12 @@ def log_folders(disk: str) -> Iterator[tuple[int, str]]:
                     del folders[: len(folders) if base.count("/") else 0]
 
 
-def bound_logs(disk: str) -> None:
-    """Cut each log above its bound; remove those of ended processes if all are above theirs."""
+def bound_logs(disk: str) -> bool:
+    """Cut each log above its bound; remove those of ended processes if all are above theirs.
+
+    Whether one was cut.
+    """
+    cutting = False
     size = total_bytes(disk)
     most = min(size // LOG_SHARE, LOG_MOST)
     found: list[tuple[float, int, str, str]] = []
@@ -127,11 +135,13 @@ def bound_logs(disk: str) -> None:
                 told = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 if not stat.S_ISREG(told.st_mode):
                     continue
-                if told.st_size > most:
+                if told.st_size > most and told.st_nlink == 1:
                     cut(folder, name, most // 2)
+                    cutting = True
                 found.append((told.st_mtime, told.st_blocks * 512, where, name))
     if sum(one[1] for one in found) > size // LOGS_SHARE or len(found) > LOGS_FILES:
         remove_ended(disk, found, size // LOGS_SHARE)
+    return cutting
 
 
 def total_bytes(disk: str) -> int:

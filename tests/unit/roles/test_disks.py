@@ -82,9 +82,7 @@ def test_a_log_loses_its_beginning_and_says_so(slot: Slot) -> None:
     assert log.stat().st_size <= MIB
 
 
-def test_who_writes_a_log_goes_on_behind_it(
-    slot: Slot, writer: subprocess.Popen[bytes]
-) -> None:
+def test_who_writes_a_log_goes_on_behind_it(slot: Slot, writer: subprocess.Popen[bytes]) -> None:
     assert writer.stdin is not None
     log = slot.logs / "job-driver-1.log"
     written = 0
@@ -99,6 +97,16 @@ def test_who_writes_a_log_goes_on_behind_it(
         assert b"\0" not in log.read_bytes()
     assert written > 8 * MIB
     assert log.read_bytes().endswith(LINE + b"round 4\n")
+
+
+def test_what_was_written_while_a_log_was_cut_is_seen_at_the_next_look(slot: Slot) -> None:
+    """The cut gives back more room than the writer took meanwhile: nothing shows that it grew."""
+    watch = slot.script.Watch()
+    log = slot.write("job-driver-1.log", 20_000)
+    assert watch.look(str(slot.disk), T), "the next look comes soon"
+    log.write_bytes(LINE * 20_000)
+    watch.look(str(slot.disk), T + 0.1)
+    assert log.stat().st_size <= MIB
 
 
 def test_logs_of_all_kinds_are_bounded(slot: Slot) -> None:
@@ -156,7 +164,7 @@ def test_of_too_many_logs_those_of_the_ended_go_oldest_first(
 def test_the_reserve_is_made_and_grows_to_its_size(slot: Slot) -> None:
     slot.script.keep_reserve(str(slot.disk), T)
     assert (slot.reserve / "room").stat().st_blocks * 512 >= 4 * MIB
-    assert len([n for n in os.listdir(slot.reserve) if n.isdigit()]) == 20
+    assert len(list(slot.reserve.glob("[0-9]*"))) == 20
     assert slot.reserve.stat().st_mode & 0o777 == 0o700
 
 
@@ -200,7 +208,7 @@ def test_what_fails_is_told_once(slot: Slot, capsys: Any) -> None:
     assert capsys.readouterr().out.count("Not a directory") == 1
 
 
-def test_it_says_what_it_can_be_asked(slot: Slot) -> None:
+def test_it_says_what_it_can_be_asked() -> None:
     done = subprocess.run([sys.executable, str(SCRIPT), "what"], capture_output=True, check=False)
     assert done.returncode == 2
     assert b"usage: disks" in done.stderr
