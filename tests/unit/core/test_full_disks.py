@@ -48,8 +48,9 @@ def test_a_full_disk_says_what_fills_it_and_what_to_do() -> None:
     assert not found.ready
     assert found.problems == (
         (
-            f"head on h: its disk {PATH} is full, 0 of 1000 MiB free; the most is 900 MiB in 1 files:"
-            " files of jobs (tmp/x); `adbray clean g head` frees what may be freed"
+            f"head on h: its disk {PATH} is full, 0 of 1000 MiB free; the most is"
+            " 900 MiB in 1 files: files of jobs (tmp/x);"
+            " `adbray clean g head` frees what may be freed"
         ),
     )
 
