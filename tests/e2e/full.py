@@ -27,7 +27,7 @@ class Head:
     @property
     def tmp(self) -> str:
         """What its jobs know as their home, and as where temporary files are."""
-        return f"{self.disk}/tmp"
+        return f"{self.disk}/tmp"  # noqa: S108
 
     def problem(self) -> str:
         """What the status says of its disk; nothing while the group is ready."""

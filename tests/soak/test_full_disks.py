@@ -126,7 +126,7 @@ def test_a_worker_starts_on_a_disk_that_an_operator_filled(head: Head) -> None:
 
     def joined() -> bool:
         slots = {slot["slot"]: slot for slot in project.json("status", NAME)["slots"]}
-        return slots["w-0"]["restarts"] == 1 and slots["w-0"]["state"] == "running"
+        return (slots["w-0"]["restarts"], slots["w-0"]["state"]) == (1, "running")
 
     until(joined, 120)
     shown = project.ok("clean", NAME, "w-0", "--yes")
