@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import threading
 from pathlib import Path
 
 import paramiko
+
+from adbray_ctl.core.errors import HostError
 
 
 class KnownHosts:
@@ -32,13 +35,22 @@ class KnownHosts:
             return next(iter(found.values()), None) if found else None
 
     def pin(self, address: str, port: int, key: paramiko.PKey) -> None:
-        """Remember ``key`` and write the file at once, by rename."""
+        """Remember ``key`` and write the file at once, by rename. Raises HostError if it cannot."""
         with self._lock:
             self._keys.add(_entry(address, port), key.get_name(), key)
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
-            self._keys.save(str(temporary))
-            temporary.replace(self._path)
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._keys.save(str(temporary))
+                temporary.replace(self._path)
+            except OSError as error:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
+                raise HostError(
+                    f"the host's key cannot be written to {self._path}: {error.strerror}",
+                    where=address,
+                    hint="free some space on this machine's disk, or see who may write there",
+                ) from error
 
 
 def fingerprint(key: paramiko.PKey) -> str:

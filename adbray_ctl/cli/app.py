@@ -165,6 +165,10 @@ def exit_code(error: AdbrayError) -> int:
 def _from_system(error: OSError) -> AdbrayError:
     """The operating system's refusals (disk full, no permission) told like any other error."""
     what = error.strerror or str(error)
-    hints = {28: "free some disk space", 13: "check the owner and mode", 30: "it is read-only"}
+    hints = {
+        28: "free some disk space on this machine",
+        13: "check the owner and mode",
+        30: "it is read-only",
+    }
     hint = hints.get(error.errno or 0)
     return AdbrayError(what, where=str(error.filename) if error.filename else None, hint=hint)

@@ -131,7 +131,8 @@ def group_status(
         for host, record in records
     )
     no_room = [f"{slot.slot} on {slot.host}: {slot.disk_full}" for slot in slots if slot.disk_full]
-    for name in sorted({slot.host for slot in slots}):
+    # Also where a run left something and no record for want of room.
+    for name in sorted({slot.host for slot in slots} | set(observed.hosts_with(group))):
         no_room += full_hosts(observed.host(name))
     problems = no_room + [
         f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}"

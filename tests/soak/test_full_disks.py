@@ -20,11 +20,11 @@ head: {{size: micro, disk_gb: 1, hosts: {{names: [lab1]}}}}
 redis: {{mode: managed, maxmemory_mb: 128}}
 worker_groups: [{{name: w, size: nano, disk_gb: 1, min_workers: 1}}]
 """
-# Three times the disk, at some 30 MB a second.
+# One and a half times the disk, at some 30 MB a second.
 PRINTS = """\
 import time
 line = "x" * 1023
-for block in range(3072):
+for block in range(1536):
     print("\\n".join([line] * 1024))
     time.sleep(0.03)
 print("the end")
