@@ -38,6 +38,7 @@ __all__ = [
 def tools(directory: Path) -> Tools:
     """The adapters of the project in ``directory``; nothing is touched until they are used."""
     from adbray_ctl.adapters.bundle_probe import SshBundleProbe
+    from adbray_ctl.adapters.cleaning import SshDisks
     from adbray_ctl.adapters.drill import SshDrills
     from adbray_ctl.adapters.head_state import SshHeadState
     from adbray_ctl.adapters.known_hosts import KnownHosts
@@ -61,6 +62,7 @@ def tools(directory: Path) -> Tools:
         logs=SshNodeLogs(hosts),
         bundles=SshBundleProbe(hosts),
         loads=SshLoads(hosts),
+        disks=SshDisks(hosts),
         secrets=SecretFiles(state, cache_dir(), package_dir()),
         inventories=InventoryFiles(state),
         runner=AnsibleRunner(state / "runs"),

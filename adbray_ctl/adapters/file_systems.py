@@ -59,6 +59,7 @@ def file_systems(besides: str) -> list[dict[str, Any]]:
         if stat.f_blocks:
             mount["free_gb"] = stat.f_bavail * stat.f_frsize / 2**30
             mount["total_gb"] = stat.f_blocks * stat.f_frsize / 2**30
+            mount["free_files"] = stat.f_favail if stat.f_files else None
             found.append(mount)
     return found
 
@@ -70,4 +71,6 @@ def disk_use(disk: str) -> dict[str, Any]:
         stat = os.statvfs(disk)
         found["size_mb"] = stat.f_blocks * stat.f_frsize // 2**20
         found["used_mb"] = (stat.f_blocks - stat.f_bavail) * stat.f_frsize // 2**20
+        found["files_share"] = 1 - stat.f_favail / stat.f_files if stat.f_files else 0.0
+        found["read_only"] = bool(stat.f_flag & os.ST_RDONLY)
     return found

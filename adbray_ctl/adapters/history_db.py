@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import socket
 import sqlite3
 import time
@@ -21,6 +22,8 @@ _VERSION = 1
 _LARGEST = 2**63 - 1
 # What the time of a process's start may be off by.
 _CLOCK_S = 1.0
+# SQLite calls a full disk an I/O error as often as not.
+_LEAST_FREE = 2**20
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT, grp TEXT NOT NULL, command TEXT NOT NULL,
@@ -139,10 +142,13 @@ class HistoryDb:
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
+            hint = "move the file away to begin a new one; no cluster depends on it"
+            if shutil.disk_usage(self._path.parent).free < _LEAST_FREE:
+                hint = "the disk is full: free some space on it"
             raise AdbrayError(
                 f"the history cannot be read or written: {error}",
                 where=str(self._path),
-                hint="move the file away to begin a new one; no cluster depends on it",
+                hint=hint,
             ) from error
 
 

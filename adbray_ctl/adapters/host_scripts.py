@@ -6,8 +6,9 @@ from importlib import resources
 
 _SCRIPTS = "adbray_ctl.adapters"
 # Each after those that it needs.
-_READING = ("file_systems", "nvml", "gpus", "standing", "gate_reading")
+_READING = ("file_systems", "slot_files", "nvml", "gpus", "standing", "gate_reading")
 _LOGS = ("slot_logs",)
+_DISKS = ("file_systems", "slot_files", "slot_logs")
 # The modules are known by their full names before the script asks for them: nothing is installed.
 _LOADER = """
 import sys, types
@@ -34,6 +35,11 @@ def reading_script(name: str) -> str:
 def logs_reading_script(name: str) -> str:
     """A script that reads logs of slots, with what that takes."""
     return _with(_LOGS, name)
+
+
+def disk_reading_script(name: str) -> str:
+    """A script that looks at what lies on slots' disks, with what that takes."""
+    return _with(_DISKS, name)
 
 
 def _with(modules: tuple[str, ...], name: str) -> str:

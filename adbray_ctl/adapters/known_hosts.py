@@ -11,7 +11,7 @@ from typing import Any
 
 import paramiko
 
-from adbray_ctl.core.errors import HostKeyError
+from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.known_hosts import HostKey, Line, Pins, entry_of, parse, pins_for
 
 
@@ -41,6 +41,7 @@ class KnownHosts:
         """Remember the first key of a host: add a line, and leave all others as they are.
 
         False if the host has another key already: many may meet it for the first time at once.
+        Raises HostError if it cannot be written.
         """
         entry = entry_of(address, port)
         line = f"{entry} {key.get_name()} {key.get_base64()}\n"
@@ -48,12 +49,22 @@ class KnownHosts:
             pinned = pins_for(self._lines(), entry).keys
             if not pinned:
                 # Whoever may write here decides which hosts are trusted.
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with open(self._path, "ab+", opener=_owned) as file:
-                    end = file.tell()
-                    file.seek(max(end - 1, 0))
-                    file.write((line if file.read() in (b"", b"\n") else f"\n{line}").encode())
+                self._append(address, line)
         return not pinned or _identity(key) in pinned
+
+    def _append(self, address: str, line: str) -> None:
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(self._path, "ab+", opener=_owned) as file:
+                end = file.tell()
+                file.seek(max(end - 1, 0))
+                file.write((line if file.read() in (b"", b"\n") else f"\n{line}").encode())
+        except OSError as error:
+            raise HostError(
+                f"the host's key cannot be written to {self._path}: {error.strerror}",
+                where=address,
+                hint="free some space on this machine's disk, or see who may write there",
+            ) from error
 
     def _lines(self) -> tuple[Line, ...]:
         text = self._path.read_text(errors="replace") if self._path.exists() else ""

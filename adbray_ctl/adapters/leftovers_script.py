@@ -21,6 +21,7 @@ PATHS = (
     "/etc/systemd/system/adbray-proc.service",
     "/etc/systemd/system/adbray-gpu-share.service",
     "/etc/systemd/system/adbray-mps@.service",
+    "/etc/systemd/system/adbray-disks.service",
     "/etc/systemd/system/adbray-usage.timer",
     "/etc/systemd/system/adbray-logs@.service",
     "/var/lib/adbray-logs",

@@ -14,6 +14,7 @@ from adbray_ctl.cli import process
 from adbray_ctl.cli.commands.apply import apply, render
 from adbray_ctl.cli.commands.backup import backup, restore
 from adbray_ctl.cli.commands.check import check
+from adbray_ctl.cli.commands.clean import clean
 from adbray_ctl.cli.commands.collect import collect
 from adbray_ctl.cli.commands.completion import completion
 from adbray_ctl.cli.commands.demo import demo
@@ -99,6 +100,7 @@ for command in (
     events,
     logs,
     collect,
+    clean,
     usage,
     addresses,
     env,
@@ -191,6 +193,10 @@ def exit_code(error: AdbrayError) -> int:
 def _from_system(error: OSError) -> AdbrayError:
     """The operating system's refusals (disk full, no permission) told like any other error."""
     what = error.strerror or str(error)
-    hints = {28: "free some disk space", 13: "check the owner and mode", 30: "it is read-only"}
+    hints = {
+        28: "free some disk space on this machine",
+        13: "check the owner and mode",
+        30: "it is read-only",
+    }
     hint = hints.get(error.errno or 0)
     return AdbrayError(what, where=str(error.filename) if error.filename else None, hint=hint)

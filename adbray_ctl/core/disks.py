@@ -30,28 +30,37 @@ class _Disks(BaseModel):
 class FileSystem(_Disks):
     """One that is mounted at ``point``; ``project_quota`` says that it enforces those of projects.
 
-    ``device`` tells one from another; space in GiB.
+    ``device`` tells one from another; space in GiB. ``free_files`` is None where none are counted.
     """
 
     point: str
     device: str
     kind: str
     project_quota: bool = False
+    read_only: bool = False
     free_gb: float = 0
     total_gb: float = 0
+    free_files: int | None = None
 
 
 class DiskUse(_Disks):
-    """What is in one of a slot's disks, in MiB, as the processes in it see that."""
+    """What is in one of a slot's disks, in MiB, as the processes in it see that.
+
+    ``files_share`` is how much of its number of files is in use, 0 to 1. ``largest`` names what
+    takes the most of one that is almost full.
+    """
 
     path: str
     size_mb: int
     used_mb: int
+    files_share: float = 0
+    read_only: bool = False
+    largest: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
-        """0 to 1."""
-        return self.used_mb / self.size_mb if self.size_mb else 0.0
+        """0 to 1, of the space or of the files, whichever is scarcer."""
+        return max(self.used_mb / self.size_mb if self.size_mb else 0.0, self.files_share)
 
 
 class DiskPlace(_Disks):

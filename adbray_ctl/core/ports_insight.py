@@ -1,4 +1,4 @@
-"""The outside as services see it that only look: logs, loads, what a support bundle holds."""
+"""The outside that looks at nodes: logs, loads, support bundles, and disks with what may go."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from adbray_ctl.core.bundle import CollectRequest, HostFiles
+from adbray_ctl.core.cleaning import DiskItem, NodeDisk
 from adbray_ctl.core.loads import HostLoads
 from adbray_ctl.core.node_logs import HostLogs, LogLine, LogRequest
 from adbray_ctl.core.spec_fleet import Fleet
@@ -50,3 +51,15 @@ class LoadProbe(Protocol):
         Gives a function that tells each one's last answer, or why there is none; it raises
         HostKeyError as HostAccess does.
         """
+
+
+class DiskCleaner(Protocol):
+    """What lies on a node's disk."""
+
+    def look(self, fleet: Fleet, host: str, group: str, node: str) -> NodeDisk:
+        """All of it, by what it is. Raises HostError, also where the node has no disk."""
+
+    def free(
+        self, fleet: Fleet, host: str, group: str, node: str, items: Sequence[DiskItem]
+    ) -> NodeDisk:
+        """Remove ``items``, but what has come into use since; each says why it failed, if so."""

@@ -44,8 +44,9 @@ class State(StrEnum):
 class SlotStatus(BaseModel):
     """One slot. ``ray_node`` is Ray's node id; memory in MiB, disk in GiB.
 
-    ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two; ``gpu`` its
-    cards, or its slice of one and what holds it to that.
+    ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two;
+    ``disk_full`` is why it takes nothing any more. ``gpu`` is its cards, or its slice of one and
+    what holds it to that.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class SlotStatus(BaseModel):
     memory_mb: int
     disk_gb: int
     disk_used: float | None = None
+    disk_full: str = ""
     gpu: str = ""
     state: State
     detail: str = ""

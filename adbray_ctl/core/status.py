@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.observed import KeeperState, KeeperView, Observed, RayNode
+from adbray_ctl.core.full_disks import full_hosts, full_slot
+from adbray_ctl.core.observed import KeeperState, KeeperView, Observed, ObservedSlot, RayNode
 from adbray_ctl.core.protection import Protection, protection_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import SILENT_AFTER_S, ScalingView
@@ -37,7 +38,9 @@ class Addresses(BaseModel):
 
 
 class GroupStatus(BaseModel):
-    """A group as observed. ``ready``: nothing is ``lacking`` of what should run.
+    """A group as observed.
+
+    ``ready``: nothing is ``lacking`` of what should run, and no disk that the group writes to is full.
 
     ``complete`` is False while a host that gives no answer may hold a node of the group.
     ``scaling`` is what the autoscaler last told. ``protection`` is None without a head.
@@ -77,25 +80,23 @@ def group_status(
     scaling = view.scaling if view else None
     asleep = {host.host for host in scaling.asleep} if scaling else set()
     nodes = living_nodes(view.nodes if view else ())
-    keepers = {
-        (host.host, slot.record.slot): slot.keeper
+    seen = {
+        (host.host, slot.record.slot): slot
         for host in observed.hosts
         for slot in host.slots
-        if slot.record.group == group and slot.keeper
-    }
-    used = {
-        (host.host, slot.record.slot): max(use.share for use in slot.disks)
-        for host in observed.hosts
-        for slot in host.slots
-        if slot.record.group == group and slot.disks
+        if slot.record.group == group
     }
     slots = tuple(
-        _slot(host, record, observed, nodes, keepers.get((host, record.slot))).model_copy(
-            update={"disk_used": used.get((host, record.slot))}
+        _slot(host, record, observed, nodes, seen[host, record.slot].keeper).model_copy(
+            update=_disks(seen[host, record.slot])
         )
         for host, record in records
     )
-    problems = [
+    no_room = [f"{slot.slot} on {slot.host}: {slot.disk_full}" for slot in slots if slot.disk_full]
+    # Also where a run left something and no record for want of room.
+    for name in sorted({slot.host for slot in slots} | set(observed.hosts_with(group))):
+        no_room += full_hosts(observed.host(name))
+    problems = no_room + [
         f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}"
         for h in observed.hosts
         if h.error and h.host not in asleep
@@ -109,7 +110,7 @@ def group_status(
     unseen = any(one.group in ("", group) for host in observed.hosts for one in host.unseen)
     return GroupStatus(
         group=group,
-        ready=not lacking and not unseen,
+        ready=not lacking and not unseen and not no_room,
         lacking=lacking,
         slots=slots,
         addresses=addresses_of([record for _, record in records], observed.primary(group)),
@@ -119,6 +120,11 @@ def group_status(
             records, {slot.host for slot in slots if slot.state is State.STANDBY}
         ),
     )
+
+
+def _disks(slot: ObservedSlot) -> dict[str, float | str | None]:
+    used = max((use.share for use in slot.disks), default=None)
+    return {"disk_used": used, "disk_full": full_slot(slot)}
 
 
 def addresses_of(records: list[SlotRecord], primary: str = "") -> Addresses | None:

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adbray_ctl.core.errors import ClusterError
 from adbray_ctl.core.jobs import DirectoryFile, JobRequest, check_request, check_working_dir
 from adbray_ctl.core.ports import JobApi
-from adbray_ctl.core.status import Addresses
-from adbray_ctl.services.status import addresses
+from adbray_ctl.core.status import Addresses, group_status
+from adbray_ctl.services.status import addresses, no_head
 from adbray_ctl.services.tools import Tools
 
 
@@ -26,6 +27,22 @@ def connect(tools: Tools, group: str) -> JobApi:
     """The group's job API. Raises ClusterError if the group is not applied."""
     found = addresses(tools, group)
     return tools.jobs(found.dashboard, tools.secrets.site(group).token_file)
+
+
+def connect_to_submit(tools: Tools, group: str) -> JobApi:
+    """As ``connect``. Raises ClusterError too if the head's disk has no room for a job's files."""
+    fleet = tools.specs.fleet()
+    observed = tools.hosts.observe(fleet)
+    leading = observed.leading(group)
+    found = group_status(group, observed, fleet.retired)
+    if leading is None or found.addresses is None:
+        raise no_head(tools, fleet, group, observed)
+    host, record = leading
+    full = next((s.disk_full for s in found.slots if (s.host, s.slot) == (host, record.slot)), "")
+    if full:
+        hint = f"`adbray clean {group} {record.slot}`, or raise disk_gb of the head"
+        raise ClusterError(f"the head can take no job: {full}", where=host, hint=hint)
+    return tools.jobs(found.addresses.dashboard, tools.secrets.site(group).token_file)
 
 
 def client_environment(tools: Tools, group: str) -> ClientEnvironment:

@@ -26,7 +26,7 @@ from adbray_ctl.core.ports import (
     Specs,
     UsageLog,
 )
-from adbray_ctl.core.ports_insight import BundleProbe, LoadProbe, NodeLogs
+from adbray_ctl.core.ports_insight import BundleProbe, DiskCleaner, LoadProbe, NodeLogs
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Tools:
     logs: NodeLogs
     bundles: BundleProbe
     loads: LoadProbe
+    disks: DiskCleaner
     secrets: SecretStore
     inventories: InventoryStore
     runner: PlaybookRunner

@@ -67,7 +67,7 @@ def submit(
         submission_id=submission_id,
         entrypoint_cpus=entrypoint_num_cpus,
     )
-    api = service.connect(state.tools, group)
+    api = service.connect_to_submit(state.tools, group)
     if not no_wait:
         follow_to_end(api, request, as_json=as_json)
         return

@@ -13,8 +13,8 @@ from .project import ProjectStore
 from .units import MountUnit
 
 Store: TypeAlias = "LoopStore | ProjectStore"
-# What nobody can use once the slot's processes have ended.
-LEFT_BEHIND = ("spill", "tmp")
+# What no process can use once the slot's have ended, and the room that is kept for the next start.
+LEFT_BEHIND = ("spill", "tmp", ".reserve")
 # What a file system takes for itself, and room to write on.
 _HEADROOM = 1.2
 

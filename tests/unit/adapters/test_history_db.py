@@ -152,3 +152,13 @@ def test_the_command_line_shows_it(path: Path, capsys: pytest.CaptureFixture[str
     assert run(["-C", directory, "history", "show", "99"]) == 2
     assert run(["-C", directory, "history", "show", str(number), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["outcome"] == "running"
+
+
+def test_a_full_disk_is_no_damaged_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite says "disk I/O error" of both: moving the file away frees nothing."""
+    path.parent.mkdir()
+    path.write_text("no database")
+    monkeypatch.setattr("adbray_ctl.adapters.history_db._LEAST_FREE", 2**62)
+    with pytest.raises(AdbrayError) as told:
+        HistoryDb(path).begin(start())
+    assert told.value.hint == "the disk is full: free some space on it"

@@ -1,0 +1,18 @@
+"""A job fills the head's disk; the rest is tests/soak/test_full_disks.py."""
+
+from __future__ import annotations
+
+from tests.e2e.conftest import GROUP, Project
+from tests.e2e.full import FILL, Head, lives_through_it
+
+
+def test_a_head_lives_through_a_job_that_fills_its_disk(cluster: Project) -> None:
+    head = Head(cluster, GROUP, cluster.slot("head")["host"])
+    done = head.submit("--", "sh", "-c", FILL % "$HOME/results")
+    assert done.code in (0, 1), done.err
+    assert "files of jobs (tmp/results.1M)" in head.problem()
+    shown = cluster.ok("clean", GROUP, "head", "--dry-run")
+    assert "the room that adbray keeps for a start" in shown
+    lives_through_it(head)
+    left = cluster.on(head.host, f"ls {head.tmp}")
+    assert "results" not in left
