@@ -58,15 +58,17 @@ def submit(
     as_json: bool,
 ) -> None:
     """Run ENTRYPOINT as a job of GROUP; exits 1 if the job does not succeed."""
+    files = state.tools.list_files(working_dir) if working_dir else ()
     request = service.make_request(
         entrypoint=entrypoint,
         working_dir=str(working_dir) if working_dir else None,
-        files=state.tools.list_files(working_dir) if working_dir else (),
+        files=files,
         env=_pairs(env),
         submission_id=submission_id,
         entrypoint_cpus=entrypoint_num_cpus,
     )
     api = service.connect(state.tools, group)
+    service.check_upload(api, request, files)
     if not no_wait:
         follow_to_end(api, request, as_json=as_json)
         return
