@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.faults import show
 
-# What Ray's dashboard takes in one request, measured: its other limits, such as GCS_STORAGE_MAX_SIZE
-# of 512 MiB, are above it on every way in (docs/adr/0029).
+# What Ray's dashboard takes in one request, measured: its other limits, such as
+# GCS_STORAGE_MAX_SIZE of 512 MiB, are above it on every way in (docs/adr/0029).
 MAX_WORKING_DIR_BYTES = 99 * 1024 * 1024
 
 

@@ -80,7 +80,7 @@ class Door:
         return answer
 
     async def store(self) -> Store:
-        """As Redis says now; without bounds where it does not answer, as Ray would then find out."""
+        """As Redis says now; without bounds where it does not answer: Ray finds that out itself."""
         async with self._asking:
             try:
                 text = await asyncio.to_thread(self._ask)

@@ -1,7 +1,7 @@
-"""Changes three functions of Ray as soon as their modules are imported, and imports none itself.
+"""Changes three functions of Ray when their modules are imported, and imports none itself.
 
-Tried with Ray 2.54 to 2.60 (tests/contract/test_uploads.py). A module without the function, as a later
-Ray may have, stays as it is: then Ray's own limits hold, and the head waits for room.
+A module without the function, as a later Ray may have, stays as it is: then Ray's own limits hold,
+and the head waits for room.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How large a package may be: what Redis may hold, what it holds, and what is on its way there.
 
 Ray keeps packages (working directories, py_modules, wheels) in the GCS, so in Redis. Redis refuses
-writes at ``maxmemory``. While it takes a large value it holds the value twice, and its allocator rounds
-sizes up by as much as a quarter: a package needs 2.5 times its size for a moment (measured,
+writes at ``maxmemory``. While it takes a large value it holds the value twice, and its allocator
+rounds sizes up by as much as a quarter: a package needs 2.5 times its size for a moment (measured,
 docs/adr/0029). Some room is left for what the cluster itself has to write.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MIB = 1024 * 1024
-# What Ray's dashboard takes in one request (DASHBOARD_CLIENT_MAX_SIZE), with room for the zip's index.
+# What Ray's dashboard takes in one request (DASHBOARD_CLIENT_MAX_SIZE), less the zip's index.
 LARGEST = 99 * MIB
 # Smaller ones are taken as long as Redis takes anything at all: most working directories are.
 SMALL = MIB // 4
@@ -20,8 +20,10 @@ _TWICE_ROUNDED_UP = 2.5
 
 @dataclass(frozen=True)
 class Store:
-    """Bytes: ``limit`` is maxmemory (0: none is set), ``used`` the data, ``coming`` what was let in
-    and is not written yet."""
+    """Bytes: ``limit`` is maxmemory (0: none is set), ``used`` the data.
+
+    ``coming`` is what was let in and is not written yet.
+    """
 
     limit: int
     used: int
@@ -29,7 +31,7 @@ class Store:
 
     @property
     def share(self) -> int:
-        """What data may take before packages are refused; an eighth, 24 MiB at least, is reserved."""
+        """What packages may fill; an eighth of the limit, 24 MiB at least, is not theirs."""
         return self.limit - max(24 * MIB, self.limit // 8)
 
     @property
@@ -64,7 +66,7 @@ def refusal(store: Store, size: int, kept_s: int) -> str:
         return (
             f"the package has {_mib(size)}; the cluster's store (redis.maxmemory_mb:"
             f" {store.limit // MIB}) takes {_mib(store.largest)} at most. Leave large files out"
-            " (.gitignore), name a package by its URL (https://, s3://), or raise redis.maxmemory_mb"
+            " (.gitignore), name a package by its URL (https://), or raise redis.maxmemory_mb"
         )
     return (
         f"the package has {_mib(size)}, and the cluster's store has room for {_mib(store.room)}:"

@@ -1,9 +1,10 @@
-"""Values that Python code puts into the GCS: packages go through the door, other large ones nowhere."""
+"""Values for the GCS: packages go through the door, other large ones nowhere."""
 
 from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 from adbray_ctl.uploads.pins import PREFIX
@@ -16,18 +17,19 @@ TIMEOUT_S = 300
 
 def guarded(original: Any) -> Any:
     """Ray's ``_internal_kv_put`` that lets the dashboard take packages."""
-    from ray._private.client_mode_hook import client_mode_should_convert
+    from ray._private import client_mode_hook
 
     def _internal_kv_put(
         key: str | bytes,
         value: str | bytes,
-        overwrite: bool = True,  # noqa: FBT001, FBT002  # as Ray has it
+        overwrite: bool = True,  # as Ray has it
         *,
         namespace: str | bytes | None = None,
     ) -> Any:
         name = key.decode(errors="replace") if isinstance(key, bytes) else key
         # A Ray client's value is judged where it arrives; the dashboard has judged this one.
-        if not client_mode_should_convert() and not _in_dashboard():
+        should_convert: Callable[[], bool] = client_mode_hook.client_mode_should_convert
+        if not should_convert() and not _in_dashboard():
             if name.startswith(PREFIX) and namespace is None and (url := _dashboard()):
                 return _upload(f"{url}/api/packages/gcs/{name.removeprefix(PREFIX)}", value)
             if len(value) > LARGEST_VALUE:
