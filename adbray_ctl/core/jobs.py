@@ -18,6 +18,8 @@ MAX_WORKING_DIR_BYTES = 99 * 1024 * 1024
 
 
 _MIB = 1024 * 1024
+# From this share on a status says how full the store is.
+_NEARLY = 0.75
 # The head takes such packages as long as the store takes anything.
 _SMALL = _MIB // 4
 
@@ -55,6 +57,16 @@ class UploadRoom(BaseModel):
     room: int
     largest: int
     kept_s: int
+
+    @property
+    def line(self) -> str:
+        """What a status says of it; empty while there is room enough."""
+        if not self.limit or self.used < _NEARLY * self.share:
+            return ""
+        return (
+            f"the store has room for packages of {_mib(self.room)}: {_mib(self.used)} of"
+            f" {_mib(self.share)} are taken (redis.maxmemory_mb: {self.limit // _MIB})"
+        )
 
 
 class Job(BaseModel):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.disks import DiskUse, FileSystem
 from adbray_ctl.core.gpu_units import Card
 from adbray_ctl.core.gpus import GpuReading
+from adbray_ctl.core.jobs import UploadRoom
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import ScalingView
 
@@ -150,7 +151,7 @@ class RayView(_Observed):
     """Ray's answer, asked on the head host; ``load`` is by node id.
 
     ``error`` says why there is none, or why it is not whole. ``scaling`` is what the autoscaler
-    told last, whether it still runs or not.
+    told last, whether it still runs or not. ``uploads`` is what its store takes, where it says so.
     """
 
     group: str
@@ -158,6 +159,7 @@ class RayView(_Observed):
     jobs: tuple[RayJob, ...] = ()
     load: dict[str, RayLoad] = {}
     scaling: ScalingView | None = None
+    uploads: UploadRoom | None = None
     error: str | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import subprocess
@@ -130,13 +131,13 @@ class Gcs:
 
 @contextmanager
 def gcs(server: Server, folder: Path, environment: dict[str, str]) -> Iterator[Gcs]:
-    from ray._private.services import GCS_SERVER_EXECUTABLE, serialize_config
-    from ray._raylet import GcsClient
+    from ray._private.services import GCS_SERVER_EXECUTABLE
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # of Ray's compiled part
 
     port = free_port()
     told = {
         "log_dir": folder,
-        "config_list": serialize_config({}),
+        "config_list": base64.b64encode(b"{}").decode(),
         "gcs_server_port": port,
         "metrics-agent-port": 0,
         "node-ip-address": "127.0.0.1",
