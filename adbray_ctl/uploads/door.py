@@ -48,7 +48,8 @@ class Door:
 
         if not self._repinned:
             self._repinned = True
-            await asyncio.to_thread(pins.renew_all)
+            # Beside the requests: a GCS that is slow holds none of them up.
+            asyncio.get_running_loop().run_in_executor(None, pins.renew_all)
         if request.path == ROOM:
             return Response(text=json.dumps(self._figures(await self.store())))
         size = request.content_length or 0
