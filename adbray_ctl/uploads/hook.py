@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
+
+logger = logging.getLogger(__name__)
 
 
 def _kv(module: Any) -> None:
@@ -56,7 +59,7 @@ class _Loader(importlib.abc.Loader):
         try:
             CHANGES[module.__name__](module)
         except (AttributeError, ImportError, OSError) as error:
-            print(f"adbray: {module.__name__} stays as it is: {error!r}", file=sys.stderr)
+            logger.warning("adbray: %s stays as it is: %r", module.__name__, error)
 
 
 class Finder(importlib.abc.MetaPathFinder):
