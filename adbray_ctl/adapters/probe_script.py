@@ -6,6 +6,7 @@ file_systems.py, gpus.py and standing.py travel with it (host_scripts.py).
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import json
@@ -210,10 +211,9 @@ def changed_by(group: str) -> str:
 
 
 def _mtime(path: str) -> float:
-    try:
+    with contextlib.suppress(OSError):
         return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
+    return 0.0
 
 
 class Dashboard:
@@ -250,6 +250,8 @@ def ray_view(slot: dict[str, Any], answers: list[dict[str, Any]]) -> None:
         dashboard = Dashboard(record)
         view["nodes"] = [ray_node(row) for row in dashboard.rows("nodes")]
         view["jobs"], view["load"] = ray_work(dashboard)
+        with contextlib.suppress(OSError):  # a head that does not judge uploads
+            view["uploads"] = dashboard.get("/api/packages/adbray/room")
     except Exception as error:  # whatever Ray does, the host's own answer must still be given
         view["error"] = "%s: %s" % (type(error).__name__, error)
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from adbray_ctl.adapters.ray_answers import UNREADABLE, AwayError, NoJobError, explain
 from adbray_ctl.core.errors import AdbrayError, ClusterError, UsageError
-from adbray_ctl.core.jobs import Job, JobRequest
+from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
 from adbray_ctl.core.unknown import no_such
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _CHATTY = (
 
 # How long a head may be away while a job is followed, and how often it is asked again meanwhile.
 _AWAY_S, _AGAIN_S = 180.0, 1.0
+# Where a head says what its store takes (adbray_ctl/uploads/door.py).
+_ROOM = "/api/packages/adbray/room"
 # How long any one answer may keep silent.
 _WITHIN_S = 30.0
 # After so long without output it is asked whether the job, and the head, are still there.
@@ -51,6 +53,12 @@ class RayJobs:
         request = urllib.request.Request(url, headers=self._headers)  # noqa: S310  # see url
         with self._told(), urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
             return str(json.load(response)["ray_version"])
+
+    def room(self) -> UploadRoom | None:
+        with self._told():
+            answer = self._client._do_request("GET", _ROOM)
+        # A head of an older adbray, or one without Redis, takes this for a package it has not.
+        return UploadRoom(**answer.json()) if answer.status_code == 200 else None
 
     def submit(self, request: JobRequest) -> str:
         environment: dict[str, Any] = {}

@@ -50,6 +50,7 @@ class SecretFiles:
             web_dir=str(self._directory(_WEB)),
             provider_dir=str(self._package / "provider"),
             keeper_dir=str(self._package / "keeper"),
+            uploads_dir=str(self._package / "uploads"),
             scripts_dir=str(self._package / "adapters"),
             wheel_cache=str(self._cache / "wheels"),
         )

@@ -42,6 +42,7 @@ class Site(BaseModel):
 
     ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
     ``provider_dir`` has the autoscaler's provider, ``keeper_dir`` the keeper; both run on the head.
+    ``uploads_dir`` has what judges uploads inside Ray.
     ``scripts_dir`` has the scripts that run on hosts, ``web_dir`` what browsers need: one for all
     groups.
     """
@@ -60,6 +61,7 @@ class Site(BaseModel):
     web_dir: str
     provider_dir: str
     keeper_dir: str
+    uploads_dir: str
     scripts_dir: str
     wheel_cache: str
 
@@ -155,6 +157,8 @@ def _all_vars(
         "ray_runtime_packages": list(spec.ray.packages),
         "ray_runtime_venv": venv,
         "ray_runtime_cache_dir": site.wheel_cache,
+        "ray_runtime_uploads_dir": site.uploads_dir,
+        "ray_runtime_keeper_dir": site.keeper_dir,
         "worker_disk_group": spec.name,
         "gpu_share_group": spec.name,
         **_redis_vars(spec, topology, namespace, site),

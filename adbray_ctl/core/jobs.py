@@ -9,12 +9,20 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.faults import show
 from adbray_ctl.core.foreign import Foreign
 
-# Ray refuses larger packages: ray._private.runtime_env.packaging.GCS_STORAGE_MAX_SIZE (2.60).
-MAX_WORKING_DIR_BYTES = 500 * 1024 * 1024
+# What Ray's dashboard takes in one request, measured: its other limits, such as
+# GCS_STORAGE_MAX_SIZE of 512 MiB, are above it on every way in (docs/adr/0029).
+MAX_WORKING_DIR_BYTES = 99 * 1024 * 1024
+
+
+_MIB = 1024 * 1024
+# From this share on a status says how full the store is.
+_NEARLY = 0.75
+# The head takes such packages as long as the store takes anything.
+_SMALL = _MIB // 4
 
 # It becomes part of a log file's name on the head, and of URLs. With others Ray lists a job that
 # never runs, or one that it cannot be asked for.
@@ -33,6 +41,33 @@ class JobRequest(BaseModel):
     env: dict[str, str] = {}
     submission_id: str | None = None
     entrypoint_cpus: float = 0
+
+
+class UploadRoom(BaseModel):
+    """What the cluster's store takes, in bytes, as its head says (adbray_ctl/uploads).
+
+    ``room`` is the largest package that fits now, ``largest`` the one that fits an empty store;
+    ``used`` of ``share`` are taken. An unused package goes after ``kept_s`` seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    limit: int
+    share: int
+    used: int
+    room: int
+    largest: int
+    kept_s: int
+
+    @property
+    def line(self) -> str:
+        """What a status says of it; empty while there is room enough."""
+        if not self.limit or self.used < _NEARLY * self.share:
+            return ""
+        return (
+            f"the store has room for packages of {_mib(self.room)}: {_mib(self.used)} of"
+            f" {_mib(self.share)} are taken (redis.maxmemory_mb: {self.limit // _MIB})"
+        )
 
 
 class Job(BaseModel):
@@ -103,14 +138,37 @@ def check_working_dir(
         )
     total = sum(file.size for file in files)
     if total > MAX_WORKING_DIR_BYTES:
-        largest = sorted(files, key=lambda file: (-file.size, file.path))[:5]
-        listing = ", ".join(f"{file.path} ({_mib(file.size)})" for file in largest)
         raise UsageError(
             f"the working directory holds {_mib(total)}; Ray takes"
-            f" {_mib(MAX_WORKING_DIR_BYTES)}. Largest: {listing}",
+            f" {_mib(MAX_WORKING_DIR_BYTES)}. Largest: {_largest(files)}",
             where=directory,
             hint="move large files out of it, or list them in its .gitignore",
         )
+
+
+def check_room(directory: str, files: Sequence[DirectoryFile], room: UploadRoom) -> None:
+    """Raise UsageError or ClusterError if the cluster's store has no room for ``directory``.
+
+    Ray packs without compression, so that a package is as large as its files.
+    """
+    total = sum(file.size for file in files)
+    if total <= max(room.room, _SMALL):
+        return
+    if total > room.largest:
+        raise UsageError(
+            f"the working directory holds {_mib(total)}; the cluster's store, of"
+            f" {room.limit // _MIB} MiB, takes {_mib(room.largest)} at most."
+            f" Largest: {_largest(files)}",
+            where=directory,
+            hint="list large files in its .gitignore, or raise redis.maxmemory_mb",
+        )
+    raise ClusterError(
+        f"the working directory holds {_mib(total)}, and the cluster's store has room for"
+        f" {_mib(room.room)}: {_mib(room.used)} of {_mib(room.share)} are taken",
+        where=directory,
+        hint=f"try again: packages go {room.kept_s} s after their upload, or when the last job that"
+        " uses them ends; or list large files in its .gitignore, or raise redis.maxmemory_mb",
+    )
 
 
 def script_of(entrypoint: Sequence[str]) -> str | None:
@@ -131,5 +189,10 @@ def script_of(entrypoint: Sequence[str]) -> str | None:
     return None
 
 
+def _largest(files: Sequence[DirectoryFile]) -> str:
+    largest = sorted(files, key=lambda file: (-file.size, file.path))[:5]
+    return ", ".join(f"{file.path} ({_mib(file.size)})" for file in largest)
+
+
 def _mib(size: int) -> str:
-    return f"{size / 1024 / 1024:.1f} MiB"
+    return f"{size / _MIB:.1f} MiB"

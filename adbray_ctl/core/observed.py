@@ -13,6 +13,7 @@ from adbray_ctl.core.disks import DiskUse, FileSystem
 from adbray_ctl.core.foreign import Foreign
 from adbray_ctl.core.gpu_units import Card
 from adbray_ctl.core.gpus import GpuReading
+from adbray_ctl.core.jobs import UploadRoom
 from adbray_ctl.core.record import SlotKind, SlotRecord
 from adbray_ctl.core.scaling_view import ScalingView
 
@@ -156,7 +157,7 @@ class RayView(_Observed):
     """Ray's answer, asked on the head host; ``load`` is by node id.
 
     ``error`` says why there is none, or why it is not whole. ``scaling`` is what the autoscaler
-    told last, whether it still runs or not.
+    told last, whether it still runs or not. ``uploads`` is what its store takes, where it says so.
     """
 
     group: str
@@ -164,6 +165,7 @@ class RayView(_Observed):
     jobs: tuple[RayJob, ...] = ()
     load: dict[str, RayLoad] = {}
     scaling: ScalingView | None = None
+    uploads: UploadRoom | None = None
     error: Foreign | None = None
 
 

@@ -18,7 +18,7 @@ from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.grafana import GrafanaSecrets
 from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
 from adbray_ctl.core.inventory import Inventory, Site
-from adbray_ctl.core.jobs import Job, JobRequest
+from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
@@ -375,6 +375,9 @@ class JobApi(Protocol):
 
     def check(self) -> str:
         """Ray's version. Raises ClusterError when the address or the token is refused."""
+
+    def room(self) -> UploadRoom | None:
+        """What the cluster's store takes now; None of a head that does not say."""
 
     def submit(self, request: JobRequest) -> str:
         """Submit and give the job's submission id."""

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.full_disks import full_hosts, full_slot
+from adbray_ctl.core.jobs import UploadRoom
 from adbray_ctl.core.observed import KeeperState, KeeperView, Observed, ObservedSlot, RayNode
 from adbray_ctl.core.protection import Protection, protection_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
@@ -40,10 +41,12 @@ class Addresses(BaseModel):
 class GroupStatus(BaseModel):
     """A group as observed.
 
-    ``ready``: nothing is ``lacking`` of what should run, and no disk that the group writes to is full.
+    ``ready``: nothing is ``lacking`` of what should run, and no disk that the group writes to is
+    full.
 
     ``complete`` is False while a host that gives no answer may hold a node of the group.
-    ``scaling`` is what the autoscaler last told. ``protection`` is None without a head.
+    ``scaling`` is what the autoscaler last told, ``uploads`` what the store takes.
+    ``protection`` is None without a head.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +59,7 @@ class GroupStatus(BaseModel):
     lacking: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     scaling: ScalingView | None = None
+    uploads: UploadRoom | None = None
     protection: Protection | None = None
 
     @property
@@ -116,6 +120,7 @@ def group_status(
         addresses=addresses_of([record for _, record in records], observed.primary(group)),
         problems=tuple(problems),
         scaling=scaling,
+        uploads=view.uploads if view else None,
         protection=protection_of(
             records, {slot.host for slot in slots if slot.state is State.STANDBY}
         ),

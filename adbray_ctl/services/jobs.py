@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import ClusterError
-from adbray_ctl.core.jobs import DirectoryFile, JobRequest, check_request, check_working_dir
+from adbray_ctl.core.jobs import (
+    DirectoryFile,
+    JobRequest,
+    check_request,
+    check_room,
+    check_working_dir,
+)
 from adbray_ctl.core.ports import JobApi
 from adbray_ctl.core.status import Addresses, group_status
 from adbray_ctl.services.status import addresses, no_head
@@ -51,6 +57,12 @@ def client_environment(tools: Tools, group: str) -> ClientEnvironment:
     token_file = tools.secrets.site(group).token_file
     version = tools.jobs(found.dashboard, token_file).check()
     return ClientEnvironment(addresses=found, token_file=token_file, ray_version=version)
+
+
+def check_upload(api: JobApi, request: JobRequest, files: Sequence[DirectoryFile]) -> None:
+    """Before anything is packed. Raises UsageError or ClusterError without room for ``files``."""
+    if request.working_dir is not None and (room := api.room()) is not None:
+        check_room(request.working_dir, files, room)
 
 
 def make_request(

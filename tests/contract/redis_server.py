@@ -30,7 +30,7 @@ TcpFakeServer(("127.0.0.1", int(sys.argv[1])), server_type="redis").serve_foreve
 @contextmanager
 def running(kind: str, folder: Path) -> Iterator[Server]:
     """An empty server of ``kind``, real or fake, that answers."""
-    port = _free_port()
+    port = free_port()
     fake = [sys.executable, "-c", _FAKE, str(port)]
     command = _real(folder, "--port", str(port)) if kind == "real" else fake
     with _process(command, Server("127.0.0.1", port)) as server:
@@ -43,7 +43,7 @@ def running_tls(folder: Path, pair: tuple[bytes, bytes] | None = None) -> Iterat
     files = [folder / "redis.crt", folder / "redis.key"]
     for file, pem in zip(files, pair or own_certificate("Redis of a test"), strict=True):
         file.write_bytes(pem)
-    port = _free_port()
+    port = free_port()
     settings = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
     settings += ["--tls-cert-file", str(files[0]), "--tls-key-file", str(files[1])]
     settings += ["--tls-ca-cert-file", str(files[0])]
@@ -58,7 +58,7 @@ def running_acl(folder: Path, login: tuple[str, str], *settings: str) -> Iterato
 
     A file of settings comes first.
     """
-    port = _free_port()
+    port = free_port()
     command = _real(folder, *settings, "--port", str(port))
     with _process(command, Server("127.0.0.1", port, *login)) as server:
         yield server
@@ -80,7 +80,7 @@ def certificate_for(host: str) -> tuple[bytes, bytes]:
     return shown.public_bytes(form[0]), key.private_bytes(*form, serialization.NoEncryption())
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port

@@ -9,7 +9,7 @@ import click
 from adbray_ctl.cli.confirm import ask
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.cleaning import print_disk, print_freed, size
-from adbray_ctl.cli.render.tables import print_json
+from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk
 from adbray_ctl.core.errors import HostError
@@ -57,7 +57,7 @@ def _agreed(wanted: tuple[DiskItem, ...]) -> bool:
     total = size(sum(item.bytes for item in wanted))
     question = f"Remove {total} of files that jobs or operators wrote, for good?"
     if not sys.stdin.isatty():
-        click.echo(f"not removed without --yes: {total} that jobs or operators wrote", err=True)
+        say(f"not removed without --yes: {total} that jobs or operators wrote", err=True)
     return ask(question)
 
 

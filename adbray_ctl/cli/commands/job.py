@@ -59,15 +59,17 @@ def submit(
     """Run ENTRYPOINT as a job of GROUP; exits 1 if the job does not succeed."""
     if working_dir == "":
         raise UsageError("its value is empty", where="--working-dir", hint="name a directory")
+    files = state.tools.list_files(Path(working_dir)) if working_dir else ()
     request = service.make_request(
         entrypoint=entrypoint,
         working_dir=working_dir,
-        files=state.tools.list_files(Path(working_dir)) if working_dir else (),
+        files=files,
         env=_pairs(env),
         submission_id=submission_id,
         entrypoint_cpus=entrypoint_num_cpus,
     )
     api = service.connect_to_submit(state.tools, group)
+    service.check_upload(api, request, files)
     if not no_wait:
         follow_to_end(api, request, as_json=as_json)
         return

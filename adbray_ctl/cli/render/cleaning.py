@@ -4,50 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.text import Text
-
-from adbray_ctl.cli.render.tables import make_console, plain_table
+from adbray_ctl.cli.render.screen import Table, Text, say
 from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk, Room
 
 _MOST = 30
 _MAY = {
-    May.FREE: Text("may be freed", "green"),
-    May.ASK: Text("is freed when you say so", "yellow"),
-    May.KEEP: Text("stays", "dim"),
+    May.FREE: ("may be freed", "green"),
+    May.ASK: ("is freed when you say so", "yellow"),
+    May.KEEP: ("stays", "dim"),
 }
 
 
 def print_disk(disk: NodeDisk) -> None:
     """How full it is, and a row for each part."""
-    console = make_console()
-    console.print(Text(f"{disk.path} on {disk.host}: {_full(disk.before)}"), soft_wrap=True)
+    say(f"{disk.path} on {disk.host}: {_full(disk.before)}")
     print_items(disk.items)
 
 
 def print_items(items: Sequence[DiskItem]) -> None:
-    table = plain_table("size", "files", "what", "where", "")
+    table = Table("size", "files", "what", "where", "")
     for item in items[:_MOST]:
-        may = _MAY[item.may].copy()
+        may = Text(*_MAY[item.may])
         if item.why:
             may.append(f": {item.why}", "dim")
-        table.add_row(size(item.bytes), str(item.files), item.what, Text(item.path), may)
-    console = make_console()
-    console.print(table if items else "nothing")
+        table.add(size(item.bytes), str(item.files), item.what, item.path, may)
+    say(table if items else "nothing")
     if len(items) > _MOST:
-        console.print(f"and {len(items) - _MOST} more; --json shows all")
+        say(f"and {len(items) - _MOST} more; --json shows all")
 
 
 def print_freed(disk: NodeDisk) -> None:
     """What went, what did not, and how full the disk is now."""
-    console = make_console()
     for item in disk.items:
-        told = f"{item.what}: {item.path}"
+        part = f"{item.what}: {item.path}"
         if item.error:
-            console.print(Text(f"! not freed: {told}: {item.error}", "red"), soft_wrap=True)
+            say(Text(f"! not freed: {part}: {item.error}", "red"))
         else:
-            console.print(Text(f"freed {size(item.bytes)}, {told}"), soft_wrap=True)
+            say(f"freed {size(item.bytes)}, {part}")
     freed = size(max(disk.after.free - disk.before.free, 0))
-    console.print(Text(f"{disk.path} on {disk.host}: {freed} freed, now {_full(disk.after)}"))
+    say(f"{disk.path} on {disk.host}: {freed} freed, now {_full(disk.after)}")
 
 
 def _full(room: Room) -> str:

@@ -40,6 +40,8 @@ def print_status(status: GroupStatus) -> None:
         say(Text(f"! not ready: {'; '.join(status.lacking)}", "red"))
     for problem in status.problems:
         say(Text(f"! {problem}", "red"))
+    if status.uploads is not None and status.uploads.line:
+        say(Text(f"uploads: {status.uploads.line}", "yellow"))
     for line in status.scaling.lines() if status.scaling else ():
         say(Text(f"scaling: {line}", "yellow"))
 

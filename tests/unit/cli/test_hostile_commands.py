@@ -51,6 +51,9 @@ class Ray:
     def stop(self, job_id: str) -> bool:
         return True
 
+    def room(self) -> None:
+        return None
+
 
 @dataclass
 class Saying(Hosts):

@@ -28,6 +28,7 @@ SITE = Site(
     grafana_dir="/p/_grafana",
     web_dir="/p/_web",
     provider_dir="/a/provider",
+    uploads_dir="/a/uploads",
     keeper_dir="/a/keeper",
     scripts_dir="/a/adapters",
     wheel_cache="/c/wheels",
