@@ -12,6 +12,7 @@ import glob
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
@@ -292,6 +293,23 @@ def packages() -> dict[str, Any]:
     }
 
 
+def proxies() -> dict[str, dict[str, str]]:
+    """The variables about proxies: those of a login, and those that systemd gives its units."""
+    login = dict(fields(read("/etc/environment").replace("export ", "")), **os.environ)
+    units = fields(output("systemctl", "show-environment"))
+    return {"login": about_proxies(login), "systemd": about_proxies(units)}
+
+
+def about_proxies(environment: dict[str, str]) -> dict[str, str]:
+    """Passwords in them are left out."""
+    wanted = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    return {
+        name: re.sub(r"//[^/]*@", "//", value.strip("'$"))
+        for name, value in sorted(environment.items())
+        if name.lower() in wanted and value
+    }
+
+
 def sysctls() -> dict[str, Any]:
     found: dict[str, Any] = {
         key: number(read("/proc/sys/" + path)) for key, path in SYSCTLS.items()
@@ -335,6 +353,7 @@ def main() -> None:
         "time_sync": clock(),
         "names": names(arguments.get("names", [])),
         "packages": packages(),
+        "proxies": proxies(),
         "gpu": cards,
         "sysctls": sysctls(),
         "gate": gate_reading.gate(),

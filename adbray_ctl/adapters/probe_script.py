@@ -27,10 +27,22 @@ DATA = "/var/lib/adbray"
 RUN = "/run/adbray"
 LOGS = "/var/lib/adbray-logs"
 UNITS = "/etc/systemd/system"
+RUNTIMES = "/opt/adbray"
 KEYS = ETC + "/.slot/.ssh/authorized_keys"
 WATCHED = "/etc/adbray-monitoring/groups"
 GRAFANA = "/etc/adbray-monitoring/grafana/admin_password"
 WEB = "/etc/adbray-web/password"
+
+
+class Refuse(urllib.request.HTTPRedirectHandler):
+    """urllib would hand the headers on to wherever it is sent, and the token with them."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+# To the host itself, never through a proxy that /etc/environment may name.
+STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}), Refuse())
 
 
 def read(path: str) -> str:
@@ -180,6 +192,17 @@ def traces() -> list[dict[str, Any]]:
     ]
 
 
+def runtimes() -> dict[str, list[str]]:
+    """The environments that Ray runs in, by path, with what was installed there."""
+    found = {}
+    for path in glob.glob(RUNTIMES + "/ray-*/.adbray.json"):
+        try:
+            found[os.path.dirname(path)] = list(json.loads(read(path))["requirements"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
+
+
 def watched() -> dict[str, str]:
     """The groups that this host's Prometheus watches, with the revision of what it knows."""
     found = {}
@@ -227,7 +250,7 @@ class Dashboard:
     def get(self, path: str) -> Any:
         headers = {"Authorization": "Bearer " + self.token}
         request = urllib.request.Request(self.base + path, headers=headers)
-        with urllib.request.urlopen(request, timeout=4) as response:
+        with STRAIGHT.open(request, timeout=4) as response:
             return json.load(response)
 
     def rows(self, kind: str, state: str = "") -> list[dict[str, Any]]:
@@ -346,6 +369,7 @@ def main() -> None:
         "groups": [trace["group"] for trace in left],
         "traces": left,
         "watched": watched(),
+        "runtimes": runtimes(),
         "grafana": os.path.exists(GRAFANA),
         "web": os.path.exists(WEB),
         "unseen": unseen,

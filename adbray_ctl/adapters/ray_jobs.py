@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from adbray_ctl.adapters.ray_answers import UNREADABLE, AwayError, NoJobError, explain
+from adbray_ctl.adapters.ray_client import connect
 from adbray_ctl.core.errors import AdbrayError, ClusterError, UsageError
 from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
 from adbray_ctl.core.unknown import no_such
@@ -33,8 +32,6 @@ _CHATTY = (
 _AWAY_S, _AGAIN_S = 180.0, 1.0
 # Where a head says what its store takes (adbray_ctl/uploads/door.py).
 _ROOM = "/api/packages/adbray/room"
-# How long any one answer may keep silent.
-_WITHIN_S = 30.0
 # After so long without output it is asked whether the job, and the head, are still there.
 _SILENCE_S = 5.0
 
@@ -48,11 +45,10 @@ class RayJobs:
         self._connected: JobSubmissionClient | None = None
 
     def check(self) -> str:
-        # The client's get_version() is the API's version; Ray's own stands beside it.
-        url = f"{self._address}/api/version"  # http, by group_status
-        request = urllib.request.Request(url, headers=self._headers)  # noqa: S310  # see url
-        with self._told(), urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-            return str(json.load(response)["ray_version"])
+        with self._told():
+            # Its get_version() gives the API's version; Ray's own is in the same answer.
+            answer = self._client._do_request("GET", "/api/version")
+            return str(answer.json()["ray_version"])
 
     def room(self) -> UploadRoom | None:
         with self._told():
@@ -144,24 +140,11 @@ class RayJobs:
     @property
     def _client(self) -> JobSubmissionClient:
         if self._connected is None:
-            from ray.exceptions import AuthenticationError
-            from ray.job_submission import JobSubmissionClient
-
-            address = self._address
-
-            class Client(JobSubmissionClient):
-                # Ray's waits for ever on a head that went away between a question and its answer.
-                def _do_request(self, *words: Any, **options: Any) -> Any:
-                    try:
-                        return super()._do_request(*words, timeout=_WITHIN_S, **options)
-                    except AuthenticationError as error:  # no RuntimeError, as its others are
-                        raise explain(error, address) from error
-
             # What the client tells (package uploads, closed sockets) is not the job's output.
             for name in _CHATTY:
                 logging.getLogger(name).setLevel(logging.WARNING)
             with self._told():
-                self._connected = Client(self._address, headers=self._headers)
+                self._connected = connect(self._address, self._headers)
         return self._connected
 
     @property

@@ -21,13 +21,13 @@ from adbray_ctl.core.inventory_monitoring import (
 )
 from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.runtime import requirements, runtime_venv
 from adbray_ctl.core.scaling import autoscaling_config
 from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.slots import (
     REDIS_USER,
     disk_name,
     redis_address,
-    runtime_venv,
     slice_vars,
     slot_vars,
 )
@@ -152,9 +152,8 @@ def _all_vars(
         "host_base_kept_logs_days": fleet.kept_logs.days,
         "host_base_kept_logs_mb": fleet.kept_logs.max_gb * 1024,
         "gpu_scripts_dir": site.scripts_dir,
-        "ray_runtime_version": spec.ray.version,
+        "ray_runtime_requirements": list(requirements(spec)),
         "ray_runtime_python": spec.ray.python,
-        "ray_runtime_packages": list(spec.ray.packages),
         "ray_runtime_venv": venv,
         "ray_runtime_cache_dir": site.wheel_cache,
         "ray_runtime_uploads_dir": site.uploads_dir,

@@ -12,7 +12,7 @@ from adbray_ctl.core.monitoring import (
     exporter_bind,
     web_url,
 )
-from adbray_ctl.core.slots import runtime_venv
+from adbray_ctl.core.runtime import runtime_venv
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_monitoring import Monitoring

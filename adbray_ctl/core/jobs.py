@@ -87,6 +87,20 @@ class Job(BaseModel):
         return self.status in {"SUCCEEDED", "FAILED", "STOPPED"}
 
 
+# What pip and uv say last where no index has, or answers for, what a job asks for.
+_NO_INDEX = ("No matching distribution found", "Failed to fetch")
+
+
+def what_to_do(job: Job) -> str:
+    """What a failed job's user can do, where its message shows the reason; or nothing."""
+    if any(text in job.message for text in _NO_INDEX):
+        return (
+            "its packages come from no index that the host reaches: put wheels into the working"
+            " directory (docs/job-environment.md), or the packages into ray.packages of the group"
+        )
+    return ""
+
+
 class DirectoryFile(BaseModel):
     """A file of a working directory, relative to it; size in bytes."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.record import SlotKind, revision_of
-from adbray_ctl.core.slots import runtime_venv
+from adbray_ctl.core.runtime import runtime_venv
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_monitoring import Listen, Monitoring

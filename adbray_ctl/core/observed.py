@@ -203,6 +203,7 @@ class HostObservation(_Observed):
 
     ``unseen`` is what it answered without: what is absent from the rest may be there all the same.
     ``watched`` has the groups that its Prometheus watches, with the revision of what it knows;
+    ``runtimes`` has the environments that Ray runs in, by path, with what was installed there;
     ``grafana`` and ``web`` are whether a Grafana and a web server for browsers stand there.
     """
 
@@ -214,6 +215,7 @@ class HostObservation(_Observed):
     traces: tuple[Trace, ...] = ()
     ray: tuple[RayView, ...] = ()
     watched: dict[str, str] = {}
+    runtimes: dict[str, tuple[str, ...]] = {}
     grafana: bool = False
     web: bool = False
     unseen: tuple[Unseen, ...] = ()

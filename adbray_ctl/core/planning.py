@@ -17,6 +17,7 @@ from adbray_ctl.core.plan import (
 )
 from adbray_ctl.core.plan_hosts import SilentHost
 from adbray_ctl.core.plan_monitoring import monitoring_steps
+from adbray_ctl.core.plan_runtime import runtime_steps
 from adbray_ctl.core.schedule import steps_of
 from adbray_ctl.core.slot_records import slot_records
 from adbray_ctl.core.spec import RayClusterSpec
@@ -62,6 +63,7 @@ def make_plan(
                 left_over=left_over(fleet, topology.hosts, observed),
                 boots=boots,
             ),
+            *runtime_steps(spec, topology, observed),
             *monitoring_steps(topology, monitoring, observed),
         ),
         jobs=job_hits(changes, observed, spec.name),

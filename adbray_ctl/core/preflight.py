@@ -9,6 +9,7 @@ from adbray_ctl.core.findings import GROUP_WIDE, Finding, State, Subject, worse_
 from adbray_ctl.core.needs import HostNeeds
 from adbray_ctl.core.preflight_gate import gate
 from adbray_ctl.core.preflight_gpu import gpu
+from adbray_ctl.core.preflight_proxy import proxies
 from adbray_ctl.core.preflight_python import numbers, python, releases
 from adbray_ctl.core.preflight_room import disk, loop, memory, packages, ports
 from adbray_ctl.core.readings import Check, Fix, HostAnswer, Silence, SysctlReading, TimeSyncReading
@@ -363,6 +364,7 @@ _JUDGES: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
     _clock,
     _names,
     gate,
+    proxies,
     _kernel,
     gpu,
     packages,

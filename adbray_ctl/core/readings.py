@@ -23,6 +23,7 @@ class Check(StrEnum):
     PORTS = "ports"
     CLOCK = "clock"
     NAMES = "names"
+    PROXY = "proxy"
     GATE = "gate"
     KERNEL = "kernel"
     GPU = "gpu"
@@ -152,6 +153,13 @@ class PackagesReading(_Reading):
     offered: tuple[str, ...]
 
 
+class ProxiesReading(_Reading):
+    """Variables such as http_proxy and no_proxy: of a login, and of what systemd starts."""
+
+    login: dict[str, str] = {}
+    systemd: dict[str, str] = {}
+
+
 class SysctlReading(_Reading):
     """Kernel settings; 0 is one that could not be read. ``writable`` says they can be changed."""
 
@@ -209,6 +217,7 @@ class HostReadings(_Reading):
     time_sync: TimeSyncReading
     names: NamesReading
     packages: PackagesReading
+    proxies: ProxiesReading = ProxiesReading()
     gpu: GpuReading
     sysctls: SysctlReading
     gate: GateReading = GateReading()

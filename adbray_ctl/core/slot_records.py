@@ -18,6 +18,7 @@ from adbray_ctl.core.differences import without_sizes
 from adbray_ctl.core.grafana import panels
 from adbray_ctl.core.impact import settings_of
 from adbray_ctl.core.record import ExternalRedis, SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.runtime import runtime_venv
 from adbray_ctl.core.scaling import scaling_settings
 from adbray_ctl.core.slots import (
     GPU_SHARE,
@@ -26,7 +27,6 @@ from adbray_ctl.core.slots import (
     PANELS,
     REDIS_USER,
     redis_address,
-    runtime_venv,
     unit_name,
 )
 from adbray_ctl.core.spec import RayClusterSpec, RedisMode, WorkerGroup

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Any
 
@@ -44,15 +43,6 @@ def kind_of(slot: str) -> SlotKind:
 def disk_name(kind: SlotKind, slot: str) -> str:
     """The directory of a slot's disk; a host has one head of a group, or one standby."""
     return str(SlotKind.HEAD) if kind is SlotKind.HEAD else slot
-
-
-def runtime_venv(spec: RayClusterSpec) -> str:
-    """The venv's path on the hosts: one per Ray, Python and set of extra packages."""
-    name = f"ray-{spec.ray.version}-py{spec.ray.python}"
-    if spec.ray.packages:
-        packages = "\n".join(sorted(spec.ray.packages))
-        name += f"-{hashlib.sha256(packages.encode()).hexdigest()[:8]}"
-    return f"/opt/adbray/{name}"
 
 
 def redis_address(spec: RayClusterSpec, topology: Topology) -> str:

@@ -13,8 +13,8 @@ from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.plan import Step
 from adbray_ctl.core.ports import Report, Scope
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.runtime import runtime_venv
 from adbray_ctl.core.slot_status import unsettled, why
-from adbray_ctl.core.slots import runtime_venv
 from adbray_ctl.core.status import GroupStatus, group_status
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.boot import booted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import ClusterError
@@ -15,6 +15,7 @@ from adbray_ctl.core.jobs import (
     check_working_dir,
 )
 from adbray_ctl.core.ports import JobApi
+from adbray_ctl.core.proxies import NO_PROXY, excepting, own_addresses, set_in
 from adbray_ctl.core.status import Addresses, group_status
 from adbray_ctl.services.status import addresses, no_head
 from adbray_ctl.services.tools import Tools
@@ -22,11 +23,15 @@ from adbray_ctl.services.tools import Tools
 
 @dataclass(frozen=True)
 class ClientEnvironment:
-    """What a plain Ray client needs: addresses, and where the token is (never the token)."""
+    """What a plain Ray client needs: addresses, and where the token is (never the token).
+
+    ``no_proxy`` has the variables that keep its requests, and the token in them, from a proxy.
+    """
 
     addresses: Addresses
     token_file: str
     ray_version: str
+    no_proxy: dict[str, str]
 
 
 def connect(tools: Tools, group: str) -> JobApi:
@@ -51,12 +56,35 @@ def connect_to_submit(tools: Tools, group: str) -> JobApi:
     return tools.jobs(found.addresses.dashboard, tools.secrets.site(group).token_file)
 
 
-def client_environment(tools: Tools, group: str) -> ClientEnvironment:
-    """Checked against the running cluster: a wrong address would make Ray start a local one."""
+def client_environment(
+    tools: Tools, group: str, environment: Mapping[str, str]
+) -> ClientEnvironment:
+    """Checked against the running cluster: a wrong address would make Ray start a local one.
+
+    ``environment`` is the caller's: the exceptions from a proxy that it has are kept.
+    """
     found = addresses(tools, group)
     token_file = tools.secrets.site(group).token_file
     version = tools.jobs(found.dashboard, token_file).check()
-    return ClientEnvironment(addresses=found, token_file=token_file, ray_version=version)
+    own = own_addresses(tools.specs.fleet(), found)
+    return ClientEnvironment(
+        addresses=found,
+        token_file=token_file,
+        ray_version=version,
+        no_proxy=excepting(environment, own),
+    )
+
+
+def past_proxies(tools: Tools, request: JobRequest) -> JobRequest:
+    """The request, with the fleet excepted from the proxies that its own environment speaks of.
+
+    Without this a job that sets no_proxy would hide what its node has there, and Ray's own requests
+    in the job would take the token to the proxy.
+    """
+    if not (set_in(request.env) or any(name in request.env for name in NO_PROXY)):
+        return request
+    own = excepting(request.env, own_addresses(tools.specs.fleet()))
+    return request.model_copy(update={"env": {**request.env, **own}})
 
 
 def check_upload(api: JobApi, request: JobRequest, files: Sequence[DirectoryFile]) -> None:

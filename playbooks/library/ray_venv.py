@@ -22,7 +22,8 @@ short_description: Query, install or clear away Ray virtual environments
 description:
   - C(query) tells whether the environment is missing and what archive it would need; it fails when
     the host has no fitting Python.
-  - C(present) installs from I(archive), without any network, and removes the archive.
+  - C(present) installs from I(archive), without any network, and removes the archive. Where only
+    requirements are missing they are added in place, and nothing else is touched.
   - C(unused) removes every environment below I(root) that no adbray unit refers to.
 options:
   state:
@@ -72,6 +73,7 @@ MARKER = ".adbray.json"
 # Seldom used, and a fifth of all there is to compile.
 LEFT_UNCOMPILED = r"/(rllib|tests?)/"
 BYTECODE = "bytecode.tar.gz"
+SITE = os.path.join("lib", "python3*", "site-packages")
 PYTHON_DIRS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/opt/python/bin"))
 
 
@@ -111,8 +113,20 @@ def installed(path: str) -> str:
         return ""
 
 
+def lacks_only(arguments: dict[str, Any]) -> bool:
+    """Whether the environment is whole, and some requirements were not asked for before."""
+    try:
+        there = json.loads(installed(arguments["path"]))
+        same = there["python"] == arguments["python"]
+        return same and set(there["requirements"]) <= set(arguments["requirements"])
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def install(arguments: dict[str, Any]) -> None:
+    """Make the environment, or add to it: processes may run from one that is there."""
     path, python = arguments["path"], interpreter(arguments["python"])
+    adding = lacks_only(arguments)
     work = tempfile.mkdtemp(prefix=".install-", dir=os.path.dirname(path))
     try:
         wheels = os.path.join(work, "wheels")
@@ -120,11 +134,15 @@ def install(arguments: dict[str, Any]) -> None:
         uv = unzip_uv(wheels, work)
         # uv's cache on the same file system: it unpacks once and links, copying nothing.
         environment = {**os.environ, "UV_CACHE_DIR": os.path.join(work, "cache")}
-        run([uv, "venv", "--quiet", "--clear", "--python", python, path], environment)
+        if not adding:
+            run([uv, "venv", "--quiet", "--clear", "--python", python, path], environment)
+        before = set(glob.glob(os.path.join(path, SITE, "*")))
         options = ["--quiet", "--offline", "--no-index", "--find-links", wheels, "--python", path]
         run([uv, "pip", "install", *options, *arguments["requirements"]], environment)
-        if not place_bytecode(wheels, path):
-            compile_all(path)
+        if adding:
+            compile_all(*sorted(set(glob.glob(os.path.join(path, SITE, "*"))) - before), venv=path)
+        elif not place_bytecode(wheels, path):
+            compile_all(os.path.join(path, "lib"), venv=path)
         run([os.path.join(path, "bin", "ray"), "--version"], environment)
         os.unlink(os.path.join(path, ".lock"))  # uv leaves it, writable for all
         write_marker(path, wanted(arguments))
@@ -139,7 +157,7 @@ def place_bytecode(wheels: str, path: str) -> bool:
     What came with no wheel keeps none: it is little.
     """
     archive = os.path.join(wheels, BYTECODE)
-    (site,) = glob.glob(os.path.join(path, "lib", "python3*", "site-packages"))
+    (site,) = glob.glob(os.path.join(path, SITE))
     if not os.path.exists(archive):
         return False
     with tarfile.open(archive) as tar:
@@ -156,15 +174,17 @@ def place_bytecode(wheels: str, path: str) -> bool:
     return True
 
 
-def compile_all(path: str) -> None:
-    """Write bytecode: the user that Ray runs as may not, and would compile at every start.
+def compile_all(*paths: str, venv: str) -> None:
+    """Write bytecode below ``paths``: the user that Ray runs as may not.
+
+    It would compile at every start.
 
     A process of Ray starts in half a second less for it. Files that are no valid Python, which some
     packages bring as test data, are left.
     """
-    options = ["-q", "-j", "0", "-x", LEFT_UNCOMPILED, os.path.join(path, "lib")]
+    options = ["-q", "-j", "0", "-x", LEFT_UNCOMPILED, *paths]
     subprocess.run(
-        [os.path.join(path, "bin", "python"), "-m", "compileall", *options],
+        [os.path.join(venv, "bin", "python"), "-m", "compileall", *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,

@@ -11,7 +11,7 @@ from adbray_ctl.cli.render.screen import pass_on, print_json, say
 from adbray_ctl.cli.render.tables import print_jobs
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, UsageError
-from adbray_ctl.core.jobs import Job, JobRequest
+from adbray_ctl.core.jobs import Job, JobRequest, what_to_do
 from adbray_ctl.core.ports import JobApi
 from adbray_ctl.core.reasons import reason_in
 from adbray_ctl.services import jobs as service
@@ -68,6 +68,7 @@ def submit(
         submission_id=submission_id,
         entrypoint_cpus=entrypoint_num_cpus,
     )
+    request = service.past_proxies(state.tools, request)
     api = service.connect_to_submit(state.tools, group)
     service.check_upload(api, request, files)
     if not no_wait:
@@ -152,7 +153,8 @@ def follow_to_end(api: JobApi, request: JobRequest, *, as_json: bool = False) ->
 def _not_succeeded(found: Job) -> ClusterError:
     reason = reason_in(found.message)
     detail = f": {reason}" if reason else ""
-    return ClusterError(f"ended as {found.status}{detail}", where=f"job {found.id}")
+    what = f"ended as {found.status}{detail}"
+    return ClusterError(what, where=f"job {found.id}", hint=what_to_do(found))
 
 
 def _pairs(values: tuple[str, ...]) -> dict[str, str]:

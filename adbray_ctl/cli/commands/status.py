@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 import click
@@ -131,13 +132,16 @@ def addresses(state: State, group: str, as_json: bool) -> None:
 def env(state: State, group: str, as_json: bool) -> None:
     """Print shell exports for Ray's own tools: address, and the token's file (not the token).
 
+    NO_PROXY excepts the fleet's hosts, so that the token never goes to a proxy of yours.
+
     The address is tried first, because Ray starts a local cluster when it gets a wrong one.
     """
-    client = job_service.client_environment(state.tools, group)
+    client = job_service.client_environment(state.tools, group, os.environ)
     variables = {
         "RAY_ADDRESS": client.addresses.dashboard,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": client.token_file,
+        **client.no_proxy,
     }
     if as_json:
         print_json({**variables, "client": client.addresses.client, "ray": client.ray_version})

@@ -59,6 +59,7 @@ HEALTHY: dict[str, Any] = {
         "missing": ("redis-server", "prometheus-redis-exporter"),
         "offered": ("redis-server", "prometheus-redis-exporter"),
     },
+    "proxies": {},
     "gpu": {"on_pci": 0, "cards": 0, "driver": ""},
     "sysctls": {
         "inotify_instances": 8192,
