@@ -59,7 +59,6 @@ HEALTHY: dict[str, Any] = {
         "missing": ("redis-server", "prometheus-redis-exporter"),
         "offered": ("redis-server", "prometheus-redis-exporter"),
     },
-    "proxies": {},
     "gpu": {"on_pci": 0, "cards": 0, "driver": ""},
     "sysctls": {
         "inotify_instances": 8192,
@@ -98,7 +97,7 @@ NEEDS = HostNeeds(
 
 def answer(**changes: Any) -> HostAnswer:
     """The healthy host; a dict changes single values of a part, anything else replaces it."""
-    merged = {
+    merged = changes | {
         key: {**value, **changes[key]} if isinstance(changes.get(key), dict) else value
         for key, value in HEALTHY.items()
     }
