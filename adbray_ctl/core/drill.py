@@ -143,9 +143,10 @@ def not_back(before: GroupStatus, now: GroupStatus) -> tuple[str, ...]:
     A worker above min_workers need not come back: the autoscaler may have stopped it meanwhile.
     """
     seen = {(slot.slot, slot.host) for slot in now.slots}
-    unseen = (
+    unseen = tuple(
         f"{slot.slot} on {slot.host} is not seen"
         for slot in before.slots
         if slot.kind is not SlotKind.WORKER and (slot.slot, slot.host) not in seen
     )
-    return (*now.lacking, *unseen)
+    missing = (*now.lacking, *unseen)
+    return missing if missing or now.ready else now.problems or ("it is not ready",)

@@ -113,3 +113,5 @@ def test_what_is_not_back_is_named() -> None:
     starting = status(head=on, redis=on, w0=on, w1=State.STARTING)
     assert not_back(before, starting) == ("w1 on h is starting",)
     assert not_back(before, status(head=on, w0=on)) == ("redis on h is not seen",)
+    full = before.model_copy(update={"ready": False, "problems": ("w-0 on h: its disk is full",)})
+    assert not_back(before, full) == ("w-0 on h: its disk is full",)
