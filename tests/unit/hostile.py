@@ -85,7 +85,7 @@ OTHERS = (
     *("<b>x</b>", "<script>x</script>", "&amp;", "&#x1b;", "]]>", "<!-- x -->", "javascript:x"),
     *("x'; DROP TABLE runs; --", "=1+1", "+1", "-1", "=HYPERLINK(x)", "a,b", "a;b", '"a","b"'),
     *("(a+)+$", "(?P<x>", "(", ")", "a{2,1}", "[z-a]", "*", "?", "**", ".*", "\\d", "\\1", "$^"),
-    *('{"a": 1}', "[1, 2", "NaN", "../..", "/", "C:\\x", "file:///x", "--help", "-x", "--", "-"),
+    *('{"a": 1}', "[1, 2", "NaN", "../..", "/", "C:\\x", "ftp:///x", "--help", "-x", "--", "-"),
     *("error: x", "next: x", "! x", "interrupted", "Traceback (most recent call last):"),
     *("\\b", "x\n\\b\ny", "Usage: x", "a=b", "export X=1", "None", "undefined", "x" * 2000),
 )
