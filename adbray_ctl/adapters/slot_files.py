@@ -112,7 +112,7 @@ def use_of(disk: str) -> dict[str, Any]:
         found["largest"] = [
             "%(mb)d MiB in %(files)d files: %(what)s (%(path)s)" % dict(i, mb=i["bytes"] >> 20)
             for i in by_files[:3]
-            if i["what"] != OWN[".reserve"]
+            if i["what"] not in OWN.values()
         ]
     return found
 

@@ -131,6 +131,23 @@ def test_a_disk_is_mounted_to_see_what_it_holds(
         head().require(store, size * MIB)
 
 
+@pytest.mark.parametrize(("path", "size"), [("new", 16), ("old", 8)])
+def test_the_room_kept_for_a_start_holds_no_disk_where_it_is(
+    module: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    head: Any,
+    tmp_path: Path,
+    path: str,
+    size: int,
+) -> None:
+    reserve = tmp_path / "here" / ".reserve"
+    reserve.mkdir(parents=True)
+    (reserve / "room").write_bytes(bytes(9 * MIB))
+    units = sys.modules[module["MountUnit"].__module__]
+    monkeypatch.setattr(units, "mounted", lambda _: "loop9")
+    head().require(module["store_of"]("loop", str(tmp_path / path)), size * MIB)
+
+
 def test_what_is_gone_with_its_path_keeps_nobody_from_moving(
     module: dict[str, Any], head: Any, tmp_path: Path
 ) -> None:

@@ -67,28 +67,6 @@ def tell(what: str, took: float) -> None:
     sys.stderr.write(f"\n{what}: back {took:.1f} s after its end\n")
 
 
-def test_a_job_may_print_more_than_the_disk(head: Head, tmp_path: Path) -> None:
-    (tmp_path / "prints.py").write_text(PRINTS)
-    words = ("--submission-id", "prints", "--working-dir", str(tmp_path), "--no-wait")
-    assert head.submit(*words, "--", "python", "prints.py").code == 0
-    fullest = 0.0
-
-    def ended() -> bool:
-        nonlocal fullest
-        fullest = max(fullest, head.project.json("status", NAME)["slots"][0]["disk_used"])
-        return str(head.project.json("job", "status", NAME, "prints")["status"]) != "RUNNING"
-
-    until(ended, 400)
-    assert head.project.json("job", "status", NAME, "prints")["status"] == "SUCCEEDED"
-    log = f"{head.tmp}/ray/session_2*/logs/job-driver-prints.log"
-    until(lambda: int(head.project.on(head.host, f"stat -c %s {log}")) <= 64 * 2**20, 60)
-    first, *_, last = head.project.ok("job", "logs", NAME, "prints").splitlines()
-    assert first.startswith("[adbray cut this log: ")
-    assert last == "the end"
-    assert head.problem() == ""
-    sys.stderr.write(f"\na job's output: the disk was {fullest:.0%} full at most\n")
-
-
 def test_a_job_fills_it(head: Head) -> None:
     head.submit("--", "sh", "-c", FILL % "$HOME/results")
     assert "files of jobs" in head.problem()
@@ -132,3 +110,25 @@ def test_a_worker_starts_on_a_disk_that_an_operator_filled(head: Head) -> None:
     shown = project.ok("clean", NAME, "w-0", "--yes")
     assert "files of an operator" in shown
     assert project.json("status", NAME)["ready"]
+
+
+def test_a_job_may_print_more_than_the_disk(head: Head, tmp_path: Path) -> None:
+    (tmp_path / "prints.py").write_text(PRINTS)
+    words = ("--submission-id", "prints", "--working-dir", str(tmp_path), "--no-wait")
+    assert head.submit(*words, "--", "python", "prints.py").code == 0
+    fullest = 0.0
+
+    def ended() -> bool:
+        nonlocal fullest
+        fullest = max(fullest, head.project.json("status", NAME)["slots"][0]["disk_used"])
+        return str(head.project.json("job", "status", NAME, "prints")["status"]) != "RUNNING"
+
+    until(ended, 400)
+    assert head.project.json("job", "status", NAME, "prints")["status"] == "SUCCEEDED"
+    log = f"{head.tmp}/ray/session_2*/logs/job-driver-prints.log"
+    until(lambda: int(head.project.on(head.host, f"stat -c %s {log}")) <= 64 * 2**20, 60)
+    first, *_, last = head.project.ok("job", "logs", NAME, "prints").splitlines()
+    assert first.startswith("[adbray cut this log: ")
+    assert last == "the end"
+    assert head.problem() == ""
+    sys.stderr.write(f"\na job's output: the disk was {fullest:.0%} full at most\n")

@@ -216,9 +216,12 @@ def keep_reserve(disk: str, now: float) -> None:
         with contextlib.suppress(FileExistsError):
             os.mkdir(".reserve", 0o700, dir_fd=base)
         with opened(".reserve", at=base) as reserve:
-            with contextlib.suppress(FileNotFoundError):
+            try:
                 if now - os.stat("given", dir_fd=reserve).st_mtime < START_S:
                     return
+            except FileNotFoundError:
+                # Made now, for a start may find no room for it.
+                touch("given", reserve, 0)
             handle = os.open("room", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=reserve)
             try:
                 room, size = os.fstatvfs(handle), os.fstat(handle).st_size
@@ -236,6 +239,8 @@ def keep_reserve(disk: str, now: float) -> None:
 def room(disk: str, now: float) -> None:
     """Give a start what the disk lacks of it; another start, if this fails, has its own part."""
     with contextlib.suppress(FileNotFoundError), opened(os.path.join(disk, ".reserve")) as reserve:
+        # First, or what is given would be kept again.
+        touch("given", reserve, now)
         told = os.fstatvfs(reserve)
         files = [name for name in os.listdir(reserve) if name.isdigit()]
         if told.f_files and told.f_favail < START_FILES:
@@ -246,9 +251,12 @@ def room(disk: str, now: float) -> None:
             handle = os.open("room", os.O_RDWR | os.O_NOFOLLOW, dir_fd=reserve)
             os.ftruncate(handle, max(os.fstat(handle).st_size - lacks, 0))
             os.close(handle)
-        handle = os.open("given", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=reserve)
-        os.utime(handle, (now, now))
-        os.close(handle)
+
+
+def touch(name: str, folder: int, at: float) -> None:
+    handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+    os.utime(handle, (at, at))
+    os.close(handle)
 
 
 def main(words: list[str]) -> int:

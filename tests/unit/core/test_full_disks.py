@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adbray_ctl.core.disks import DiskUse, FileSystem
-from adbray_ctl.core.observed import HostFacts, Observed
+from adbray_ctl.core.observed import HostFacts, HostObservation, Observed
 from adbray_ctl.core.status import GroupStatus, group_status
 from tests.unit.core.test_status import observed
 
@@ -99,3 +99,20 @@ def test_a_host_with_room_is_no_problem(seen: FileSystem) -> None:
 
 def test_a_small_root_counts_by_its_share() -> None:
     assert status(root=root(total_gb=1, free_gb=0.03)).ready
+
+
+def test_a_full_host_without_a_record_is_named_too() -> None:
+    """A run that found no room for the group's record left its directory."""
+    facts = HostFacts(
+        cpus=1,
+        memory_mb=1,
+        gpus=0,
+        arch="x86_64",
+        os="Debian",
+        pythons=(),
+        file_systems=(root(free_gb=0.01),),
+    )
+    found = group_status(
+        "g", Observed(hosts=(HostObservation(host="h", facts=facts, groups=("g",)),))
+    )
+    assert "h: the file system at / is full" in found.problems[0]

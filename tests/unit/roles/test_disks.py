@@ -180,6 +180,16 @@ def test_a_start_keeps_what_it_was_given_until_it_has_come_up(slot: Slot) -> Non
     assert (slot.reserve / "room").stat().st_size == 4 * MIB
 
 
+def test_a_start_says_first_that_it_was_given_something(slot: Slot) -> None:
+    """Or the watch keeps it again, before the start has come to use it."""
+    slot.script.keep_reserve(str(slot.disk), T)
+    assert (slot.reserve / "given").stat().st_mtime == 0
+    (slot.reserve / "room").unlink()
+    slot.script.START_BYTES = 2**60
+    slot.script.room(str(slot.disk), T)
+    assert (slot.reserve / "given").stat().st_mtime == T
+
+
 def test_a_start_with_room_takes_nothing(slot: Slot) -> None:
     slot.script.keep_reserve(str(slot.disk), T)
     slot.script.room(str(slot.disk), T)

@@ -9,7 +9,7 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.disks import DiskUse
-from adbray_ctl.core.errors import ClusterError
+from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.observed import HostObservation, Observed, ObservedSlot
 from adbray_ctl.services.jobs import connect_to_submit
 from adbray_ctl.services.tools import Tools
@@ -41,5 +41,5 @@ def test_a_head_with_room_does(tmp_path: Path) -> None:
 
 
 def test_without_a_head_there_is_nowhere_to_submit(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match="carries this group"):
+    with pytest.raises(UsageError, match="there is no group 'g'"):
         connect_to_submit(tools(tmp_path, HostObservation(host="h")), "g")
