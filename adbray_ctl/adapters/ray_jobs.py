@@ -35,6 +35,8 @@ _AWAY_S, _AGAIN_S = 180.0, 1.0
 _ROOM = "/api/packages/adbray/room"
 # How long any one answer may keep silent.
 _WITHIN_S = 30.0
+# How long a head may take over an upload: it takes two at once.
+_TAKEN_WITHIN_S = 300.0
 # After so long without output it is asked whether the job, and the head, are still there.
 _SILENCE_S = 5.0
 
@@ -57,8 +59,8 @@ class RayJobs:
     def room(self) -> UploadRoom | None:
         with self._told():
             answer = self._client._do_request("GET", _ROOM)
-        # A head of an older adbray, or one without Redis, takes this for a package it has not.
-        return UploadRoom(**answer.json()) if answer.status_code == 200 else None
+            # A head of an older adbray, or one without Redis, takes this for a package it has not.
+            return UploadRoom(**answer.json()) if answer.status_code == 200 else None
 
     def submit(self, request: JobRequest) -> str:
         environment: dict[str, Any] = {}
@@ -152,8 +154,9 @@ class RayJobs:
             class Client(JobSubmissionClient):
                 # Ray's waits for ever on a head that went away between a question and its answer.
                 def _do_request(self, *words: Any, **options: Any) -> Any:
+                    within_s = _TAKEN_WITHIN_S if words[0] == "PUT" else _WITHIN_S
                     try:
-                        return super()._do_request(*words, timeout=_WITHIN_S, **options)
+                        return super()._do_request(*words, timeout=within_s, **options)
                     except AuthenticationError as error:  # no RuntimeError, as its others are
                         raise explain(error, address) from error
 
