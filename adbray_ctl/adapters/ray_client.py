@@ -27,8 +27,11 @@ def connect(address: str, headers: Mapping[str, str]) -> JobSubmissionClient:
 
     class Client(JobSubmissionClient):
         def _do_request(self, method: str, endpoint: str, **options: Any) -> Response:
+            within_s = _TAKEN_WITHIN_S if method == "PUT" else _WITHIN_S
             try:
-                answer: Response = super()._do_request(method, endpoint, **_ALONE, **options)
+                answer: Response = super()._do_request(
+                    method, endpoint, timeout=within_s, **_ALONE, **options
+                )
             except AuthenticationError as error:  # no RuntimeError, as Ray's others are
                 raise RuntimeError(str(error)) from error
             if answer.is_redirect:
@@ -45,13 +48,13 @@ def _keep(request: PreparedRequest) -> PreparedRequest:
     return request
 
 
-# For requests: no proxy for any host, the headers as they are, no other address than this one, and
-# no waiting for ever on a head that went away.
+# A head that went away gives no answer at all. Over an upload a head takes longer: it takes two at once.
+_WITHIN_S, _TAKEN_WITHIN_S = 30.0, 300.0
+# For requests: no proxy for any host, the headers as they are, and no other address than this one.
 _ALONE: dict[str, Any] = {
     "proxies": {"no_proxy": "*"},
     "auth": _keep,
     "allow_redirects": False,
-    "timeout": 30.0,
 }
 
 

@@ -53,8 +53,8 @@ class RayJobs:
     def room(self) -> UploadRoom | None:
         with self._told():
             answer = self._client._do_request("GET", _ROOM)
-        # A head of an older adbray, or one without Redis, takes this for a package it has not.
-        return UploadRoom(**answer.json()) if answer.status_code == 200 else None
+            # A head of an older adbray, or one without Redis, takes this for a package it has not.
+            return UploadRoom(**answer.json()) if answer.status_code == 200 else None
 
     def submit(self, request: JobRequest) -> str:
         environment: dict[str, Any] = {}

@@ -160,7 +160,8 @@ class RedisSpec(_Spec):
     """Managed and sentinel only: hosts it may stand on."""
     maxmemory_mb: Annotated[int, Field(strict=True, ge=64, le=1_048_576), RESTARTS_REDIS] = 256
     """Managed and sentinel only: what Redis may hold, in MiB; its host reserves twice as much and
-    128 MiB. Ray's metadata takes tens of MiB."""
+    128 MiB. Ray's metadata takes tens of MiB, and what jobs upload the rest: one package of 40 MiB
+    or three of 20 MB at 128, of 99 MiB, the most that Ray takes, at 296 and more."""
     url: Annotated[RedisUrl | None, RESTARTS_HEAD] = None
     """External only: redis://HOST:PORT, or rediss:// for TLS."""
     username: Annotated[User | None, RESTARTS_HEAD] = None

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,11 +20,10 @@ import pytest
 from adbray_ctl.keeper.redis import Redis, Server
 from adbray_ctl.uploads.door import JOBS, PACKAGES, ROOM, Door
 from adbray_ctl.uploads.room import MIB
+from tests.contract.ray_parts import gcs, settings_of_the_unit
 from tests.contract.redis_server import free_port, running_acl
 
 MAXMEMORY = 128 * MIB
-# As in the head's unit (roles/ray_head/templates/head.service.j2).
-UNIT = Path(__file__).parents[2] / "roles/ray_head/templates/head.service.j2"
 
 
 @pytest.fixture
@@ -106,62 +102,6 @@ def test_the_door_says_what_it_takes_and_lets_all_else_pass(redis: Server) -> No
 def test_a_silent_redis_stops_no_upload() -> None:
     nobody = Server("127.0.0.1", free_port())
     assert through(door_of(nobody), upload(50))[0][0] == 201
-
-
-@dataclass
-class Gcs:
-    """A gcs_server of Ray's, and its client."""
-
-    process: subprocess.Popen[bytes]
-    client: Any
-
-    def put(self, mib: float, within_s: float) -> bool:
-        """Whether a value was written in time."""
-        from ray.exceptions import RpcError
-
-        key = f"value{time.monotonic_ns()}".encode()
-        try:
-            self.client.internal_kv_put(
-                key, os.urandom(int(mib * MIB)), True, None, timeout=within_s
-            )
-        except RpcError:
-            return False
-        return True
-
-
-@contextmanager
-def gcs(server: Server, folder: Path, environment: dict[str, str]) -> Iterator[Gcs]:
-    from ray._private.services import GCS_SERVER_EXECUTABLE
-    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # of Ray's compiled part
-
-    port = free_port()
-    told = {
-        "log_dir": folder,
-        "config_list": base64.b64encode(b"{}").decode(),
-        "gcs_server_port": port,
-        "metrics-agent-port": 0,
-        "node-ip-address": "127.0.0.1",
-        "session-name": "test",
-        "session-dir": folder,
-        "node-id": "ab" * 28,
-        "stdout_filepath": folder / "out",
-        "stderr_filepath": folder / "err",
-        "redis_address": server.host,
-        "redis_port": server.port,
-        "redis_enable_ssl": "false",
-    }
-    words = [f"--{name}={value}" for name, value in told.items()]
-    with subprocess.Popen([GCS_SERVER_EXECUTABLE, *words], env=os.environ | environment) as process:
-        try:
-            yield Gcs(process, GcsClient(address=f"127.0.0.1:{port}"))
-        finally:
-            process.kill()
-
-
-def settings_of_the_unit() -> dict[str, str]:
-    lines = [line.removeprefix("Environment=") for line in UNIT.read_text().splitlines()]
-    pairs = (line.partition("=") for line in lines if "redis_re" in line)
-    return {name: value for name, _, value in pairs}
 
 
 def test_the_gcs_waits_for_room_in_redis_and_lives(redis: Server, tmp_path: Path) -> None:
