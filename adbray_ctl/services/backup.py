@@ -6,6 +6,7 @@ from adbray_ctl.core.backup import Backup
 from adbray_ctl.core.errors import ClusterError, RefusedError
 from adbray_ctl.core.ports import ProjectFiles
 from adbray_ctl.core.record import SlotKind
+from adbray_ctl.services.observe import require_apart, require_hosts, require_whole
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.secrets import ensure_secrets
 from adbray_ctl.services.status import no_head
@@ -37,10 +38,16 @@ def take(tools: Tools, group: str) -> Backup:
 def unpack(tools: Tools, project: ProjectFiles, backup: Backup) -> None:
     """Put the group's file and secrets in place; the hosts are looked at and not changed.
 
-    Raises RefusedError if the group stands on a host, or has another file here.
+    Raises RefusedError if the group stands on a host, or has another file here, HostError if a host
+    that is not retired is not seen.
     """
     group, fleet = backup.group, project.fleet()
-    standing = tools.hosts.observe(fleet).hosts_with(group)
+    observed = tools.hosts.observe(fleet)
+    # A host that is not seen whole may have the group, whose secrets would be replaced here.
+    require_apart(observed, tools.specs.where)
+    require_whole(observed)
+    require_hosts(fleet, observed)
+    standing = observed.hosts_with(group)
     if standing:
         raise RefusedError(
             f"the group stands on {', '.join(standing)}, and a backup does not replace it",

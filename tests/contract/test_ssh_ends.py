@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from adbray_ctl.adapters.known_hosts import KnownHosts
 from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.spec_fleet import Fleet
-from tests.contract.ssh_server import AnyKey
+from tests.contract.ssh_server import AnyKey, hosts
 
 # More than SSH lets a sender have under way: who writes it waits until it is read, or nobody reads.
 LONG = "#" * 2**23
@@ -90,3 +91,71 @@ def test_a_host_that_runs_no_command_is_an_error(tmp_path: Path) -> None:
         SshHosts(KnownHosts(tmp_path / "known_hosts")).lines_of(fleet, "a", "") as lines,
     ):
         list(lines)
+
+
+class Slow(AnyKey):
+    """Lets in after a while, as PAM and name services do."""
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        time.sleep(3)
+        return super().check_auth_publickey(username, key)
+
+
+def patient_for(fleet: Fleet, seconds: int) -> Fleet:
+    ssh = fleet.ssh.model_copy(update={"connect_timeout_s": seconds})
+    return fleet.model_copy(update={"ssh": ssh})
+
+
+def test_a_slow_login_is_not_one_that_is_refused(tmp_path: Path) -> None:
+    with host(tmp_path, Slow()) as fleet, pytest.raises(HostError) as caught:
+        SshHosts(KnownHosts(tmp_path / "known_hosts")).run_python(patient_for(fleet, 1), "a", "")
+    assert "is too slow: the login to be let in" in caught.value.what
+    assert "took more than 1 s" in caught.value.what
+    assert "raise ssh.connect_timeout_s" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("greeting", "told"),
+    [(b"", "the greeting of sshd"), (b"SSH-2.0-slow\r\n", "the exchange of keys")],
+)
+def test_a_server_that_hangs_is_named_by_the_step(
+    tmp_path: Path, greeting: bytes, told: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ssh = {"port": listening.getsockname()[1], "connect_timeout_s": 1}
+        hosts = [{"name": "a", "address": "127.0.0.1"}]
+        fleet = Fleet.model_validate({"kind": "Fleet", "ssh": ssh, "hosts": hosts})
+        kept: list[socket.socket] = []
+
+        def serve() -> None:
+            kept.append(listening.accept()[0])
+            kept[0].sendall(greeting)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(HostError, match=f"is too slow: {told}"):
+            SshHosts(KnownHosts(tmp_path / "known_hosts")).run_python(fleet, "a", "")
+        thread.join()
+        kept[0].close()
+
+
+def test_a_host_that_answers_something_else_is_quoted(tmp_path: Path) -> None:
+    class Talks(Ends):
+        def _end(self, channel: paramiko.Channel) -> None:
+            channel.sendall(b"Please log in as admin.\n\x1b[2J")
+            channel.send_exit_status(142)
+            channel.close()
+
+    with host(tmp_path, Talks(142)) as fleet:
+        seen = SshHosts(KnownHosts(tmp_path / "known_hosts")).observe(fleet)
+    assert "exit status 142 and printed: Please log in as admin." in str(seen.host("a").error)
+
+
+def test_a_file_is_read_without_what_the_shell_prints_around_it(tmp_path: Path) -> None:
+    path, text = tmp_path / "secret", bytes(range(256)) * 300
+    path.write_bytes(text)
+    with hosts(tmp_path, ("a",)) as (fleet, _):
+        access = SshHosts(KnownHosts(tmp_path / "known_hosts"))
+        assert access.read_file(fleet, "a", str(path)) == text
+        with pytest.raises(HostError, match=r"cannot read .*No such file"):
+            access.read_file(fleet, "a", str(tmp_path / "it's not there"))

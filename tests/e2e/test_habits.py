@@ -129,9 +129,9 @@ def test_a_strange_host_is_understood(site: Site, habit: str) -> None:
 PAM = "sed -i '1i account optional pam_exec.so /bin/sleep 4' /etc/pam.d/sshd"
 WRONG = {
     "image-of-a-cloud": (
-        first_line('echo Please login as the user \\"admin\\".; exit 142'),
+        first_line("echo Please login as the user admin.; exit 142"),
         "ssh",
-        'it ended with exit status 142 and printed: Please login as the user "admin"',
+        "it ended with exit status 142 and printed: Please login as the user admin.",
     ),
     "ends": (first_line("exit 3"), "ssh", "exit status 3 and printed nothing"),
     "nologin": ("usermod -s /usr/sbin/nologin ops", "ssh", "This account is currently not avail"),
