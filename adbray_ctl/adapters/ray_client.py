@@ -48,7 +48,7 @@ def _keep(request: PreparedRequest) -> PreparedRequest:
     return request
 
 
-# A head that went away gives no answer at all. Over an upload a head takes longer: it takes two at once.
+# A head that went away gives no answer at all. An upload takes longer: a head takes two at once.
 _WITHIN_S, _TAKEN_WITHIN_S = 30.0, 300.0
 # For requests: no proxy for any host, the headers as they are, and no other address than this one.
 _ALONE: dict[str, Any] = {
