@@ -14,14 +14,16 @@ from adbray_ctl.cli import app
 from adbray_ctl.cli.render import screen
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.jobs import Job, JobRequest
-from adbray_ctl.core.observed import HostObservation, Observed, RayJob
+from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, RayJob
 from adbray_ctl.core.spec_fleet import Fleet
 from tests.unit.cli.test_status import FLEET, GROUP
 from tests.unit.cluster import applied, placed
+from tests.unit.core.test_plan_boots import FACTS
 from tests.unit.hostile import TEXTS
 from tests.unit.services.test_orphans import Hosts
 
 COLUMNS = 50_000
+DISK = {"point": "/", "device": "8:1", "kind": "ext4", "free_gb": 900, "total_gb": 999}
 
 
 @dataclass
@@ -89,9 +91,10 @@ def told(directory: Path, text: str, *arguments: str) -> None:
 
 
 def _with_job(host: HostObservation, text: str) -> HostObservation:
-    job = RayJob(id="1", entrypoint=text, nodes=("head",))
+    job = RayJob(id="1", entrypoint=text, nodes=("id-head",))
     views = [view.model_copy(update={"jobs": (job,)}) for view in host.ray]
-    return host.model_copy(update={"ray": tuple(views)})
+    facts = HostFacts.model_validate(FACTS | {"file_systems": (DISK,)})
+    return host.model_copy(update={"ray": tuple(views), "facts": facts})
 
 
 COMMANDS = {
