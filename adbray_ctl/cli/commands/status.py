@@ -75,8 +75,8 @@ def _require_ready(found: tuple[GroupStatus, ...]) -> None:
     """Raise ClusterError, or HostError, that names each group that is not ready, and why."""
     unready = [one for one in found if not one.ready]
     if unready:
-        hint = _AWAY if not all(one.complete for one in unready) else "`adbray apply` makes it"
-        hint = _LOGS if all(one.slots for one in unready) else hint
+        hint = _LOGS if all(one.slots for one in unready) else "`adbray apply` makes it"
+        hint = hint if all(one.complete for one in unready) else _AWAY
         raise ClusterError("\n".join(f"group {o.group}: {_why(o)}" for o in unready), hint=hint)
     hidden = [one.group for one in found if not one.complete]
     if hidden:
@@ -87,8 +87,10 @@ def _require_ready(found: tuple[GroupStatus, ...]) -> None:
 
 
 def _why(one: GroupStatus) -> str:
-    if one.slots:
+    if one.slots and one.complete:
         return "not ready"
+    if one.slots:
+        return f"not ready; a host that gives no answer may hold nodes of {one.group}"
     return "not applied" if one.complete else "not seen; it may be on a host that gives no answer"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk, Room
+from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk, Room, size
 
 _MOST = 30
 _MAY = {
@@ -48,10 +48,3 @@ def print_freed(disk: NodeDisk) -> None:
 def _full(room: Room) -> str:
     files = f", {room.files_free} files free" if room.files else ""
     return f"{int(room.used_share * 100)} % full, {size(room.free)} free{files}"
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    if count >= 2**30:
-        return f"{count / 2**30:.1f} GiB"
-    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.0f} KiB"
