@@ -208,7 +208,7 @@ def test_a_shell_that_waits_for_an_answer_is_quoted(site: Site) -> None:
     ],
 )
 def test_check_says_when_sshd_would_keep_the_head_out(site: Site, config: str, text: str) -> None:
-    with changed(site.lab, SSHD, script=f"printf '{config}\\n' > {SSHD}"):
+    with changed(site.lab, SSHD, script=f"printf '%b\\n' '{config}' > {SSHD}"):
         checked = site.findings()
     (found,) = [one for one in checked if (one["host"], one["check"]) == (HOST, "gate")]
     assert found["state"] == "fail"
