@@ -1,15 +1,15 @@
-"""Puts more than the object store of small-0 holds and reads all of it back."""
+"""Puts more than the object store of a small worker holds and reads all of it back."""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
 import ray
-from slots import on_slot
+from slots import on_slot, slot_of
 
 
 @ray.remote(num_cpus=1)
-def spill() -> tuple[int, int]:
+def spill(slot: str) -> tuple[int, int]:
     generator = np.random.default_rng(7)
     held, sums = [], []
     for _ in range(20):
@@ -17,7 +17,7 @@ def spill() -> tuple[int, int]:
         held.append(ray.put(block))
         sums.append(hashlib.blake2b(block).digest())
         del block
-    spills = Path("/var/lib/adbray/quickstart/small-0/spill").rglob("*")
+    spills = Path(f"/var/lib/adbray/quickstart/{slot}/spill").rglob("*")
     spilled = sum(path.stat().st_size for path in spills if path.is_file())
     wrong = sum(
         hashlib.blake2b(ray.get(reference)).digest() != digest
@@ -27,5 +27,7 @@ def spill() -> tuple[int, int]:
 
 
 ray.init()
-spilled, wrong = ray.get(spill.options(**on_slot("small-0")).remote())
+# Which of the two runs is the autoscaler's choice.
+slot = slot_of("small")
+spilled, wrong = ray.get(spill.options(**on_slot(slot)).remote(slot))
 print(f"spilled {spilled} MiB, {'all intact' if not wrong else f'{wrong} differ'}")
