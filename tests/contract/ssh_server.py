@@ -51,7 +51,7 @@ class Shell(AnyKey):
             while data := process.stdout.read(65536):
                 try:
                     channel.sendall(data)
-                except OSError:
+                except (OSError, EOFError):
                     break
             complaint = process.stderr.read()
         # A client may leave without waiting for this.

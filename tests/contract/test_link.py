@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -38,14 +39,16 @@ class Sshd(AnyKey):
         return True
 
     def _serve(self, channel: paramiko.Channel, command: bytes) -> None:
-        channel.sendall(self._noise)
-        if command == b"watch":
-            while channel.recv(1):
+        # A client may leave without waiting for this.
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            channel.sendall(self._noise)
+            if command == b"watch":
+                while channel.recv(1):
+                    channel.sendall(self._answer.encode() + b"\n")
+            elif self._answer:
                 channel.sendall(self._answer.encode() + b"\n")
-        elif self._answer:
-            channel.sendall(self._answer.encode() + b"\n")
-        channel.send_exit_status(0)
-        channel.close()
+            channel.send_exit_status(0)
+            channel.close()
 
 
 @contextmanager
@@ -72,7 +75,8 @@ def host(
                     return
                 transport.add_server_key(pair)
                 served.append(Sshd(noise, most, text))
-                transport.start_server(server=served[-1])
+                # With an event it does not wait: a client may leave before it has agreed on keys.
+                transport.start_server(event=threading.Event(), server=served[-1])
                 transports.append(transport)
 
         threading.Thread(target=serve, daemon=True).start()

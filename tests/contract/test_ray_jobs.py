@@ -73,7 +73,7 @@ def answering(status: int, text: str, *, jobs: str = "", version: bool = True) -
 def test_a_head_that_never_answers_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ray_client._ALONE, "timeout", 0.2)
+    monkeypatch.setattr(ray_client, "_WITHIN_S", 0.2)
     with silent() as server:
         api = client(tmp_path, server.getsockname()[1])
         with pytest.raises(ClusterError, match="no Ray dashboard answers"):

@@ -1,0 +1,1 @@
+"""What runs inside Ray to judge uploads."""
