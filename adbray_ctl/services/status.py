@@ -17,7 +17,8 @@ from adbray_ctl.services.tools import Tools
 def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
     """The state of each of ``groups``; of all there are, in files or on hosts, if none is named.
 
-    Raises ClusterError for a named group that is not applied, UsageError if it has no file either.
+    Raises ClusterError for a named group that is not applied, UsageError if it has no file either;
+    a group with a file is shown, too, while hosts have problems.
     """
     fleet = tools.specs.fleet()
     observed = tools.hosts.observe(fleet)
@@ -27,7 +28,8 @@ def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
         for group in groups or sorted(standing | set(tools.specs.names()))
     )
     for one in found:
-        if groups and one.complete and not one.slots:
+        known = one.group in tools.specs.names() and one.problems
+        if groups and one.complete and not one.slots and not known:
             raise not_applied(tools, fleet, one.group)
     return found
 

@@ -82,7 +82,16 @@ class Project:
         known = self.directory / ".adbray" / "known_hosts"
         key = self.directory / ".adbray" / "lab" / "id_ed25519"
         options = ["-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=accept-new"]
-        ssh = ["ssh", "-q", "-i", str(key), *options, f"root@{self.addresses[host]}", command]
+        ssh = [
+            "ssh",
+            "-o",
+            "LogLevel=ERROR",
+            "-i",
+            str(key),
+            *options,
+            f"root@{self.addresses[host]}",
+            command,
+        ]
         return run(ssh, timeout_s=within_s)
 
     def inside(self, host: str, command: str) -> str:

@@ -77,7 +77,7 @@ def test_a_fresh_lab_can_carry_groups(checked: Checked, group: tuple[str, ...]) 
     assert {one["check"] for one in findings(report, state="warn")} <= OF_THE_MACHINE
     checks = {host: {f["check"] for f in findings(report, host=host)} for host in ("lab1", "lab3")}
     assert checks["lab1"] == checks["lab3"]
-    assert len(checks["lab1"]) == 16
+    assert len(checks["lab1"]) == 17
     table = checked.project.adbray("check", *group)
     assert table.code == 0
     assert "lab3" in table.out

@@ -154,8 +154,8 @@ def test_faults(project: Project) -> None:
     assert project.on("lab1", "cut -d. -f1 /proc/1/stat | md5sum; stat -c %Z /proc/1") != boot
     assert project.on("lab1", "cat /root/file") == "kept"
     unknown = project.adbray("lab", "kill", "lab9")
-    assert unknown.code == 1
-    assert "adbray lab status" in unknown.err
+    assert unknown.code == 2
+    assert "hosts: lab1, lab2" in unknown.err
 
 
 @pytest.mark.parametrize("lost", ["the state file", "the directory", "nothing"])

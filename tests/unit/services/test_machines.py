@@ -57,7 +57,7 @@ def test_a_machine_under_two_names_is_refused(verb: str, tmp_path: Path) -> None
     with pytest.raises(SpecError) as caught:
         DO[verb](tools)
     assert caught.value.what.startswith(BOTH)
-    (one,) = status.status(tools, ())
+    (one,) = status.status(tools, ("demo",))
     assert one.problems[0].startswith(BOTH)
 
 
