@@ -1,7 +1,7 @@
 """A job fills the head's disk; the rest is tests/soak/test_full_disks.py.
 
-Before test_environments: Ray makes the environments of its jobs again when a head starts, and the next
-start removes them, which frees more than this test looks for.
+Before test_environments: Ray makes the environments of its jobs again when a head starts, and the
+next start removes them, which frees more than this test looks for.
 """
 
 from __future__ import annotations
