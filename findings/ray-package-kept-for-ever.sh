@@ -3,9 +3,9 @@
 #
 # Ray pins a package (a working directory, for example) before it uploads it, for 600 s or as long as
 # RAY_RUNTIME_ENV_TEMPORARY_REFERENCE_EXPIRATION_S says, and deletes it when nothing refers to it.
-# One expects a package that no job ever used to go some time after its upload. A package whose pin
-# ends before its upload does is kept for as long as the cluster lives: the deletion finds nothing, and
-# nothing refers to it later. A slow line, or a store that is busy, is enough.
+# Expected: a package that no job ever used goes some time after its upload.
+# Seen: a package whose pin ends before its upload does is kept for as long as the cluster lives. The
+#   deletion finds nothing, and nothing refers to the package later. A slow line is enough.
 #
 # Exits 0 while this is so.
 set -euo pipefail
