@@ -22,7 +22,7 @@ quickstart: bootstrap ## A lab of three hosts, a Ray cluster on them, a job on i
 down: venv ## Remove the lab of this checkout
 	@$(BIN)/adbray lab down
 
-test: test-tools lint unit contract molecule e2e ## Everything; needs root, takes up to 45 minutes
+test: test-tools lint unit contract molecule e2e ## Everything; needs root, takes up to 45 minutes on two idle cores
 	@echo "test: everything passed"
 
 test-fast: unit contract ## Unit and contract tests; need no root once test-tools ran, take seconds

@@ -112,11 +112,11 @@ def blocked(
     if not fit:
         here = [name for name, offer in living.items() if offer.why_not(demand.shape) is None]
         if here and not demand.never:
-            return Blocked(f"fits {', '.join(here)} alone, which has no room", (("", "turn"),))
+            return Blocked(f"fits only {', '.join(here)}, with no room now", (("", "turn"),))
         told = "; ".join(f"{name} {why}" for name, why in unfit.items()) or "there is none"
         return Blocked(f"fits no worker group: {told}", (("", "unfit"),))
     if demand.never:
-        return Blocked("all workers that max_workers allows cannot hold it", (("", "whole"),))
+        return Blocked("it does not fit even if max_workers workers run", (("", "whole"),))
     whys, kinds = [], []
     for name in fit:
         if running.get(name, 0) >= offers[name].most:

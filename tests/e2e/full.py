@@ -40,16 +40,15 @@ class Head:
         return self.project.adbray("job", "submit", self.group, *words)
 
     def end(self) -> float:
-        """Kill all of its processes; the seconds until it leads again."""
+        """Kill all of its processes; the seconds until all nodes run again."""
         started = f"systemctl show -P ExecMainStartTimestampMonotonic adbray-head@{self.group}"
         before = self.project.on(self.host, started)
         self.project.on(self.host, f"systemctl kill -s KILL adbray-head@{self.group}")
         began = time.monotonic()
-        leads = f"grep -q '\"leads\"' /run/adbray-head.{self.group}/keeper.json"
         until(
             lambda: (
                 self.project.on(self.host, started) != before
-                and self.project.try_on(self.host, leads).code == 0
+                and not self.project.json("status", self.group)["lacking"]
             ),
             180,
         )

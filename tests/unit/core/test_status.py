@@ -133,8 +133,8 @@ def test_what_the_autoscaler_tells_is_in_the_status() -> None:
     assert status.problems == ("the autoscaler has told nothing for 61 s",)
     assert status.scaling is not None
     held = (
-        "3 x (1 CPU) for request_resources() has kept workers up for 10 min; it stays until a job"
-        " replaces it: ray.autoscaler.sdk.request_resources(num_cpus=0)"
+        "3 x (1 CPU) for request_resources() has kept workers running for 10 min and does so until"
+        " a job changes it: ray.autoscaler.sdk.request_resources(num_cpus=0)"
     )
     assert list(status.scaling.lines()) == [
         "1 x (8 CPU) for tasks waits: fits no group",

@@ -126,7 +126,7 @@ def test_what_a_running_worker_alone_offers_waits_for_it() -> None:
     living = {"one-1": Offer({"CPU": 1}, {"adbray.io/slot": "one-1"}, 1)}
     found = blocked(Demand(shape, 1), OFFERS, {"one": 2}, free, living)
     assert found is not None
-    assert found.why == "fits one-1 alone, which has no room"
+    assert found.why == "fits only one-1, with no room now"
     gone = blocked(Demand(shape, 1), OFFERS, {"one": 2}, free, {})
     assert gone is not None
     assert gone.why.startswith("fits no worker group: one has not adbray.io/slot=one-1")
@@ -160,7 +160,7 @@ def test_a_floor_beyond_all_workers_never_comes() -> None:
     (never,) = asked(running=1, cluster_resource_constraints=[floor(4, CPU=1)]).demands
     found = blocked(never, {"small": Offer({"CPU": 1}, {}, 3)}, {"small": 1}, free, {})
     assert found is not None
-    assert found.why == "all workers that max_workers allows cannot hold it"
+    assert found.why == "it does not fit even if max_workers workers run"
 
 
 def test_a_placement_group_is_weighed_as_a_whole() -> None:
