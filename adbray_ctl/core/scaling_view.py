@@ -88,7 +88,8 @@ class ScalingView(_Told):
         for floor in self.floors:
             yield (
                 f"{floor.demand} has kept workers running for {_minutes(self.at - floor.since)}"
-                " and does so until a job changes it: ray.autoscaler.sdk.request_resources(num_cpus=0)"
+                " and does so until a job changes it:"
+                " ray.autoscaler.sdk.request_resources(num_cpus=0)"
             )
         for aside in self.set_aside:
             yield f"{aside.slot} on {aside.host} is set aside: {aside.reason}"
