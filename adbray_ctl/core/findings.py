@@ -71,13 +71,17 @@ class CheckReport(BaseModel):
 
 @dataclass(frozen=True)
 class Subject:
-    """One host that answered, and all it is judged by."""
+    """One host that answered, and all it is judged by.
+
+    ``addresses`` are those that the fleet's hosts and nodes really have.
+    """
 
     fleet: Fleet
     host: Host
     answer: HostAnswer
     readings: HostReadings
     needs: HostNeeds | None
+    addresses: Sequence[str] = ()
 
     def finding(
         self,

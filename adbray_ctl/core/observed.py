@@ -254,6 +254,12 @@ class Observed(_Observed):
             for slot in host.slots:
                 yield host.host, slot.record
 
+    def addresses(self) -> tuple[str, ...]:
+        """Each address that a host has by its own word, or that Ray has for a node, once."""
+        hosts = (host.facts.address for host in self.hosts if host.facts and host.facts.address)
+        nodes = (record.address for _, record in self.records())
+        return tuple(dict.fromkeys((*hosts, *nodes)))
+
     def namespace(self, group: str) -> str | None:
         """The storage namespace ``group`` was applied with, or None for a new group."""
         kinds = (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER)

@@ -39,11 +39,16 @@ _FIRST_EPHEMERAL = 32768
 
 
 def preflight(
-    *, fleet: Fleet, answers: Sequence[HostAnswer], needs: Mapping[str, HostNeeds]
+    *,
+    fleet: Fleet,
+    answers: Sequence[HostAnswer],
+    needs: Mapping[str, HostNeeds],
+    addresses: Sequence[str] = (),
 ) -> tuple[Finding, ...]:
     """All hosts' findings, in the fleet's order; a silent host has one, the step that failed.
 
-    A retired host has one too, whatever it is like.
+    A retired host has one too, whatever it is like. ``addresses`` are those that the fleet's hosts
+    and nodes really have.
     """
     by_name = {answer.host: answer for answer in answers}
     found: list[Finding] = []
@@ -63,6 +68,7 @@ def preflight(
             answer=answer,
             readings=answer.readings,
             needs=needs.get(host.name),
+            addresses=addresses,
         )
         found += [finding for judge in _JUDGES for finding in judge(subject)]
     return (*found, *releases(answers, needs))

@@ -18,7 +18,7 @@ def proxies(of: Subject) -> Iterator[Finding]:
     if not found:
         yield of.finding(Check.PROXY, State.OK, "none", expected=_EXPECTED)
         return
-    own = own_addresses(of.fleet)
+    own = own_addresses(of.fleet, seen=of.addresses)
     seen = [environment for environment in (login, units) if set_in(environment)]
     missing = tuple(dict.fromkeys(one for it in seen for one in not_excepted(it, own)))
     text = "; ".join(found)

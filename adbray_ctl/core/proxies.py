@@ -16,12 +16,19 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _EVERYTHING = "*"
 
 
-def own_addresses(fleet: Fleet, group: Addresses | None = None) -> tuple[str, ...]:
-    """The fleet's hosts, as fleet.yml and the group's addresses name them, and this machine."""
+def own_addresses(
+    fleet: Fleet, group: Addresses | None = None, seen: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """This machine and the fleet's hosts, as fleet.yml and the group's addresses name them.
+
+    ``seen`` are the addresses that hosts and nodes really have: fleet.yml may have DNS names.
+    """
     urls = (group.dashboard, group.web) if group else ()
     named = [urlsplit(url).hostname or "" for url in urls if url]
     hosts = (host.address for host in fleet.hosts)
-    return tuple(address for address in dict.fromkeys((*LOOPBACK, *hosts, *named)) if address)
+    return tuple(
+        address for address in dict.fromkeys((*LOOPBACK, *hosts, *named, *seen)) if address
+    )
 
 
 def set_in(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -78,7 +78,9 @@ def _judge(tools: Tools, fleet: Fleet, spec: RayClusterSpec | None) -> CheckRepo
     answers = tools.hosts.read_hosts(fleet)
     observed = tools.hosts.observe(fleet)
     wanted = _Wanted({}) if spec is None else _wanted(tools, fleet, spec, answers, observed)
-    findings = preflight(fleet=fleet, answers=answers, needs=wanted.needs)
+    findings = preflight(
+        fleet=fleet, answers=answers, needs=wanted.needs, addresses=observed.addresses()
+    )
     machines = tuple(machine_findings(observed, tools.specs.where))
     return CheckReport(
         group=spec.name if spec is not None else None,

@@ -40,8 +40,11 @@ def connect(tools: Tools, group: str) -> JobApi:
     return tools.jobs(found.dashboard, tools.secrets.site(group).token_file)
 
 
-def connect_to_submit(tools: Tools, group: str) -> JobApi:
-    """As ``connect``. Raises ClusterError too if the head's disk has no room for a job's files."""
+def connect_to_submit(tools: Tools, group: str, request: JobRequest) -> tuple[JobApi, JobRequest]:
+    """As ``connect``, with ``request`` as it is to be submitted: past the proxies it names.
+
+    Raises ClusterError too if the head's disk has no room for a job's files.
+    """
     fleet = tools.specs.fleet()
     observed = tools.hosts.observe(fleet)
     leading = observed.leading(group)
@@ -53,7 +56,9 @@ def connect_to_submit(tools: Tools, group: str) -> JobApi:
     if full:
         hint = f"`adbray clean {group} {record.slot}`, or raise disk_gb of the head"
         raise ClusterError(f"the head can take no job: {full}", where=host, hint=hint)
-    return tools.jobs(found.addresses.dashboard, tools.secrets.site(group).token_file)
+    own = own_addresses(fleet, found.addresses, observed.addresses())
+    api = tools.jobs(found.addresses.dashboard, tools.secrets.site(group).token_file)
+    return api, _past_proxies(request, own)
 
 
 def client_environment(
@@ -75,16 +80,15 @@ def client_environment(
     )
 
 
-def past_proxies(tools: Tools, request: JobRequest) -> JobRequest:
-    """The request, with the fleet excepted from the proxies that its own environment speaks of.
+def _past_proxies(request: JobRequest, own: Sequence[str]) -> JobRequest:
+    """The request, with ``own`` excepted from the proxies that its own environment names.
 
     Without this a job that sets no_proxy would hide what its node has there, and Ray's own requests
     in the job would take the token to the proxy.
     """
     if not (set_in(request.env) or any(name in request.env for name in NO_PROXY)):
         return request
-    own = excepting(request.env, own_addresses(tools.specs.fleet()))
-    return request.model_copy(update={"env": {**request.env, **own}})
+    return request.model_copy(update={"env": {**request.env, **excepting(request.env, own)}})
 
 
 def check_upload(api: JobApi, request: JobRequest, files: Sequence[DirectoryFile]) -> None:

@@ -68,8 +68,7 @@ def submit(
         submission_id=submission_id,
         entrypoint_cpus=entrypoint_num_cpus,
     )
-    request = service.past_proxies(state.tools, request)
-    api = service.connect_to_submit(state.tools, group)
+    api, request = service.connect_to_submit(state.tools, group, request)
     service.check_upload(api, request, files)
     if not no_wait:
         follow_to_end(api, request, as_json=as_json)
