@@ -301,10 +301,11 @@ def proxies() -> dict[str, dict[str, str]]:
 
 
 def about_proxies(environment: dict[str, str]) -> dict[str, str]:
-    """Passwords in them are left out."""
+    """Without users and passwords, also where there is no scheme."""
+    secret = re.compile(r"^([a-z0-9+.-]*://)?.*@", re.IGNORECASE | re.DOTALL)
     wanted = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
     return {
-        name: re.sub(r"//[^/]*@", "//", value.strip("'$"))
+        name: secret.sub(r"\1", value.strip("'$"))
         for name, value in sorted(environment.items())
         if name.lower() in wanted and value
     }

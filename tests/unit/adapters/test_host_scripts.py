@@ -17,6 +17,7 @@ from adbray_ctl.adapters.lease import _SCRIPT as LEASE
 from adbray_ctl.core.disks import carrier
 from adbray_ctl.core.observed import HostFacts, Trace
 from adbray_ctl.core.orphans import Leftovers
+from adbray_ctl.core.proxies import set_in
 from adbray_ctl.core.readings import FixOutcome, HostFixResults, HostReadings
 
 FOLDER = Path(adbray_ctl.adapters.__file__).parent
@@ -149,6 +150,28 @@ def test_check_reads_this_machine() -> None:
     assert readings.names.unresolved == ()
     assert readings.python == ".".join(map(str, sys.version_info[:3]))
     assert 0 < readings.took_s < 30
+
+
+def test_no_password_of_a_proxy_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "http_proxy": "http://u:secret@proxy:3128",
+        "HTTP_PROXY": "http://u:se/cret@proxy:3128/",
+        "https_proxy": "HTTP://u:se@cret@proxy:3128",
+        "HTTPS_PROXY": "u:secret@proxy:3128",
+        "all_proxy": "u:se//cret@proxy:3128",
+        "ALL_PROXY": "socks5h://proxy:1080",
+    }.items():
+        monkeypatch.setenv(name, value)
+    readings = HostReadings.model_validate(run("check_script.py", {"names": []}))
+    login = readings.proxies.login
+    assert {name: login[name] for name in set_in(login)} == {
+        "http_proxy": "http://proxy:3128",
+        "HTTP_PROXY": "http://proxy:3128/",
+        "https_proxy": "HTTP://proxy:3128",
+        "HTTPS_PROXY": "proxy:3128",
+        "all_proxy": "proxy:3128",
+        "ALL_PROXY": "socks5h://proxy:1080",
+    }
 
 
 def test_fix_keeps_what_is_good() -> None:
