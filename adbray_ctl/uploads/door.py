@@ -52,20 +52,22 @@ class Door:
             asyncio.get_running_loop().run_in_executor(None, pins.renew_all)
         if request.path == ROOM:
             return Response(text=json.dumps(self._figures(await self.store())))
-        size = request.content_length or 0
-        if request.method == "POST" and request.path == JOBS and size > LARGEST_JOB:
-            text = f"the job's description has {size} bytes; {LARGEST_JOB} are taken at most"
+        upload = request.method == "PUT" and request.path.startswith(PACKAGES)
+        job = request.method == "POST" and request.path == JOBS
+        size = request.content_length
+        if (upload or job) and size is None:
+            return Response(status=411, text="the request must state its size (Content-Length)")
+        if upload:
+            async with self._reading:
+                return await self._take(proxy, handle, request, size)
+        if job and size > LARGEST_JOB:
+            text = f"the job description is {size} bytes long; the limit is {LARGEST_JOB}"
             return Response(status=413, text=f"{text}. Put large data into the working directory")
-        if request.method != "PUT" or not request.path.startswith(PACKAGES):
-            return await proxy(handle, request)
-        async with self._reading:
-            return await self._take(proxy, handle, request, size)
+        return await proxy(handle, request)
 
     async def _take(self, proxy: Proxy, handle: Any, request: Any, size: int) -> Any:
         from aiohttp.web import Response
 
-        if request.content_length is None:
-            return Response(status=411, text="an upload must say its size (Content-Length)")
         refused = refusal(await self.store(), size, pins.kept_s())
         if refused:
             return Response(status=507, text=refused)

@@ -86,17 +86,20 @@ def test_uploads_at_once_do_not_fit_twice(redis: Server) -> None:
 def test_the_door_says_what_it_takes_and_lets_all_else_pass(redis: Server) -> None:
     fill(redis, 100)
     door = door_of(redis)
-    asked, listed, large, small, nameless = through(
+    asked, listed, large, small, *without_a_size = through(
         door,
         request("GET", ROOM, None),
         request("GET", JOBS, None),
         request("POST", JOBS, 3 * MIB),
         request("POST", JOBS, 3000),
         request("PUT", PACKAGES + "gcs/x.zip", None),
+        request("POST", JOBS, None),
     )
     assert asked[0] == 200
     assert f'"limit": {MAXMEMORY}' in asked[1]
-    assert (listed[0], large[0], small[0], nameless[0]) == (201, 413, 201, 411)
+    assert (listed[0], large[0], small[0]) == (201, 413, 201)
+    assert f"{3 * MIB} bytes long; the limit is {MIB}" in large[1]
+    assert [status for status, _ in without_a_size] == [411, 411]
 
 
 def test_a_silent_redis_stops_no_upload() -> None:
