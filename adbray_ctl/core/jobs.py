@@ -21,8 +21,6 @@ MAX_WORKING_DIR_BYTES = 99 * 1024 * 1024
 _MIB = 1024 * 1024
 # From this share on a status says how full the store is.
 _NEARLY = 0.75
-# The head takes such packages as long as the store takes anything.
-_SMALL = _MIB // 4
 
 # It becomes part of a log file's name on the head, and of URLs. With others Ray lists a job that
 # never runs, or one that it cannot be asked for.
@@ -166,7 +164,7 @@ def check_room(directory: str, files: Sequence[DirectoryFile], room: UploadRoom)
     Ray packs without compression, so that a package is as large as its files.
     """
     total = sum(file.size for file in files)
-    if total <= max(room.room, _SMALL):
+    if total <= room.room:
         return
     if total > room.largest:
         raise UsageError(

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 MIB = 1024 * 1024
 # What Ray's dashboard takes in one request (DASHBOARD_CLIENT_MAX_SIZE), less the zip's index.
 LARGEST = 99 * MIB
-# Smaller ones are taken as long as Redis takes anything at all: most working directories are.
-SMALL = MIB // 4
+# Up to this size packages may fill the store to its last 8 MiB: most working directories are small.
+SMALL, _LAST = MIB // 4, 8 * MIB
 _TWICE_ROUNDED_UP = 2.5
 
 
@@ -40,7 +40,8 @@ class Store:
         if not self.limit:
             return LARGEST
         free = self.share - self.used - int(self.coming * _TWICE_ROUNDED_UP)
-        return max(min(LARGEST, int(free / _TWICE_ROUNDED_UP)), 0)
+        small = min(SMALL, self.limit - _LAST - self.used)
+        return max(min(LARGEST, int(free / _TWICE_ROUNDED_UP)), small, 0)
 
     @property
     def largest(self) -> int:
@@ -55,7 +56,7 @@ def refusal(store: Store, size: int, kept_s: int) -> str:
 
     ``kept_s`` is how long a package is kept that no job uses.
     """
-    if size <= store.room or (size <= SMALL and store.used + size < store.limit - 8 * MIB):
+    if size <= store.room:
         return ""
     if size > LARGEST:
         return (

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
+import pytest
+
+from adbray_ctl.core.errors import AdbrayError
+from adbray_ctl.core.jobs import MAX_WORKING_DIR_BYTES, DirectoryFile, UploadRoom, check_room
 from adbray_ctl.provider import link
+from adbray_ctl.uploads.door import Door
+from adbray_ctl.uploads.room import LARGEST, MIB, refusal
 from tests.unit.host_script import load
 
 ROOT = Path(__file__).parents[2]
@@ -29,3 +36,21 @@ def test_the_head_waits_for_the_longest_answer_of_a_gate() -> None:
     """A start that fails is stopped again before the gate answers."""
     assert seconds("TimeoutStartSec") + seconds("TimeoutStopSec") < link.CHANGE_S
     assert seconds("TimeoutStopSec") * 2 < GATE.SYSTEMD_S, "also one that has to be killed"
+
+
+def test_the_client_and_the_head_take_packages_of_one_size() -> None:
+    assert MAX_WORKING_DIR_BYTES == LARGEST
+
+
+@pytest.mark.parametrize("used", [0, 60, 103, 104, 110, 119, 120, 127])
+@pytest.mark.parametrize("size", [1, MIB // 8, MIB // 4, MIB // 4 + 1, 15 * MIB, 50 * MIB])
+def test_the_client_refuses_what_the_head_would_refuse(used: int, size: int) -> None:
+    door = Door(lambda: f"maxmemory:{128 * MIB}\r\nused_memory_dataset:{used * MIB}\r\n")
+    store = asyncio.run(door.store())
+    taken = True
+    try:
+        room = UploadRoom.model_validate(door._figures(store))
+        check_room("d", [DirectoryFile(path="a", size=size)], room)
+    except AdbrayError:
+        taken = False
+    assert taken == (not refusal(store, size, kept_s=60))

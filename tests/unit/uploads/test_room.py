@@ -15,15 +15,16 @@ from adbray_ctl.uploads.room import LARGEST, MIB, Store, refusal
         (128, 0, 0, 104 / 2.5),
         (128, 60, 0, 44 / 2.5),
         (128, 0, 20, 54 / 2.5),
-        (128, 104, 0, 0),
+        (128, 104, 0, 0.25),
+        (128, 119.9, 0, 0.1),
         (128, 127, 40, 0),
         (64, 0, 0, 40 / 2.5),
         (1024, 0, 0, LARGEST),
         (1024, 800, 0, 96 / 2.5),
     ],
 )
-def test_room(limit: int, used: int, coming: int, room: float) -> None:
-    store = Store(limit * MIB, used * MIB, coming * MIB)
+def test_room(limit: int, used: float, coming: int, room: float) -> None:
+    store = Store(limit * MIB, int(used * MIB), coming * MIB)
     assert store.room == pytest.approx(room if room == LARGEST else room * MIB, abs=1)
 
 
