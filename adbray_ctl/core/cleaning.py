@@ -74,10 +74,3 @@ class NodeDisk(_Cleaning):
         """What may go; with ``asked``, also what somebody may want."""
         allowed = (May.FREE, May.ASK) if asked else (May.FREE,)
         return tuple(item for item in self.items if item.may in allowed)
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    if count >= 2**30:
-        return f"{count / 2**30:.1f} GiB"
-    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.0f} KiB"

@@ -12,12 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.faults import show
 from adbray_ctl.core.foreign import Foreign
+from adbray_ctl.core.sizes import size
 
 # What Ray's dashboard takes in one request, measured: its other limits, such as
 # GCS_STORAGE_MAX_SIZE of 512 MiB, are above it on every way in (docs/adr/0029).
 MAX_WORKING_DIR_BYTES = 99 * 1024 * 1024
-
-
 _MIB = 1024 * 1024
 # From this share on a status says how full the store is.
 _NEARLY = 0.75
@@ -63,8 +62,8 @@ class UploadRoom(BaseModel):
         if not self.limit or self.used < _NEARLY * self.share:
             return ""
         return (
-            f"the store has room for packages of {_mib(self.room)}: {_mib(self.used)} of"
-            f" {_mib(self.share)} are taken (redis.maxmemory_mb: {self.limit // _MIB})"
+            f"the store has room for packages of {size(self.room)}: {size(self.used)} of"
+            f" {size(self.share)} are taken (redis.maxmemory_mb: {self.limit // _MIB})"
         )
 
 
@@ -151,8 +150,8 @@ def check_working_dir(
     total = sum(file.size for file in files)
     if total > MAX_WORKING_DIR_BYTES:
         raise UsageError(
-            f"the working directory holds {_mib(total)}; Ray takes"
-            f" {_mib(MAX_WORKING_DIR_BYTES)}. Largest: {_largest(files)}",
+            f"the working directory holds {size(total)}; Ray takes"
+            f" {size(MAX_WORKING_DIR_BYTES)}. Largest: {_largest(files)}",
             where=directory,
             hint="move large files out of it, or list them in its .gitignore",
         )
@@ -168,15 +167,15 @@ def check_room(directory: str, files: Sequence[DirectoryFile], room: UploadRoom)
         return
     if total > room.largest:
         raise UsageError(
-            f"the working directory holds {_mib(total)}; the cluster's store, of"
-            f" {room.limit // _MIB} MiB, takes {_mib(room.largest)} at most."
+            f"the working directory holds {size(total)}; the cluster's store, of"
+            f" {room.limit // _MIB} MiB, takes {size(room.largest)} at most."
             f" Largest: {_largest(files)}",
             where=directory,
             hint="list large files in its .gitignore, or raise redis.maxmemory_mb",
         )
     raise ClusterError(
-        f"the working directory holds {_mib(total)}, and the cluster's store has room for"
-        f" {_mib(room.room)}: {_mib(room.used)} of {_mib(room.share)} are taken",
+        f"the working directory holds {size(total)}, and the cluster's store has room for"
+        f" {size(room.room)}: {size(room.used)} of {size(room.share)} are taken",
         where=directory,
         hint=f"try again: packages go {room.kept_s} s after their upload, or when the last job that"
         " uses them ends; or list large files in its .gitignore, or raise redis.maxmemory_mb",
@@ -203,8 +202,4 @@ def script_of(entrypoint: Sequence[str]) -> str | None:
 
 def _largest(files: Sequence[DirectoryFile]) -> str:
     largest = sorted(files, key=lambda file: (-file.size, file.path))[:5]
-    return ", ".join(f"{file.path} ({_mib(file.size)})" for file in largest)
-
-
-def _mib(size: int) -> str:
-    return f"{size / _MIB:.1f} MiB"
+    return ", ".join(f"{file.path} ({size(file.size)})" for file in largest)

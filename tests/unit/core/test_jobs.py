@@ -47,7 +47,7 @@ def test_too_large_names_the_largest() -> None:
     with pytest.raises(UsageError) as caught:
         check_working_dir("d", big, ["./x"])
     text = str(caught.value)
-    assert "1680.0 MiB; Ray takes 99.0 MiB" in text
+    assert "1.6 GiB; Ray takes 99.0 MiB" in text
     assert "Largest: data7.bin (420.0 MiB), data6.bin (360.0 MiB)" in text
     assert "data1.bin" not in text
 
