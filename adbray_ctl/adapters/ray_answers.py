@@ -118,7 +118,7 @@ def _is_of_ray(answer: _Answer) -> bool:
 def _stranger(what: str, address: str, status: int = 0) -> ClusterError:
     # A proxy or a load balancer answers 502 to 504 while the head behind it is away.
     return (AwayError if status >= 500 else ClusterError)(
-        f"what answers there is no Ray dashboard that this version of Ray knows: {what}",
+        f"the server at this address does not answer like a Ray dashboard of this version: {what}",
         where=address,
         hint="see with `adbray status` that the head runs, and what else answers at this address:"
         " a proxy, a firewall's page, another service",

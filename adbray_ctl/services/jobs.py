@@ -55,7 +55,7 @@ def connect_to_submit(tools: Tools, group: str, request: JobRequest) -> tuple[Jo
     full = next((s.disk_full for s in found.slots if (s.host, s.slot) == (host, record.slot)), "")
     if full:
         hint = f"`adbray clean {group} {record.slot}`, or raise disk_gb of the head"
-        raise ClusterError(f"the head can take no job: {full}", where=host, hint=hint)
+        raise ClusterError(f"the head cannot accept jobs: {full}", where=host, hint=hint)
     own = own_addresses(fleet, found.addresses, observed.addresses())
     api = tools.jobs(found.addresses.dashboard, tools.secrets.site(group).token_file)
     return api, _past_proxies(request, own)

@@ -88,17 +88,17 @@ PAGE = "<html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>"
     [
         (401, "Unauthorized: Missing authentication token", "the cluster got no token"),
         (403, "Forbidden: Invalid authentication token", "the cluster refused the token"),
-        (403, PAGE.format("Blocked by policy"), "no Ray dashboard .* 403: Blocked by policy"),
-        (401, "who are you?", "no Ray dashboard .* 401: who are you"),
-        (407, PAGE.format("Proxy login"), "no Ray dashboard .* 407: Proxy login"),
-        (502, PAGE.format("502 Bad Gateway"), "no Ray dashboard .* 502: 502 Bad Gateway"),
-        (404, PAGE.format("Not here"), "no Ray dashboard .* 404: Not here"),
+        (403, PAGE.format("Blocked by policy"), "like a Ray dashboard .* 403: Blocked by policy"),
+        (401, "who are you?", "like a Ray dashboard .* 401: who are you"),
+        (407, PAGE.format("Proxy login"), "like a Ray dashboard .* 407: Proxy login"),
+        (502, PAGE.format("502 Bad Gateway"), "like a Ray dashboard .* 502: 502 Bad Gateway"),
+        (404, PAGE.format("Not here"), "like a Ray dashboard .* 404: Not here"),
         (500, " .\n", "it answered with status code 500, and says no more"),
         (500, "Traceback (most recent call last):\n  x\nKeyError: 'agent'\n", "KeyError: 'agent'"),
         (503, "404 of 401", "^404 of 401$"),
-        (200, PAGE.format("Log in to the network"), "no Ray dashboard .* JSONDecodeError"),
-        (200, "[]", "no Ray dashboard .* TypeError"),
-        (200, '{"strange": 1}', "no Ray dashboard .* ValidationError"),
+        (200, PAGE.format("Log in to the network"), "like a Ray dashboard .* JSONDecodeError"),
+        (200, "[]", "like a Ray dashboard .* TypeError"),
+        (200, '{"strange": 1}', "like a Ray dashboard .* ValidationError"),
     ],
 )
 def test_what_answers_is_named(tmp_path: Path, status: int, text: str, told: str) -> None:
@@ -124,7 +124,7 @@ def test_no_job_is_asked_for_by_no_id(tmp_path: Path, job: str) -> None:
 
 
 def test_a_server_that_is_no_dashboard(tmp_path: Path) -> None:
-    told = "no Ray dashboard that this version of Ray knows"
+    told = "like a Ray dashboard of this version"
     page = PAGE.format("Not here")
     with (
         answering(404, page, version=False) as port,

@@ -68,7 +68,7 @@ def lives_through_it(head: Head) -> float:
     assert f"`adbray clean {head.group} head`" in head.problem()
     refused = head.submit("--", "true")
     assert refused.code == 1
-    assert "the head can take no job: its disk" in refused.err
+    assert "the head cannot accept jobs: its disk" in refused.err
     before = head.starts()
     took = head.end()
     assert head.starts() == before + 1, "the first start came up"

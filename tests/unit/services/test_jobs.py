@@ -44,7 +44,9 @@ def with_addresses(own: str, virtual: str) -> HostObservation:
 
 
 def test_a_full_head_takes_no_job(tmp_path: Path) -> None:
-    with pytest.raises(ClusterError, match="the head can take no job: its disk /d is full") as told:
+    with pytest.raises(
+        ClusterError, match="the head cannot accept jobs: its disk /d is full"
+    ) as told:
         connect_to_submit(tools(tmp_path, host(1000)), "g", JOB)
     assert told.value.where == "h"
     assert told.value.hint == "`adbray clean g head`, or raise disk_gb of the head"
