@@ -119,6 +119,11 @@ ACCEPTED = {
     "an authority for others": (f"@cert-authority *.example.org {key_of(OTHER)}", "{host} {own}"),
     "a pattern for others": (f"10.1.* {key_of(OTHER)}", "{host} {own}"),
     "another key revoked": (f"@revoked * {key_of(OTHER)}", "{host} {own}"),
+    "its key revoked for others": (
+        "@revoked 10.9.* {own}",
+        "@revoked !{host},* {own}",
+        "{host} {own}",
+    ),
     "an unknown type beside": (f"{{host}} {SECURITY_KEY}", "{host} {own}"),
     "two types": (f"{{host}} {key_of(OTHER)}", "{host} {own}"),
     "two keys of a type": (f"{{host}} {key_of(OTHER_RSA)}", "{host} {own}"),
@@ -141,6 +146,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], type[AdbrayError], str]] = {
     "another key": ((f"{{host}} {key_of(OTHER)}",), HostKeyError, "has changed"),
     "another key of its type": ((f"{{host}} {key_of(OTHER_RSA)}",), HostKeyError, "has changed"),
     "its key revoked": (("@revoked * {own}", "{host} {own}"), HostKeyError, "is revoked"),
+    "its key revoked and another pinned": (
+        ("@revoked [127.0.0.?]:* {own} stolen", "{host} {own}", f"{{host}} {key_of(OTHER)}"),
+        HostKeyError,
+        "is revoked",
+    ),
     "revoked before first contact": (("@revoked {host} {own}",), HostKeyError, "is revoked"),
     "an authority": (("@cert-authority * {own}",), SpecError, "checks keys, not certificates"),
     "a pattern": (("[127.0.0.*]:* {own}",), SpecError, "a pattern that covers"),
@@ -173,7 +183,16 @@ def test_what_cannot_be_honoured_is_named_and_pins_nothing(name: str, site: Site
     assert site.file.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["another key", "another key of its type", "an authority"])
+HEAD_REFUSES = [
+    "another key",
+    "another key of its type",
+    "an authority",
+    "its key revoked",
+    "its key revoked and another pinned",
+]
+
+
+@pytest.mark.parametrize("name", HEAD_REFUSES)
 def test_a_head_refuses_what_is_not_pinned(name: str, site: Site) -> None:
     site.write(FOREIGN, *REFUSED[name][0])
     with pytest.raises(HostFault, match=r"is not the pinned one|no key is pinned"):
