@@ -124,6 +124,11 @@ ACCEPTED = {
         "@revoked !{host},* {own}",
         "{host} {own}",
     ),
+    "a revoked key of its own beside": (
+        f"@revoked * {key_of(OTHER)}",
+        f"{{host}} {key_of(OTHER)}",
+        "{host} {own}",
+    ),
     "an unknown type beside": (f"{{host}} {SECURITY_KEY}", "{host} {own}"),
     "two types": (f"{{host}} {key_of(OTHER)}", "{host} {own}"),
     "two keys of a type": (f"{{host}} {key_of(OTHER_RSA)}", "{host} {own}"),
@@ -150,6 +155,11 @@ REFUSED: dict[str, tuple[tuple[str, ...], type[AdbrayError], str]] = {
         ("@revoked [127.0.0.?]:* {own} stolen", "{host} {own}", f"{{host}} {key_of(OTHER)}"),
         HostKeyError,
         "is revoked",
+    ),
+    "its only pin revoked": (
+        (f"@revoked * {key_of(OTHER)}", f"{{host}} {key_of(OTHER)}"),
+        HostKeyError,
+        "has changed",
     ),
     "revoked before first contact": (("@revoked {host} {own}",), HostKeyError, "is revoked"),
     "an authority": (("@cert-authority * {own}",), SpecError, "checks keys, not certificates"),
