@@ -49,6 +49,7 @@ def test_three_names_of_one_machine_are_one_fault() -> None:
     ("one", "other", "text"),
     [
         (("m", "b1", "k1"), ("m", "b2", "k2"), "have one machine-id, m"),
+        (("m", "b", "k1"), ("m", "b", "k2"), "have one machine-id, m"),  # containers on one kernel
         (("m1", "b1", "k"), ("m2", "b2", "k"), "have the same SSH host key"),
     ],
 )
@@ -74,6 +75,17 @@ def test_what_is_not_known_makes_no_twins(one: Any, other: Any) -> None:
 def test_a_host_key_stands_in_for_a_machine_id_that_is_not_there() -> None:
     seen = Observed(hosts=(host("a", "", "b", "k1", "k2"), host("b", "", "b", "k1", "k2")))
     assert twins(seen) == (("a", "b"),)
+
+
+def test_one_host_key_in_common_or_none_that_is_shown_leaves_one_machine() -> None:
+    one, other, none = (
+        host("a", "m", "b", "k1", "k2"),
+        host("b", "m", "b", "k2"),
+        host("c", "m", "b"),
+    )
+    assert twins(Observed(hosts=(one, other))) == (("a", "b"),)
+    assert twins(Observed(hosts=(one, none))) == (("a", "c"),)
+    assert twins(Observed(hosts=(none, host("b", "m", "b", "k3"), one))) == (("c", "b"),)
 
 
 def test_a_silent_host_is_no_twin() -> None:
