@@ -1,7 +1,8 @@
 """The slots and units that stand on a host, and what of them cannot be seen.
 
 It travels with the probe. Standard library only, Python 3.7 or newer, and it changes nothing.
-in ``unseen`` and never left out in silence: who plans would take it for absent and make it twice.
+Whatever cannot be read is listed in ``unseen``, never silently left out: a planner would take it
+for absent and create it twice.
 """
 
 from __future__ import annotations

@@ -70,7 +70,8 @@ def machine_findings(observed: Observed, where: Where) -> Iterator[Finding]:
         yield _finding(GROUP_WIDE, Check.MACHINES, State.WARN, text, _APART, remedy)
     seen = sum(1 for host in observed.hosts if host.facts and host.facts.boot)
     if not found and not copies and seen:
-        text = f"{seen} hosts are {seen} machines"
+        many = f"each of the {seen} hosts is a separate machine"
+        text = many if seen > 1 else "the one host seen is a separate machine"
         yield _finding(GROUP_WIDE, Check.MACHINES, State.OK, text, _APART)
     for host in observed.hosts:
         if text := unseen_text(host):

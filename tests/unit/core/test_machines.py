@@ -90,7 +90,13 @@ def test_one_host_key_in_common_or_none_that_is_shown_leaves_one_machine() -> No
 
 def test_a_silent_host_is_no_twin() -> None:
     seen = (host("a", "m", "b"), HostObservation(host="b", error="no answer"))
-    assert [one.state for one in findings(*seen)] == [State.OK]
+    (found,) = findings(*seen)
+    assert (found.state, found.found) == (State.OK, "the one host seen is a separate machine")
+
+
+def test_hosts_that_are_separate_machines_are_counted() -> None:
+    (found,) = findings(host("a", "m1", "b1"), host("b", "m2", "b2"))
+    assert (found.state, found.found) == (State.OK, "each of the 2 hosts is a separate machine")
 
 
 def test_what_a_host_cannot_show_is_a_finding_and_a_problem_and_not_ready() -> None:
