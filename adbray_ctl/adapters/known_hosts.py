@@ -46,11 +46,12 @@ class KnownHosts:
         entry = entry_of(address, port)
         line = f"{entry} {key.get_name()} {key.get_base64()}\n"
         with self._lock:
-            pinned = pins_for(self._lines(), entry).keys
-            if not pinned:
+            pins = pins_for(self._lines(), entry)
+            if not pins.keys:
                 # Whoever may write here decides which hosts are trusted.
                 self._append(address, line)
-        return not pinned or _identity(key) in pinned
+        identity = _identity(key)
+        return identity not in pins.revoked and (not pins.keys or identity in pins.keys)
 
     def _append(self, address: str, line: str) -> None:
         try:
@@ -92,10 +93,11 @@ class Guard(paramiko.MissingHostKeyPolicy):
         self._keys = keys
 
     def transport(self, *arguments: Any, **options: Any) -> paramiko.Transport:
-        """Asks for a type that is pinned: a host has several keys, and another is no change."""
+        """Asks for a type that is pinned and not revoked: a host has several keys."""
         made = paramiko.Transport(*arguments, **options)
         security = made.get_security_options()
-        pinned = {name for key in self._keys for name in _algorithms(key)}
+        valid = (key for key in self._keys if _identity(key) not in self._revoked)
+        pinned = {name for key in valid for name in _algorithms(key)}
         security.key_types = sorted(security.key_types, key=lambda name: name not in pinned)
         return made
 

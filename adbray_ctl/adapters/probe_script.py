@@ -334,7 +334,7 @@ def main() -> None:
     cards = gpus.reading()  # before there are threads, since it forks
     unseen: list[dict[str, str]] = []
     found, running, left = slots(unseen), standing.units(UNITS, unseen), traces()
-    standing.without_record(ETC, running, unseen)
+    standing.without_record(ETC, found, running, unseen)
     started = {unit["unit"]: unit["started_at"] for unit in running if unit["active"] == "active"}
     for slot in found:
         slot["drift"] = drift(slot["record"], started)

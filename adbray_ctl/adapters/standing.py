@@ -1,7 +1,8 @@
 """The slots and units that stand on a host, and what of them cannot be seen.
 
 It travels with the probe. Standard library only, Python 3.7 or newer, and it changes nothing.
-in ``unseen`` and never left out in silence: who plans would take it for absent and make it twice.
+Whatever cannot be read is listed in ``unseen``, never silently left out: a planner would take it
+for absent and create it twice.
 """
 
 from __future__ import annotations
@@ -110,21 +111,28 @@ def units(folder: str, unseen: list[dict[str, str]]) -> list[dict[str, Any]]:
 
 
 def without_record(
-    folder: str, running: list[dict[str, Any]], unseen: list[dict[str, str]]
+    folder: str,
+    found: list[dict[str, Any]],
+    running: list[dict[str, Any]],
+    unseen: list[dict[str, str]],
 ) -> None:
-    """Report the units that run and whose record is not there: nobody would know of their slots."""
+    """Report the units that run and whose slot is neither ``found`` nor in ``unseen``."""
+    records = [one["record"] for one in found]
+    known = [(one["group"], name) for one in records for name in (one["slot"], one["kind"])]
+    reported = [one["what"] for one in unseen]
     for unit in running:
         match = _UNIT.match(unit["unit"])
         if match is None or unit["active"] not in _RUNS:
             continue
         kind, group, slot = match.groups()
         path = "%s/%s/%s.json" % (folder, group, slot or kind)
-        if os.path.exists(path):
+        if (group, slot or kind) in known or path in reported:
             continue
+        why = "is the record of another slot" if os.path.exists(path) else "is not there"
         unseen.append(
             {
                 "what": unit["unit"],
-                "why": "it runs, and its record %s is not there" % path,
+                "why": "it runs, and its record %s %s" % (path, why),
                 "group": group,
                 "hint": "put the file back, mount what should be there, or run `systemctl stop %s`"
                 " there: the next apply makes the slot again" % unit["unit"],

@@ -49,7 +49,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Pins:
-    """What a file says of one host: the keys that it may have, and those that it may never have."""
+    """What a file says of one host: the keys that are pinned, and those that it may never have.
+
+    A key can be both. A host whose pinned keys are all revoked is not one without a pin.
+    """
 
     keys: tuple[HostKey, ...]
     revoked: tuple[HostKey, ...]
@@ -84,8 +87,7 @@ def pins_for(lines: Iterable[Line], entry: str) -> Pins:
                 hint=_PLAIN_LINE,
             )
     revoked = tuple(line.key for line in here if line.marker == _REVOKED)
-    pinned = (line.key for line in here if not line.marker)
-    return Pins(keys=tuple(key for key in pinned if key not in revoked), revoked=revoked)
+    return Pins(keys=tuple(line.key for line in here if not line.marker), revoked=revoked)
 
 
 def _line(text: str, where: str) -> Line:

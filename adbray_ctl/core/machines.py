@@ -24,18 +24,24 @@ def twins(observed: Observed) -> tuple[tuple[str, ...], ...]:
 
     The machine-id alone is not enough: images of virtual machines are copied with it, and with the
     host keys. The boot id is drawn at each boot of each machine, so that copies differ in it.
+    Containers on one kernel share the boot id, and differ in their host keys.
     """
-    names: dict[tuple[str, str], list[str]] = {}
+    machines: list[dict[str, HostFacts]] = []
     for host in observed.hosts:
-        if host.facts and (identity := _identity(host.facts)):
-            names.setdefault(identity, []).append(host.host)
-    return tuple(tuple(hosts) for hosts in names.values() if len(hosts) > 1)
+        if (facts := host.facts) is None:
+            continue
+        same = (one for one in machines if all(_are_one(facts, known) for known in one.values()))
+        if (machine := next(same, None)) is not None:
+            machine[host.host] = facts
+        else:
+            machines.append({host.host: facts})
+    return tuple(tuple(names) for names in machines if len(names) > 1)
 
 
 def twins_text(hosts: tuple[str, ...], observed: Observed, where: Where) -> str:
     """What is wrong with ``hosts``, which are one machine: every line of theirs in fleet.yml."""
     places = [f"{name} ({where(name)})" for name in hosts]
-    text = f"{' and '.join(places)} are one machine, by its machine-id and boot id"
+    text = f"{' and '.join(places)} are one machine, by its machine-id, boot id and host keys"
     own = [name for name in hosts if _placed_under(observed.host(name), name, observed)]
     return text + (f"; its slots were placed under the name {own[0]}" if len(own) == 1 else "")
 
@@ -64,16 +70,20 @@ def machine_findings(observed: Observed, where: Where) -> Iterator[Finding]:
         yield _finding(GROUP_WIDE, Check.MACHINES, State.WARN, text, _APART, remedy)
     seen = sum(1 for host in observed.hosts if host.facts and host.facts.boot)
     if not found and not copies and seen:
-        text = f"{seen} hosts are {seen} machines"
+        many = f"each of the {seen} hosts is a separate machine"
+        text = many if seen > 1 else "the one host seen is a separate machine"
         yield _finding(GROUP_WIDE, Check.MACHINES, State.OK, text, _APART)
     for host in observed.hosts:
         if text := unseen_text(host):
             yield _finding(host.host, Check.RECORDS, State.FAIL, text, _WHOLE, host.unseen[0].hint)
 
 
-def _identity(facts: HostFacts) -> tuple[str, str] | None:
-    known = facts.machine or " ".join(facts.host_keys)
-    return (known, facts.boot) if known and facts.boot else None
+def _are_one(a: HostFacts, b: HostFacts) -> bool:
+    if not a.boot or (a.machine, a.boot) != (b.machine, b.boot):
+        return False
+    if a.host_keys and b.host_keys:
+        return not set(a.host_keys).isdisjoint(b.host_keys)
+    return a.machine != ""
 
 
 def _copies(observed: Observed) -> Iterator[tuple[str, str]]:

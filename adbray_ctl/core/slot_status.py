@@ -76,7 +76,7 @@ def state_of(
 ) -> tuple[State, str]:
     """The state, and what to know of it; ``joined`` says that Ray knows the slot's node."""
     if unit is None:
-        return State.UNKNOWN, "systemd does not know its unit; `adbray apply` makes it again"
+        return State.UNKNOWN, "systemd does not know its unit; `adbray apply` recreates it"
     if unit.load not in ("loaded", ""):
         detail = f"systemd cannot start it: its unit is {unit.load}; `adbray apply` writes it again"
         return State.FAILED, detail
@@ -84,7 +84,7 @@ def state_of(
         cleared = "the next start clears it" if record.worker_group else "`adbray apply` starts it"
         return State.FAILED, f"{failure(unit)}; {cleared}{_see(record)}"
     if unit.sub == "auto-restart":
-        return State.FAILED, f"it ends again and again, {unit.restarts} restarts{_see(record)}"
+        return State.FAILED, f"it keeps exiting ({unit.restarts} restarts){_see(record)}"
     if unit.active in ("inactive", "deactivating"):
         return _stopped(record, unit)
     if keeper is not None and keeper.state is KeeperState.WAITS:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import paramiko
 
+_REVOKED = "@revoked "
+
 
 class PinnedKeys(paramiko.MissingHostKeyPolicy):
     """The keys of one host, from a file in OpenSSH's format.
 
-    A line with a marker is left out, as one that cannot be read: where it concerns a host of the
-    fleet, the control machine has refused it or reached the host by another line.
+    A key that is ``@revoked`` for the host is refused. Other lines with a marker are left out, as
+    are lines that cannot be read: the control machine refuses them for hosts of the fleet.
     """
 
     def __init__(self, path: str, address: str, port: int) -> None:
         address = address.lower()
         name = address if port == 22 else f"[{address}]:{port}"
-        self._keys = [key for line in _lines(path) if (key := _key(line, name))]
+        lines = _lines(path)
+        marked = [line.removeprefix(_REVOKED) for line in lines if line.startswith(_REVOKED)]
+        revoked = [key for line in marked if (key := _key(line, name, patterns=True))]
+        pinned = [key for line in lines if (key := _key(line, name))]
+        self._keys = [key for key in pinned if key not in revoked]
 
     def transport(self, *arguments: Any, **options: Any) -> paramiko.Transport:
         """Asks for a type that is pinned: a host has several keys, and another is no change."""
@@ -36,21 +43,33 @@ class PinnedKeys(paramiko.MissingHostKeyPolicy):
 
 
 def _lines(path: str) -> list[str]:
-    # The names, the type and the key, with one space between them.
+    # With one space between the words.
     text = Path(path).read_text(encoding="utf-8", errors="replace")
-    return [" ".join(line.split()[:3]) for line in text.splitlines()]
+    return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def _key(line: str, name: str) -> paramiko.PKey | None:
+def _key(line: str, name: str, *, patterns: bool = False) -> paramiko.PKey | None:
     """The key of a line, if the line is one of the host ``name``."""
     if not line or line[0] in "#@":
         return None
     try:
         entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
-        here = entry is not None and any(_fits(one, name) for one in entry.hostnames or ())
+        names = (entry.hostnames or []) if entry is not None else []
+        here = _covers(names, name) if patterns else any(_fits(one, name) for one in names)
     except (paramiko.hostkeys.InvalidHostKey, paramiko.SSHException, ValueError, AssertionError):
         return None
     return entry.key if entry is not None and here else None
+
+
+def _covers(names: list[str], name: str) -> bool:
+    """Whether ``name`` is one of ``names``, which may have * and ?; one with ! leaves it out."""
+    left_out = any(_matches(one[1:], name) for one in names if one.startswith("!"))
+    return not left_out and any(_matches(one, name) for one in names)
+
+
+def _matches(one: str, name: str) -> bool:
+    wild = re.escape(one.lower()).replace(r"\*", ".*").replace(r"\?", ".")
+    return _fits(one, name) or re.fullmatch(wild, name) is not None
 
 
 def _fits(one: str, name: str) -> bool:

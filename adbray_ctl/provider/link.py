@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class SshLink:
                 self._watch = self._open(self._connected(), "watch")
             self._watch.settimeout(within_s)
             self._watch.sendall(b"\n")
-            return parse_slots(self._host.name, _answer(self._watch))
+            return parse_slots(self._host.name, _answer(self._watch, within_s))
         except (paramiko.SSHException, OSError, EOFError, HostFault) as error:
             self.close()
             raise HostFault(self._explain(error, within_s)) from error
@@ -83,8 +84,7 @@ class SshLink:
         with self._sessions:
             try:
                 with self._session(request) as channel:
-                    channel.settimeout(CHANGE_S)
-                    answer = _answer(channel)
+                    answer = _answer(channel, CHANGE_S)
             except (paramiko.SSHException, OSError, EOFError) as error:
                 raise HostFault(self._explain(error, CHANGE_S)) from error
         return parse_slots(self._host.name, answer)
@@ -166,21 +166,25 @@ class SshLink:
         return f"cannot talk to {where}: {str(error) or type(error).__name__}"
 
 
-def _answer(channel: paramiko.Channel) -> bytes:
+def _answer(channel: paramiko.Channel, within_s: float) -> bytes:
     """The gate's line. What a login shell or sshrc prints around it is left out."""
-    text, first = b"", b""
-    while True:
+    text, first, size = b"", b"", 0
+    until = time.monotonic() + within_s
+    while (left_s := until - time.monotonic()) > 0:
+        channel.settimeout(left_s)
         part = channel.recv(65536)
+        size += len(part)
         text += part
         *lines, text = text.split(b"\n")
         for line in lines:
             if _is_answer(line):
                 return line
             first = first or line.strip()
-        if not part or len(text) > _LONGEST_ANSWER:
+        if not part or size > _LONGEST_ANSWER:
             said = first or text.strip()
             shown = f": it printed {said[:80].decode(errors='replace')!r}" if said else ""
             raise EOFError(f"its answer breaks off{shown}")
+    raise TimeoutError
 
 
 def _is_answer(line: bytes) -> bool:

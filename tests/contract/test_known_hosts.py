@@ -93,7 +93,7 @@ class Site:
         assert SshHosts(KnownHosts(self.file)).run_python(self.fleet, "a", "print(1)") == "1\n"
 
     def head_login(self) -> None:
-        """As the head's provider does; the host has no gate, so that its answer breaks off."""
+        """As the head's provider does; the host has no gate, so that the session ends at once."""
         login = Login(
             user="root",
             key_file=str(self.fleet.ssh.identity_file),
@@ -119,6 +119,16 @@ ACCEPTED = {
     "an authority for others": (f"@cert-authority *.example.org {key_of(OTHER)}", "{host} {own}"),
     "a pattern for others": (f"10.1.* {key_of(OTHER)}", "{host} {own}"),
     "another key revoked": (f"@revoked * {key_of(OTHER)}", "{host} {own}"),
+    "its key revoked for others": (
+        "@revoked 10.9.* {own}",
+        "@revoked !{host},* {own}",
+        "{host} {own}",
+    ),
+    "a revoked key of its own beside": (
+        f"@revoked * {key_of(OTHER)}",
+        f"{{host}} {key_of(OTHER)}",
+        "{host} {own}",
+    ),
     "an unknown type beside": (f"{{host}} {SECURITY_KEY}", "{host} {own}"),
     "two types": (f"{{host}} {key_of(OTHER)}", "{host} {own}"),
     "two keys of a type": (f"{{host}} {key_of(OTHER_RSA)}", "{host} {own}"),
@@ -133,7 +143,7 @@ def test_a_pinned_key_is_accepted_and_other_lines_stay(name: str, site: Site) ->
     after = site.file.read_bytes()
     assert after.startswith(before)
     assert (after == before) is (name != "nothing")
-    with pytest.raises(HostFault, match=r"cannot talk to .*: its answer breaks off"):
+    with pytest.raises(HostFault, match=r"cannot talk to .*: (its answer breaks|Channel closed)"):
         site.head_login()
 
 
@@ -141,6 +151,16 @@ REFUSED: dict[str, tuple[tuple[str, ...], type[AdbrayError], str]] = {
     "another key": ((f"{{host}} {key_of(OTHER)}",), HostKeyError, "has changed"),
     "another key of its type": ((f"{{host}} {key_of(OTHER_RSA)}",), HostKeyError, "has changed"),
     "its key revoked": (("@revoked * {own}", "{host} {own}"), HostKeyError, "is revoked"),
+    "its key revoked and another pinned": (
+        ("@revoked [127.0.0.?]:* {own} stolen", "{host} {own}", f"{{host}} {key_of(OTHER)}"),
+        HostKeyError,
+        "is revoked",
+    ),
+    "its only pin revoked": (
+        (f"@revoked * {key_of(OTHER)}", f"{{host}} {key_of(OTHER)}"),
+        HostKeyError,
+        "has changed",
+    ),
     "revoked before first contact": (("@revoked {host} {own}",), HostKeyError, "is revoked"),
     "an authority": (("@cert-authority * {own}",), SpecError, "checks keys, not certificates"),
     "a pattern": (("[127.0.0.*]:* {own}",), SpecError, "a pattern that covers"),
@@ -173,7 +193,16 @@ def test_what_cannot_be_honoured_is_named_and_pins_nothing(name: str, site: Site
     assert site.file.read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["another key", "another key of its type", "an authority"])
+HEAD_REFUSES = [
+    "another key",
+    "another key of its type",
+    "an authority",
+    "its key revoked",
+    "its key revoked and another pinned",
+]
+
+
+@pytest.mark.parametrize("name", HEAD_REFUSES)
 def test_a_head_refuses_what_is_not_pinned(name: str, site: Site) -> None:
     site.write(FOREIGN, *REFUSED[name][0])
     with pytest.raises(HostFault, match=r"is not the pinned one|no key is pinned"):

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import paramiko
 import pytest
 from paramiko.common import OPEN_FAILED_CONNECT_FAILED, OPEN_SUCCEEDED
 
+from adbray_ctl.provider import link as links
 from adbray_ctl.provider.link import Login, SshLink
 from adbray_ctl.provider.model import HostAddress, HostFault, SlotFault, SlotState
 from tests.contract.ssh_server import AnyKey
@@ -22,10 +24,14 @@ SLOT = {"slot": "w-0", "worker_group": "w", "start": "1", "held": False, "detail
 
 
 class Sshd(AnyKey):
-    """A gate behind a login shell that prints, and ``most`` sessions in each connection."""
+    """A gate behind a login shell that prints, and ``most`` sessions in each connection.
 
-    def __init__(self, noise: bytes, most: int, answer: str) -> None:
+    With ``every_s`` the shell prints again after that time, without end.
+    """
+
+    def __init__(self, noise: bytes, most: int, answer: str, every_s: float | None) -> None:
         self._noise, self._most, self._answer = noise, most, answer
+        self._every_s = every_s
         self._open: list[paramiko.Channel] = []
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
@@ -42,6 +48,9 @@ class Sshd(AnyKey):
         # A client may leave without waiting for this.
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
             channel.sendall(self._noise)
+            while self._every_s is not None:
+                time.sleep(self._every_s)
+                channel.sendall(self._noise)
             if command == b"watch":
                 while channel.recv(1):
                     channel.sendall(self._answer.encode() + b"\n")
@@ -53,7 +62,11 @@ class Sshd(AnyKey):
 
 @contextmanager
 def host(
-    folder: Path, noise: bytes = b"", most: int = 10, answer: str | None = None
+    folder: Path,
+    noise: bytes = b"",
+    most: int = 10,
+    answer: str | None = None,
+    every_s: float | None = None,
 ) -> Iterator[tuple[SshLink, list[Sshd]]]:
     """A link to such a host, and one server for each connection that was made."""
     key = folder / "key"
@@ -74,7 +87,7 @@ def host(
                 except OSError:
                     return
                 transport.add_server_key(pair)
-                served.append(Sshd(noise, most, text))
+                served.append(Sshd(noise, most, text, every_s))
                 # With an event it does not wait: a client may leave before it has agreed on keys.
                 transport.start_server(event=threading.Event(), server=served[-1])
                 transports.append(transport)
@@ -137,3 +150,21 @@ def test_a_host_that_is_no_gate_is_quoted(tmp_path: Path) -> None:
 def test_a_host_without_sessions_says_so(tmp_path: Path) -> None:
     with host(tmp_path, most=0) as (link, _), pytest.raises(HostFault, match="MaxSessions"):
         link.start("w-0")
+
+
+@pytest.mark.parametrize(
+    ("noise", "every_s", "message"),
+    [
+        (b"x" * 65_535 + b"\n", 0.0, "its answer breaks off: it printed 'xxx"),
+        (b"x\n", 0.1, "no answer from .* within 4 s"),
+    ],
+)
+def test_a_shell_that_prints_without_end_does_not_hold_the_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noise: bytes, every_s: float, message: str
+) -> None:
+    monkeypatch.setattr(links, "LOGIN_S", 4.0)
+    monkeypatch.setattr(links, "CHANGE_S", 4.0)
+    with host(tmp_path, noise, every_s=every_s) as (link, _):
+        for ask in (link.list, lambda: link.start("w-0")):
+            with pytest.raises(HostFault, match=message):
+                ask()

@@ -152,7 +152,7 @@ class Command:
         if self._out.stage is Stage.SUDO:
             return f"sudo gave no answer within {self._begin_s:g} s"
         said = shown(self._out.before + bytes(self._out.output))
-        what = f"its login shell began no command within {self._begin_s:g} s of logging in"
+        what = f"its login shell did not start the command within {self._begin_s:g} s"
         return f"{what}; it printed: {said}" if said else what
 
     def _refused_by_shell(self) -> NoReturn:
@@ -214,7 +214,9 @@ class Command:
         try:
             self._channel.sendall(stdin)
         except TimeoutError as error:
-            raise HostError("it reads nothing", where=self._host) from error
+            raise HostError(
+                "the command does not read its standard input", where=self._host
+            ) from error
         except OSError:
             pass
 

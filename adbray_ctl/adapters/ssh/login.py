@@ -81,7 +81,7 @@ def _step_of(transport: paramiko.Transport | None) -> str:
         return "the greeting of sshd (its banner)"
     if not transport.initial_kex_done:
         return "the exchange of keys"
-    return "the login to be let in (PAM, name service, home directory)"
+    return "authentication (PAM, name service, home directory)"
 
 
 def _too_slow(step: str, name: str, address: str, ssh: Ssh) -> HostError:

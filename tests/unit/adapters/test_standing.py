@@ -84,9 +84,33 @@ def test_a_unit_that_runs_without_its_record_is_reported(tmp_path: Path) -> None
         {"unit": "adbray-redis@g.service", "active": "active"},
         {"unit": "adbray-usage.service", "active": "active"},
     ]
-    record(tmp_path, "redis.json", "{}")
-    unseen: list[dict[str, str]] = []
-    standing.without_record(str(tmp_path), running, unseen)
-    (found,) = unseen
+    record(tmp_path, "redis.json", json.dumps({**GOOD, "slot": "redis-2", "kind": "redis"}))
+    (found,) = unseen_of(tmp_path, running)
     assert found["what"] == "adbray-worker@g.w-0.service"
     assert "w-0.json is not there" in found["why"]
+
+
+def test_a_unit_that_runs_with_the_record_of_another_slot_is_reported(tmp_path: Path) -> None:
+    running = [
+        {"unit": f"adbray-{name}.service", "active": "active"}
+        for name in ("worker@g.w-0", "worker@g.w-1", "head@g")
+    ]
+    for name in ("w-0.json", "w-1.json", "head.json"):
+        record(tmp_path, name, json.dumps(GOOD))
+    found = unseen_of(tmp_path, running)
+    assert [one["what"] for one in found] == [one["unit"] for one in running[1:]]
+    assert "w-1.json is the record of another slot" in found[0]["why"]
+
+
+def test_a_unit_whose_record_cannot_be_read_is_reported_once(tmp_path: Path) -> None:
+    path = record(tmp_path, "w-0.json", "{")
+    running = [{"unit": "adbray-worker@g.w-0.service", "active": "active"}]
+    assert [one["what"] for one in unseen_of(tmp_path, running)] == [str(path)]
+
+
+def unseen_of(folder: Path, running: list[dict[str, str]]) -> list[dict[str, str]]:
+    """What the probe reports of records and units."""
+    unseen: list[dict[str, str]] = []
+    found = standing.slots(str(folder), unseen)
+    standing.without_record(str(folder), found, running, unseen)
+    return unseen

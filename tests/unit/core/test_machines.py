@@ -49,6 +49,7 @@ def test_three_names_of_one_machine_are_one_fault() -> None:
     ("one", "other", "text"),
     [
         (("m", "b1", "k1"), ("m", "b2", "k2"), "have one machine-id, m"),
+        (("m", "b", "k1"), ("m", "b", "k2"), "have one machine-id, m"),  # containers on one kernel
         (("m1", "b1", "k"), ("m2", "b2", "k"), "have the same SSH host key"),
     ],
 )
@@ -76,9 +77,26 @@ def test_a_host_key_stands_in_for_a_machine_id_that_is_not_there() -> None:
     assert twins(seen) == (("a", "b"),)
 
 
+def test_one_host_key_in_common_or_none_that_is_shown_leaves_one_machine() -> None:
+    one, other, none = (
+        host("a", "m", "b", "k1", "k2"),
+        host("b", "m", "b", "k2"),
+        host("c", "m", "b"),
+    )
+    assert twins(Observed(hosts=(one, other))) == (("a", "b"),)
+    assert twins(Observed(hosts=(one, none))) == (("a", "c"),)
+    assert twins(Observed(hosts=(none, host("b", "m", "b", "k3"), one))) == (("c", "b"),)
+
+
 def test_a_silent_host_is_no_twin() -> None:
     seen = (host("a", "m", "b"), HostObservation(host="b", error="no answer"))
-    assert [one.state for one in findings(*seen)] == [State.OK]
+    (found,) = findings(*seen)
+    assert (found.state, found.found) == (State.OK, "the one host seen is a separate machine")
+
+
+def test_hosts_that_are_separate_machines_are_counted() -> None:
+    (found,) = findings(host("a", "m1", "b1"), host("b", "m2", "b2"))
+    assert (found.state, found.found) == (State.OK, "each of the 2 hosts is a separate machine")
 
 
 def test_what_a_host_cannot_show_is_a_finding_and_a_problem_and_not_ready() -> None:

@@ -106,11 +106,11 @@ def test_no_state_but_a_good_one_is_without_a_word(kind: SlotKind) -> None:
         (
             unit("activating", sub="auto-restart", restarts=7),
             State.FAILED,
-            "it ends again and again, 7 restarts; see `adbray logs g w-0`",
+            "it keeps exiting (7 restarts); see `adbray logs g w-0`",
         ),
         (unit("deactivating"), State.PREPARED, "is stopping"),
         (unit("inactive"), State.PREPARED, ""),
-        (None, State.UNKNOWN, "systemd does not know its unit; `adbray apply` makes it again"),
+        (None, State.UNKNOWN, "systemd does not know its unit; `adbray apply` recreates it"),
     ],
 )
 def test_a_worker_says_what_is_wrong(told: UnitState | None, state: State, detail: str) -> None:
