@@ -1,8 +1,8 @@
 """Shows what lies on one slot's disk, or frees what was chosen of it: runs on the slot's host.
 
 Standard library only, Python 3.7 or newer. One argument, JSON: group, node, and for a removal
-`free`, the pairs of what and path that may go. What is no longer there, or has come into use since
-it was chosen, is left alone.
+`free`, the pairs of what and path that may go. What has come into use since it was chosen is left
+alone, and its error says why.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     if chosen:
         may = (slot_files.FREE, slot_files.ASK)
         held = slot_files.in_use(disk)
-        going = [i for i in items if (i["what"], i["path"]) in chosen and i["may"] in may]
-        told["items"] = going
-        for item in going:
-            item["error"] = slot_files.free(disk, item, held)
+        told["items"] = [item for item in items if (item["what"], item["path"]) in chosen]
+        for item in told["items"]:
+            free = item["may"] in may
+            item["error"] = slot_files.free(disk, item, held) if free else item["why"]
     return dict(told, after=room(disk))
 
 

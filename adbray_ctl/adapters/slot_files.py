@@ -127,6 +127,7 @@ class Survey:
         self._seen: set[tuple[int, int]] = set()
         self._items: dict[tuple[str, str], dict[str, Any]] = {}
         self._live = {latest_session(disk)} if runs else set()
+        self._cut: set[str] = set()
 
     def items(self) -> list[dict[str, Any]]:
         """What there is, the largest first; what was not looked at in time is left out."""
@@ -137,6 +138,8 @@ class Survey:
             os.close(base)
         for item in self._items.values():
             self._judge(item)
+            if item["may"] != KEEP and self._is_cut(item["path"]):
+                item["may"], item["why"] = KEEP, "not seen whole"
         return sorted([*self._items.values(), *deleted(self.disk)], key=lambda one: -one["bytes"])
 
     def _walk(self, base: int) -> None:
@@ -145,7 +148,10 @@ class Survey:
             parts = [] if folder == "." else folder[2:].split("/")
             here = os.fstat(handle)
             apart = here.st_dev != device and parts[:1] != ["spill"]
-            if apart or len(parts) >= DEEPEST or time.monotonic() > self._until:
+            cut = len(parts) >= DEEPEST or time.monotonic() > self._until
+            if cut and folders and not apart:
+                self._cut.add("/".join(parts))
+            if cut or apart:
                 del folders[:]
             if not apart and parts:
                 self._count(parts, here, handle, "")
@@ -172,6 +178,10 @@ class Survey:
         item["files"] += bool(name)
         item["held"] = item["held"] or user
         item["root"] = item["root"] or told.st_uid == 0
+
+    def _is_cut(self, path: str) -> bool:
+        """Whether something in it was not looked at: a process may use that."""
+        return any(one == path or one.startswith(path + "/") for one in self._cut)
 
     def _judge(self, item: dict[str, Any]) -> None:
         what, held = item["what"], item.pop("held")

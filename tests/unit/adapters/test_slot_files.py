@@ -169,11 +169,22 @@ def test_a_mapped_file_is_in_use(disk: Path) -> None:
     mapped.close()
 
 
-def test_trees_too_deep_to_walk_are_counted_in_part_and_go_whole(disk: Path) -> None:
+WHOSE = "an operator" if os.geteuid() == 0 else "jobs"
+
+
+def test_a_tree_too_deep_to_walk_is_kept(disk: Path) -> None:
+    """A process may have a file open where nothing was looked at."""
     deep = disk / "tmp" / "deep"
     deep.mkdir()
     subprocess.run(["mkdir", "-p", "/".join("d" * 5 for _ in range(600))], cwd=deep, check=True)
-    whose = "an operator" if os.geteuid() == 0 else "jobs"
-    item = survey(disk, runs=True)[f"files of {whose}: tmp/deep"]
-    assert slot_files.free(str(disk), item, {}) == ""
-    assert not deep.exists()
+    found = survey(disk, runs=True)
+    item = found[f"files of {WHOSE}: tmp/deep"]
+    assert (item["may"], item["why"]) == ("keep", "not seen whole")
+    assert found["files of jobs: tmp/results"]["may"] == "ask"
+    subprocess.run(["rm", "-rf", str(deep)], check=True)
+
+
+def test_an_ended_session_with_a_deep_tree_is_kept(disk: Path) -> None:
+    (disk / "tmp" / "ray" / OLD / "/".join("d" * slot_files.DEEPEST)).mkdir(parents=True)
+    item = survey(disk, runs=True)[f"an ended session: tmp/ray/{OLD}"]
+    assert (item["may"], item["why"]) == ("keep", "not seen whole")
