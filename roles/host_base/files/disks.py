@@ -110,37 +110,52 @@ def log_folders(disk: str) -> Iterator[tuple[int, str]]:
                 handle = stack.enter_context(opened(name, at=handle))
             except OSError:
                 return
-        for session in os.listdir(handle):
-            if not session.startswith("session_2"):
+        for session in entries(handle):
+            if not session.name.startswith("session_2"):
                 continue
-            with contextlib.suppress(OSError), opened(session, at=handle) as inner:
-                for base, folders, _, found in os.fwalk("logs", dir_fd=inner):
-                    yield found, os.path.join(session, base)
-                    # Ray's own are one below; jobs may nest more than can be walked.
-                    del folders[: len(folders) if base.count("/") else 0]
+            where = os.path.join(session.name, "logs")
+            with contextlib.ExitStack() as inner, contextlib.suppress(OSError):
+                own = inner.enter_context(opened(session.name, at=handle))
+                logs = inner.enter_context(opened("logs", at=own))
+                yield logs, where
+                # Ray's own are one below; jobs may nest more than can be walked.
+                for entry in entries(logs):
+                    if entry.is_dir(follow_symlinks=False):
+                        with contextlib.suppress(OSError), opened(entry.name, at=logs) as below:
+                            yield below, os.path.join(where, entry.name)
+
+
+def entries(folder: int) -> Iterator[os.DirEntry[str]]:
+    """What is in a directory, one by one: jobs may put more there than fits in memory."""
+    with os.scandir(folder) as found:
+        yield from found
 
 
 def bound_logs(disk: str) -> bool:
     """Cut each log above its bound; remove those of ended processes if all are above theirs.
 
-    Whether one was cut.
+    Whether there may be more to do at once.
     """
     cutting = False
     size = total_bytes(disk)
     most = min(size // LOG_SHARE, LOG_MOST)
     found: list[tuple[float, int, str, str]] = []
     for folder, where in log_folders(disk):
-        for name in os.listdir(folder):
+        for entry in entries(folder):
             with contextlib.suppress(FileNotFoundError):
-                told = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                told = entry.stat(follow_symlinks=False)
                 if not stat.S_ISREG(told.st_mode):
                     continue
                 if told.st_size > most and told.st_nlink == 1:
-                    cut(folder, name, most // 2)
+                    cut(folder, entry.name, most // 2)
                     cutting = True
-                found.append((told.st_mtime, told.st_blocks * 512, where, name))
-    if sum(one[1] for one in found) > size // LOGS_SHARE or len(found) > LOGS_FILES:
-        remove_ended(disk, found, size // LOGS_SHARE)
+                # Those beyond are found again when the first are gone.
+                if len(found) < 2 * LOGS_FILES:
+                    found.append((told.st_mtime, told.st_blocks * 512, where, entry.name))
+    crowded = len(found) > LOGS_FILES
+    if crowded or sum(one[1] for one in found) > size // LOGS_SHARE:
+        removed = remove_ended(disk, found, size // LOGS_SHARE)
+        return cutting or (crowded and removed)
     return cutting
 
 
@@ -178,8 +193,12 @@ def collapse(handle: int, length: int) -> None:
         raise OSError(number, "a log cannot be cut: " + os.strerror(number))
 
 
-def remove_ended(disk: str, found: list[tuple[float, int, str, str]], most: int) -> None:
-    """Of the logs that no process has open the oldest, until the rest is within nine tenths."""
+def remove_ended(disk: str, found: list[tuple[float, int, str, str]], most: int) -> bool:
+    """Of the logs that no process has open the oldest, until the rest is within nine tenths.
+
+    Whether one was removed.
+    """
+    removed = False
     in_use = open_files()
     total, count = sum(one[1] for one in found), len(found)
     going = set()
@@ -189,11 +208,15 @@ def remove_ended(disk: str, found: list[tuple[float, int, str, str]], most: int)
         going.add((where, name))
         total, count = total - size, count - 1
     for folder, where in log_folders(disk):
-        for name in os.listdir(folder):
+        for entry in entries(folder):
             with contextlib.suppress(OSError):
-                told = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if (where, name) in going and (told.st_dev, told.st_ino) not in in_use:
-                    os.unlink(name, dir_fd=folder)
+                if (where, entry.name) not in going:
+                    continue
+                told = entry.stat(follow_symlinks=False)
+                if (told.st_dev, told.st_ino) not in in_use:
+                    os.unlink(entry.name, dir_fd=folder)
+                    removed = True
+    return removed
 
 
 def open_files() -> set[tuple[int, int]]:

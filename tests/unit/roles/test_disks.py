@@ -9,6 +9,7 @@ import ast
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,21 @@ def test_of_too_many_logs_those_of_the_ended_go_oldest_first(
     left = {path.name for path in slot.logs.iterdir()}
     assert "job-driver-1.log" in left, "a process has it open"
     assert left - {"job-driver-1.log"} == {f"worker-{n}.out" for n in range(6, 15)}
+
+
+def test_more_files_than_fit_in_memory_go_part_by_part(slot: Slot) -> None:
+    slot.script.LOGS_FILES = 100
+    for number in range(3000):
+        (slot.logs / f"{number:0250}").touch()
+    tracemalloc.start()
+    soon = slot.script.bound_logs(str(slot.disk))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert soon, "the next look comes soon"
+    assert peak < MIB // 2
+    while slot.script.bound_logs(str(slot.disk)):
+        pass
+    assert len(list(slot.logs.iterdir())) <= 100
 
 
 def test_the_reserve_is_made_and_grows_to_its_size(slot: Slot) -> None:
