@@ -43,12 +43,21 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 NOTICE = "[adbray cut this log: its oldest %d MiB are gone]"
 
 
+@contextlib.contextmanager
+def noting(errors: dict[int, str], what: str = "") -> Iterator[None]:
+    """Go on after an OSError; the first of each number is added to ``errors``."""
+    try:
+        yield
+    except OSError as error:
+        errors.setdefault(error.errno, what + str(error))
+
+
 class Watch:
     """What was seen of each disk: how full it was, and when all of it was looked at."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[int, int, float]] = {}
-        self._failed: dict[str, str] = {}
+        self._failed: dict[str, dict[int, str]] = {}
 
     def look(self, disk: str, now: float) -> bool:
         """Do what is due; whether the disk fills so fast that the next look should come soon."""
@@ -60,17 +69,17 @@ class Watch:
             return False
         self._seen[disk] = (room.f_bfree, room.f_ffree, now)
         cutting = False
-        try:
-            cutting = bound_logs(disk)
-            if cutting:
-                # What was written meanwhile does not show in what is free.
-                del self._seen[disk]
+        errors: dict[int, str] = {}
+        with noting(errors):
+            cutting = bound_logs(disk, errors)
+        if cutting:
+            # What was written meanwhile does not show in what is free.
+            del self._seen[disk]
+        with noting(errors):
             keep_reserve(disk, now)
-            self._failed.pop(disk, None)
-        except OSError as error:
-            if self._failed.get(disk) != str(error):
-                print(f"{disk}: {error}", flush=True)
-            self._failed[disk] = str(error)
+        for number in errors.keys() - self._failed.get(disk, {}).keys():
+            print(f"{disk}: {errors[number]}", flush=True)
+        self._failed[disk] = errors
         return cutting or grown > 16 * MIB
 
 
@@ -131,10 +140,11 @@ def entries(folder: int) -> Iterator[os.DirEntry[str]]:
         yield from found
 
 
-def bound_logs(disk: str) -> bool:
+def bound_logs(disk: str, errors: dict[int, str]) -> bool:
     """Cut each log above its bound; remove those of ended processes if all are above theirs.
 
-    Whether there may be more to do at once.
+    What fails on one log is added to ``errors``, and the others are bounded. Returns whether
+    there may be more to do at once.
     """
     cutting = False
     size = total_bytes(disk)
@@ -147,8 +157,9 @@ def bound_logs(disk: str) -> bool:
                 if not stat.S_ISREG(told.st_mode):
                     continue
                 if told.st_size > most and told.st_nlink == 1:
-                    cut(folder, entry.name, most // 2)
-                    cutting = True
+                    with noting(errors, ascii(f"{where}/{entry.name}") + " cannot be cut: "):
+                        cut(folder, entry.name, most // 2)
+                        cutting = True
                 # Those beyond are found again when the first are gone.
                 if len(found) < 2 * LOGS_FILES:
                     found.append((told.st_mtime, told.st_blocks * 512, where, entry.name))
@@ -190,7 +201,7 @@ def collapse(handle: int, length: int) -> None:
     library.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
     if library.fallocate(handle, COLLAPSE, 0, length):
         number = ctypes.get_errno()
-        raise OSError(number, "a log cannot be cut: " + os.strerror(number))
+        raise OSError(number, os.strerror(number))
 
 
 def remove_ended(disk: str, found: list[tuple[float, int, str, str]], most: int) -> bool:

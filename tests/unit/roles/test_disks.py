@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -45,7 +46,7 @@ class Slot:
         return path
 
     def bound(self) -> None:
-        self.script.bound_logs(str(self.disk))
+        self.script.bound_logs(str(self.disk), {})
 
     @property
     def reserve(self) -> Path:
@@ -167,12 +168,12 @@ def test_more_files_than_fit_in_memory_go_part_by_part(slot: Slot) -> None:
     for number in range(3000):
         (slot.logs / f"{number:0250}").touch()
     tracemalloc.start()
-    soon = slot.script.bound_logs(str(slot.disk))
+    soon = slot.script.bound_logs(str(slot.disk), {})
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert soon, "the next look comes soon"
     assert peak < MIB // 2
-    while slot.script.bound_logs(str(slot.disk)):
+    while slot.script.bound_logs(str(slot.disk), {}):
         pass
     assert len(list(slot.logs.iterdir())) <= 100
 
@@ -232,6 +233,25 @@ def test_what_fails_is_told_once(slot: Slot, capsys: Any) -> None:
     for second in range(3):
         watch.look(str(slot.disk), T + 60 * second)
     assert capsys.readouterr().out.count("Not a directory") == 1
+
+
+def test_a_log_that_cannot_be_cut_stops_nothing_else(slot: Slot, capsys: Any) -> None:
+    """Nobody can write to a file that is being executed."""
+    tool = slot.logs / "tool.log"
+    shutil.copy("/bin/sleep", tool)
+    with tool.open("ab") as file:
+        file.write(LINE * 20_000)
+    logs = [slot.write(f"worker-{number}.out", 20_000) for number in range(5)]
+    with subprocess.Popen([tool, "600"]) as process:
+        try:
+            watch = slot.script.Watch()
+            for second in range(3):
+                watch.look(str(slot.disk), T + 60 * second)
+        finally:
+            process.kill()
+    assert all(log.stat().st_size <= MIB for log in logs)
+    assert (slot.reserve / "room").stat().st_size == 4 * MIB
+    assert capsys.readouterr().out.count("tool.log' cannot be cut: [Errno 26]") == 1
 
 
 def test_it_says_what_it_can_be_asked() -> None:
