@@ -40,6 +40,8 @@ START_S = 60
 LOOK_S, LOOK_AT_ALL_S = 0.5, 30
 COLLAPSE = 0x08  # FALLOC_FL_COLLAPSE_RANGE
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# Other files there are results of tools, useless without their beginning: they only count.
+LOG = re.compile(r"\.(log|out|err)(\.\d+)?$", re.ASCII)
 NOTICE = "[adbray cut this log: its oldest %d MiB are gone]"
 
 
@@ -156,7 +158,7 @@ def bound_logs(disk: str, errors: dict[int, str]) -> bool:
                 told = entry.stat(follow_symlinks=False)
                 if not stat.S_ISREG(told.st_mode):
                     continue
-                if told.st_size > most and told.st_nlink == 1:
+                if LOG.search(entry.name) and told.st_size > most and told.st_nlink == 1:
                     with noting(errors, ascii(f"{where}/{entry.name}") + " cannot be cut: "):
                         cut(folder, entry.name, most // 2)
                         cutting = True

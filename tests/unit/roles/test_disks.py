@@ -120,6 +120,21 @@ def test_logs_of_all_kinds_are_bounded(slot: Slot) -> None:
     assert small.read_bytes() == LINE * 100
 
 
+@pytest.mark.parametrize("name", ["raylet.log.1", "gcs_server.1.out", "worker-1.err.20"])
+def test_rotated_logs_are_bounded(slot: Slot, name: str) -> None:
+    log = slot.write(name, 20_000)
+    slot.bound()
+    assert log.stat().st_size <= MIB
+
+
+@pytest.mark.parametrize("name", ["nsight/worker.nsys-rep", "report.bin", "log", "x.login"])
+def test_results_of_tools_are_not_cut(slot: Slot, name: str) -> None:
+    """Ray keeps what nsight measured there."""
+    report = slot.write(name, 20_000)
+    slot.bound()
+    assert report.read_bytes() == LINE * 20_000
+
+
 def test_a_link_is_no_log(slot: Slot) -> None:
     """A job would have root cut a file elsewhere."""
     outside = slot.base / "precious"
@@ -129,10 +144,10 @@ def test_a_link_is_no_log(slot: Slot) -> None:
     (slot.logs / "jobs").symlink_to(slot.base)
     (slot.disk / "tmp" / "ray" / "session_2").symlink_to(slot.base)
     (slot.base / "logs").mkdir()
-    (slot.base / "logs" / "big").write_bytes(LINE * 20_000)
+    (slot.base / "logs" / "big.log").write_bytes(LINE * 20_000)
     slot.bound()
     assert outside.read_bytes() == LINE * 20_000
-    assert (slot.base / "logs" / "big").read_bytes() == LINE * 20_000
+    assert (slot.base / "logs" / "big.log").read_bytes() == LINE * 20_000
 
 
 def test_a_fifo_holds_nothing_up(slot: Slot) -> None:
