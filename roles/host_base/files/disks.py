@@ -253,7 +253,8 @@ def keep_reserve(disk: str, now: float) -> None:
             os.mkdir(".reserve", 0o700, dir_fd=base)
         with opened(".reserve", at=base) as reserve:
             try:
-                if now - os.stat("given", dir_fd=reserve).st_mtime < START_S:
+                # A clock that was ahead left a time that is still to come.
+                if 0 <= now - os.stat("given", dir_fd=reserve).st_mtime < START_S:
                     return
             except FileNotFoundError:
                 # Made now, for a start may find no room for it.

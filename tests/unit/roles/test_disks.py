@@ -212,6 +212,14 @@ def test_a_start_keeps_what_it_was_given_until_it_has_come_up(slot: Slot) -> Non
     assert (slot.reserve / "room").stat().st_size == 4 * MIB
 
 
+def test_the_reserve_is_kept_again_after_a_clock_that_was_ahead(slot: Slot) -> None:
+    slot.script.keep_reserve(str(slot.disk), T)
+    slot.script.START_BYTES = 2**60
+    slot.script.room(str(slot.disk), T + 10_000)
+    slot.script.keep_reserve(str(slot.disk), T)
+    assert (slot.reserve / "room").stat().st_size == 4 * MIB
+
+
 def test_a_start_says_first_that_it_was_given_something(slot: Slot) -> None:
     """Or the watch keeps it again, before the start has come to use it."""
     slot.script.keep_reserve(str(slot.disk), T)
