@@ -99,6 +99,16 @@ def test_what_could_not_go_is_an_error(tmp_path: Path, capsys: pytest.CaptureFix
     assert "! not freed: logs of ended processes: tmp/l: read-only" in capsys.readouterr().out
 
 
+def test_any_name_can_be_shown_chosen_and_written_down(tmp_path: Path) -> None:
+    odd = LOGS.model_copy(update={"path": "tmp/\udcff"})
+    disks = Disks(items=(odd,), error="read-only")
+    with pytest.raises(HostError) as raised:
+        run(tmp_path, disks, "head")
+    assert disks.freed == ["tmp/\udcff"], "the host finds it again"
+    assert raised.value.what.encode().endswith(rb"tmp/\udcff: read-only")
+    assert DiskItem(**{**vars(LOGS), "error": "\udcff"}).error == r"\udcff"
+
+
 def test_nothing_to_free_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     disks = Disks(items=(USED,))
     run(tmp_path, disks, "head")

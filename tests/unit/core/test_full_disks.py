@@ -55,6 +55,13 @@ def test_a_full_disk_says_what_fills_it_and_what_to_do() -> None:
     )
 
 
+def test_names_of_files_can_be_written_down() -> None:
+    """A job may give a file any name, and an apply that fails keeps the problem in its history."""
+    found = status(head=use(1000, largest=("files of jobs (tmp/\udcff)",)))
+    assert r"(tmp/\udcff)" in found.problems[0]
+    assert found.model_dump_json()
+
+
 def test_a_disk_may_have_room_and_no_files() -> None:
     found = status(head=use(10, files_share=0.999))
     assert not found.ready
