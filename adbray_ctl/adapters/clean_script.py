@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import time
 from typing import Any
 
 from adbray_ctl.adapters import slot_files, slot_logs
@@ -50,16 +51,17 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     if not is_mounted(disk):
         return {"missing": disk + " is not mounted"}
     alive = runs(record["unit"])
-    items = slot_files.Survey(disk, alive, WITHIN_S).items()
+    held = slot_files.Held(disk)
+    items = slot_files.Survey(disk, alive, time.monotonic() + WITHIN_S, held).items()
     told: dict[str, Any] = {"path": disk, "runs": alive, "before": room(disk), "items": items}
     chosen = {tuple(one) for one in asked.get("free") or ()}
     if chosen:
         may = (slot_files.FREE, slot_files.ASK)
-        held = slot_files.in_use(disk)
+        now_held = slot_files.Held(disk).files
         told["items"] = [item for item in items if (item["what"], item["path"]) in chosen]
         for item in told["items"]:
             free = item["may"] in may
-            item["error"] = slot_files.free(disk, item, held) if free else item["why"]
+            item["error"] = slot_files.free(disk, item, now_held) if free else item["why"]
     return dict(told, after=room(disk))
 
 
