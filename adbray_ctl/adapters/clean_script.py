@@ -1,6 +1,6 @@
 """Shows what lies on one slot's disk, or frees what was chosen of it: runs on the slot's host.
 
-Standard library only, Python 3.7 or newer. One argument, JSON: group, node, and for a removal
+Standard library only, Python 3.7 or newer. It reads JSON: group, node, and for a removal
 `free`, the pairs of what and path that may go. What has come into use since it was chosen is left
 alone, and its error says why.
 """
@@ -65,4 +65,4 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     return dict(told, after=room(disk))
 
 
-print(json.dumps(main(json.loads(sys.argv[1]))))
+print(json.dumps(main(json.load(sys.stdin))))
