@@ -104,10 +104,14 @@ def largest(disks: list[dict[str, Any]]) -> None:
             items = []
         by_files = sorted(items, key=lambda one: -one["files"])
         use["largest"] = [
-            "%(mb)d MiB in %(files)d files: %(what)s (%(path)s)" % dict(i, mb=i["bytes"] >> 20)
+            "%s, %d MiB in %s (%s)" % (i["what"], i["bytes"] >> 20, _count(i["files"]), i["path"])
             for i in (by_files if _share(use) < NEARLY else items)[:3]
             if i["what"] not in OWN.values()
         ]
+
+
+def _count(files: int) -> str:
+    return "1 file" if files == 1 else "%d files" % files
 
 
 def _share(use: dict[str, Any]) -> float:
@@ -199,7 +203,7 @@ class Survey:
         root = item.pop("root")
         item["may"], item["why"] = KEEP, ""
         if what in OWN.values():
-            item["why"] = "of adbray, bounded" if what == OWN[".reserve"] else "it is needed"
+            item["why"] = _RESERVE if what == OWN[".reserve"] else "adbray or Ray needs it"
         elif what in (JOBS, OPERATOR, "core files"):
             item["what"] = OPERATOR if root and what == JOBS else what
             item["may"], item["why"] = (ASK, "") if what != "core files" else (FREE, "")
@@ -232,6 +236,7 @@ _DELETED = {
     "may": KEEP,
     "why": "their room comes back when that process ends",
 }
+_RESERVE = "adbray's reserve, of a fixed size"
 _EMPTY = {"bytes": 0, "files": 0, "held": "", "root": False}
 
 

@@ -226,5 +226,5 @@ def test_looks_at_all_disks_share_their_time(disk: Path) -> None:
 def test_what_takes_the_most_of_a_full_disk_is_named(disk: Path) -> None:
     full, empty = almost_full(disk), {"path": str(disk), "size_mb": 1000, "used_mb": 1}
     slot_files.largest([full, empty])
-    assert "(tmp/results)" in full["largest"][0]
+    assert full["largest"][0] == "files of jobs, 0 MiB in 1 file (tmp/results)"
     assert "largest" not in empty

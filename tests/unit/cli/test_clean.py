@@ -60,7 +60,7 @@ def test_what_nobody_can_use_goes_without_a_question(
     assert disks.freed == ["tmp/l"]
     told = capsys.readouterr()
     assert "/d on a: 100 % full, 0 KiB free, 50 files free" in told.out
-    assert "files of jobs            tmp/[/x]  is freed when you say so" in told.out
+    assert "files of jobs            tmp/[/x]  removed only if you confirm" in told.out
     assert "stays: Ray [b]" in told.out
     assert "freed 5 KiB, logs of ended processes: tmp/l" in told.out
     assert "2.0 GiB freed, now 80 % full, 2.0 GiB free" in told.out
