@@ -51,7 +51,7 @@ def noting(errors: dict[int, str], what: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        errors.setdefault(error.errno, what + str(error))
+        errors.setdefault(error.errno or 0, what + str(error))
 
 
 class Watch:
