@@ -1,8 +1,8 @@
 """Shows what lies on one slot's disk, or frees what was chosen of it: runs on the slot's host.
 
-Standard library only, Python 3.7 or newer. One argument, JSON: group, node, and for a removal
-`free`, the pairs of what and path that may go. What is no longer there, or has come into use since
-it was chosen, is left alone.
+Standard library only, Python 3.7 or newer. It reads JSON: group, node, and for a removal
+`free`, the pairs of what and path that may go. What has come into use since it was chosen is left
+alone, and its error says why.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import time
 from typing import Any
 
 from adbray_ctl.adapters import slot_files, slot_logs
@@ -50,17 +51,18 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     if not is_mounted(disk):
         return {"missing": disk + " is not mounted"}
     alive = runs(record["unit"])
-    items = slot_files.Survey(disk, alive, WITHIN_S).items()
+    held = slot_files.Held(disk)
+    items = slot_files.Survey(disk, alive, time.monotonic() + WITHIN_S, held).items()
     told: dict[str, Any] = {"path": disk, "runs": alive, "before": room(disk), "items": items}
     chosen = {tuple(one) for one in asked.get("free") or ()}
     if chosen:
         may = (slot_files.FREE, slot_files.ASK)
-        held = slot_files.in_use(disk)
-        going = [i for i in items if (i["what"], i["path"]) in chosen and i["may"] in may]
-        told["items"] = going
-        for item in going:
-            item["error"] = slot_files.free(disk, item, held)
+        now_held = slot_files.Held(disk).files
+        told["items"] = [item for item in items if (item["what"], item["path"]) in chosen]
+        for item in told["items"]:
+            free = item["may"] in may
+            item["error"] = slot_files.free(disk, item, now_held) if free else item["why"]
     return dict(told, after=room(disk))
 
 
-print(json.dumps(main(json.loads(sys.argv[1]))))
+print(json.dumps(main(json.load(sys.stdin))))

@@ -34,7 +34,10 @@ class SshDisks:
 
     def _ask(self, fleet: Fleet, host: str, asked: dict[str, object]) -> NodeDisk:
         script = disk_reading_script("clean_script.py")
-        output = self._hosts.run_python(fleet, host, script, json.dumps(asked), within_s=_WITHIN_S)
+        # No argument: what was chosen may be thousands of files.
+        output = self._hosts.run_python(
+            fleet, host, script, stdin=json.dumps(asked), within_s=_WITHIN_S
+        )
         try:
             answer = json.loads(output)
             if "missing" in answer:

@@ -19,7 +19,7 @@ import urllib.request
 from typing import Any
 
 from adbray_ctl.adapters import gpus, slot_files, standing
-from adbray_ctl.adapters.file_systems import file_systems, is_mounted
+from adbray_ctl.adapters.file_systems import disk_use, file_systems, is_mounted
 from adbray_ctl.adapters.standing import listdir
 
 ETC = "/etc/adbray"
@@ -95,11 +95,12 @@ def pythons() -> list[str]:
 def slots(unseen: list[dict[str, str]]) -> list[dict[str, Any]]:
     found = standing.slots(ETC, unseen)
     for slot in found:
-        slot["disks"] = [slot_files.use_of(disk) for disk in disks(slot["record"])]
+        slot["disks"] = [disk_use(disk) for disk in disks(slot["record"])]
         if slot["record"].get("kind") == "head":
             slot["keeper"] = keeper(slot["record"]["group"])
         if "sentinel" in slot["record"].get("ports", {}):
             slot["primary"] = primary(slot["record"]["group"])
+    slot_files.largest([use for slot in found for use in slot["disks"]])
     return found
 
 

@@ -13,13 +13,11 @@ import subprocess
 import time
 from typing import Any
 
-from adbray_ctl.adapters.file_systems import disk_use
-
 # What may be done with it: freed, freed when asked for, or nothing, with a reason.
 FREE, ASK, KEEP = "free", "ask", "keep"
 RM = "/bin/rm"
-# From here on the status says what takes the room, if it can be seen in that time.
-NEARLY, LOOK_S = 0.95, 3.0
+# From here on the status says what takes the room; the looks at all disks of a host take so long.
+NEARLY, LOOK_S = 0.95, 5.0
 # Ray nests its own files less; what jobs nest deeper is not counted.
 DEEPEST = 40
 ET_CORE = 4
@@ -34,29 +32,48 @@ OWN = {
 }
 
 
-def in_use(disk: str) -> dict[tuple[int, int], str]:
-    """The files of this disk that a process has open or mapped, each with the name of one."""
-    devices = {os.stat(place).st_dev for place in (disk, os.path.join(disk, "spill"))}
-    found: dict[tuple[int, int], str] = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+class Held:
+    """What processes have open or mapped on some disks, by one look at all processes.
+
+    ``files`` has the name of one process for each file; ``deleted`` those without a name, whose
+    room comes back when those processes end.
+    """
+
+    def __init__(self, *disks: str) -> None:
+        places = [place for disk in disks for place in (disk, os.path.join(disk, "spill"))]
+        self._devices = {os.stat(place).st_dev for place in places if os.path.isdir(place)}
+        self.files: dict[tuple[int, int], str] = {}
+        self._deleted: dict[tuple[int, int], dict[str, Any]] = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            self._look(pid)
+
+    def deleted(self, disk: str) -> list[dict[str, Any]]:
+        device = os.stat(disk).st_dev
+        return [item for key, item in self._deleted.items() if key[0] == device]
+
+    def _look(self, pid: str) -> None:
         folder = "/proc/" + pid
         try:
             with open(folder + "/comm", errors="replace") as file:
                 name = "%s (pid %s)" % (file.read().strip(), pid)
             places = [folder + "/fd/" + number for number in os.listdir(folder + "/fd")]
         except OSError:
-            continue
+            return
         for place in [*places, folder + "/cwd"]:
             try:
                 told = os.stat(place)
             except OSError:
                 continue
-            if told.st_dev in devices:
-                found[told.st_dev, told.st_ino] = name
+            key = (told.st_dev, told.st_ino)
+            if told.st_dev in self._devices:
+                self.files[key] = name
+                if not told.st_nlink and stat.S_ISREG(told.st_mode):
+                    self._deleted[key] = dict(
+                        _DELETED, path="held by pid " + pid, bytes=told.st_blocks * 512
+                    )
         for key in _mapped(folder):
-            if key[0] in devices:
-                found[key] = name
-    return found
+            if key[0] in self._devices:
+                self.files[key] = name
 
 
 def _mapped(folder: str) -> list[tuple[int, int]]:
@@ -73,94 +90,98 @@ def _mapped(folder: str) -> list[tuple[int, int]]:
     return list(found)
 
 
-def deleted(disk: str) -> list[dict[str, Any]]:
-    """Files without a name that processes hold open: their room comes back when those end."""
-    device, found = os.stat(disk).st_dev, {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        folder = "/proc/%s/fd" % pid
+def largest(disks: list[dict[str, Any]]) -> None:
+    """Add what takes the most of each that is almost full, as far as there is time for it."""
+    full = [use for use in disks if max(_share(use), use.get("files_share", 0.0)) >= NEARLY]
+    if not full:
+        return
+    until = time.monotonic() + LOOK_S
+    held = Held(*(use["path"] for use in full))
+    for use in full:
         try:
-            numbers = os.listdir(folder)
-        except OSError:
-            continue
-        for number in numbers:
-            try:
-                told = os.stat(os.path.join(folder, number))
-            except OSError:
-                continue
-            if told.st_dev == device and not told.st_nlink and stat.S_ISREG(told.st_mode):
-                found[told.st_ino] = {
-                    "what": "deleted files that a process holds open",
-                    "path": "held by pid %s" % pid,
-                    "bytes": told.st_blocks * 512,
-                    "files": 1,
-                    "may": KEEP,
-                    "why": "their room comes back when that process ends",
-                }
-    return list(found.values())
-
-
-def use_of(disk: str) -> dict[str, Any]:
-    """How full a slot's disk is, and what takes the most of one that is almost full."""
-    found = disk_use(disk)
-    share = found["used_mb"] / found["size_mb"] if found["size_mb"] else 0.0
-    if max(share, found.get("files_share", 0.0)) >= NEARLY:
-        try:
-            items = Survey(disk, True, LOOK_S).items()
+            items = Survey(use["path"], True, until, held).items()
         except OSError:
             items = []
-        by_files = sorted(items, key=lambda one: -one["files"]) if share < NEARLY else items
-        found["largest"] = [
-            "%(mb)d MiB in %(files)d files: %(what)s (%(path)s)" % dict(i, mb=i["bytes"] >> 20)
-            for i in by_files[:3]
+        by_files = sorted(items, key=lambda one: -one["files"])
+        use["largest"] = [
+            "%s, %d MiB in %s (%s)" % (i["what"], i["bytes"] >> 20, _count(i["files"]), i["path"])
+            for i in (by_files if _share(use) < NEARLY else items)[:3]
             if i["what"] not in OWN.values()
         ]
-    return found
+
+
+def _count(files: int) -> str:
+    return "1 file" if files == 1 else "%d files" % files
+
+
+def _share(use: dict[str, Any]) -> float:
+    return float(use["used_mb"] / use["size_mb"]) if use["size_mb"] else 0.0
 
 
 class Survey:
-    """One look at all of a disk. ``runs`` says that the slot's unit has processes."""
+    """One look at all of a disk, until a time of the monotonic clock.
 
-    def __init__(self, disk: str, runs: bool, within_s: float) -> None:
+    ``runs`` says that the slot's unit has processes.
+    """
+
+    def __init__(self, disk: str, runs: bool, until: float, held: Held) -> None:
         self.disk, self.runs = disk, runs
-        self.held = in_use(disk)
-        self._until = time.monotonic() + within_s
+        self.held, self._until = held, until
         self._seen: set[tuple[int, int]] = set()
         self._items: dict[tuple[str, str], dict[str, Any]] = {}
         self._live = {latest_session(disk)} if runs else set()
+        self._cut: set[str] = set()
+        self._device = 0
 
     def items(self) -> list[dict[str, Any]]:
         """What there is, the largest first; what was not looked at in time is left out."""
         base = os.open(self.disk, FOLDER)
         try:
-            self._walk(base)
+            self._device = os.fstat(base).st_dev
+            self._walk(base, [])
         finally:
             os.close(base)
         for item in self._items.values():
             self._judge(item)
-        return sorted([*self._items.values(), *deleted(self.disk)], key=lambda one: -one["bytes"])
+            if item["may"] != KEEP and self._is_cut(item["path"]):
+                item["may"], item["why"] = KEEP, "not seen whole"
+        return sorted(
+            [*self._items.values(), *self.held.deleted(self.disk)], key=lambda one: -one["bytes"]
+        )
 
-    def _walk(self, base: int) -> None:
-        device = os.fstat(base).st_dev
-        for folder, folders, names, handle in os.fwalk(".", dir_fd=base):
-            parts = [] if folder == "." else folder[2:].split("/")
-            here = os.fstat(handle)
-            apart = here.st_dev != device and parts[:1] != ["spill"]
-            if apart or len(parts) >= DEEPEST or time.monotonic() > self._until:
-                del folders[:]
-            if not apart and parts:
-                self._count(parts, here, handle, "")
-            for name in names:
+    def _walk(self, handle: int, parts: list[str]) -> None:
+        here = os.fstat(handle)
+        if here.st_dev != self._device and parts[:1] != ["spill"]:
+            return
+        if parts:
+            self._count(parts, here, handle, "")
+        # One by one: there may be millions.
+        with os.scandir(handle) as entries:
+            for entry in entries:
+                if time.monotonic() > self._until:
+                    self._cut.add("/".join(parts))
+                    return
                 try:
-                    told = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                    self._enter(handle, [*parts, entry.name], entry)
                 except OSError:
                     continue
-                if not apart:
-                    self._count([*parts, name], told, handle, name)
+
+    def _enter(self, handle: int, parts: list[str], entry: os.DirEntry[str]) -> None:
+        if not entry.is_dir(follow_symlinks=False):
+            self._count(parts, entry.stat(follow_symlinks=False), handle, entry.name)
+        elif len(parts) > DEEPEST:
+            self._cut.add("/".join(parts[:-1]))
+        else:
+            inner = os.open(entry.name, FOLDER, dir_fd=handle)
+            try:
+                self._walk(inner, parts)
+            finally:
+                os.close(inner)
 
     def _count(self, parts: list[str], told: os.stat_result, handle: int, name: str) -> None:
         key = (told.st_dev, told.st_ino)
         core = name.startswith("core") and stat.S_ISREG(told.st_mode) and is_core(handle, name)
-        user = self.held.get(key, "")
+        user = self.held.files.get(key, "")
         what, path = ("core files", "/".join(parts)) if core else classed(parts, bool(user))
         if user and parts[1:2] == ["ray"]:
             self._live.add("/".join(parts[:3]))
@@ -173,12 +194,16 @@ class Survey:
         item["held"] = item["held"] or user
         item["root"] = item["root"] or told.st_uid == 0
 
+    def _is_cut(self, path: str) -> bool:
+        """Whether something in it was not looked at: a process may use that."""
+        return any(one == path or one.startswith(path + "/") for one in self._cut)
+
     def _judge(self, item: dict[str, Any]) -> None:
         what, held = item["what"], item.pop("held")
         root = item.pop("root")
         item["may"], item["why"] = KEEP, ""
         if what in OWN.values():
-            item["why"] = "of adbray, bounded" if what == OWN[".reserve"] else "it is needed"
+            item["why"] = _RESERVE if what == OWN[".reserve"] else "adbray or Ray needs it"
         elif what in (JOBS, OPERATOR, "core files"):
             item["what"] = OPERATOR if root and what == JOBS else what
             item["may"], item["why"] = (ASK, "") if what != "core files" else (FREE, "")
@@ -205,6 +230,13 @@ def latest_session(disk: str) -> str:
         return ""
 
 
+_DELETED = {
+    "what": "deleted files that a process holds open",
+    "files": 1,
+    "may": KEEP,
+    "why": "their room comes back when that process ends",
+}
+_RESERVE = "adbray's reserve, of a fixed size"
 _EMPTY = {"bytes": 0, "files": 0, "held": "", "root": False}
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.foreign import Foreign
+
 
 class _Cleaning(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -25,6 +27,7 @@ class May(StrEnum):
 class DiskItem(_Cleaning):
     """A part of a disk: ``path`` from where the disk is mounted, ``bytes`` as allocated.
 
+    ``path`` stays as it is, so that the host finds it again: it may hold lone halves of characters.
     ``why`` says why it is kept; ``error`` why it could not be freed.
     """
 
@@ -33,8 +36,8 @@ class DiskItem(_Cleaning):
     bytes: int
     files: int
     may: May
-    why: str = ""
-    error: str = ""
+    why: Foreign = ""
+    error: Foreign = ""
 
     @property
     def key(self) -> tuple[str, str]:

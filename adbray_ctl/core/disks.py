@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.foreign import Foreign
+
 # Where slots are found on a host, whichever file system carries them; and where that is by default.
 DATA = "/var/lib/adbray"
 
@@ -55,7 +57,7 @@ class DiskUse(_Disks):
     used_mb: int
     files_share: float = 0
     read_only: bool = False
-    largest: tuple[str, ...] = ()
+    largest: tuple[Foreign, ...] = ()
 
     @property
     def share(self) -> float:

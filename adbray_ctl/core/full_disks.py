@@ -31,7 +31,7 @@ def _full(use: DiskUse, slot: ObservedSlot) -> str:
     what = f"{max(use.size_mb - use.used_mb, 0)} of {use.size_mb} MiB free"
     if use.files_share >= NO_ROOM:
         what = f"{use.files_share:.0%} of its files are in use"
-    most = f"; the most is {', '.join(use.largest)}" if use.largest else ""
+    most = f"; largest: {', '.join(use.largest)}" if use.largest else ""
     return f"its disk {use.path} is full, {what}{most}; {clean} frees what may be freed"
 
 
@@ -47,14 +47,14 @@ def full_hosts(host: HostObservation) -> Iterator[str]:
     for one, paths in places.values():
         why = _lacks(one)
         if why:
-            yield f"{host.host}: the file system at {one.point} {why}, of {', '.join(paths)}"
+            yield f"{host.host}: the file system at {one.point} {why}; it holds {', '.join(paths)}"
 
 
 def _lacks(one: FileSystem) -> str:
     if one.read_only:
         return "is read-only"
     if one.total_gb and one.free_gb < min(LEAST_GB, one.total_gb * (1 - NO_ROOM)):
-        return f"is full, {one.free_gb * 1024:.0f} MiB free"
+        return f"is full ({one.free_gb * 1024:.0f} MiB free)"
     if one.free_files is not None and one.free_files < LEAST_FILES:
-        return f"is full, {one.free_files} files may be made"
+        return f"is almost out of inodes ({one.free_files} left)"
     return ""

@@ -32,8 +32,15 @@ class Here(SshHosts):
         pass
 
     def run_python(
-        self, fleet: Fleet, host: str, script: str, *arguments: str, within_s: float = 30
+        self,
+        fleet: Fleet,
+        host: str,
+        script: str,
+        *arguments: str,
+        stdin: str = "",
+        within_s: float = 30,
     ) -> str:
+        assert not stdin, "the script itself is read from there"
         command = [sys.executable, "-", *arguments]
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=True)
         return done.stdout

@@ -76,13 +76,15 @@ def test_a_job_fills_it(head: Head) -> None:
 def test_an_actor_fills_it(head: Head, tmp_path: Path) -> None:
     (tmp_path / "actor.py").write_text(ACTOR)
     head.submit("--working-dir", str(tmp_path), "--", "python", "actor.py")
-    assert "files of jobs (tmp/actor.1M)" in head.problem()
+    assert "largest: files of jobs" in head.problem()
+    assert "(tmp/actor.1M)" in head.problem()
     tell("an actor's files", lives_through_it(head))
 
 
 def test_an_operator_fills_it(head: Head) -> None:
     head.project.on(head.host, FILL % f"{head.disk}/dump")
-    assert "files of an operator (dump.1M)" in head.problem()
+    assert "largest: files of an operator" in head.problem()
+    assert "(dump.1M)" in head.problem()
     tell("an operator's files", lives_through_it(head))
 
 

@@ -93,14 +93,21 @@ class SshHosts:
         return found.output
 
     def run_python(
-        self, fleet: Fleet, host: str, script: str, *arguments: str, within_s: float = _ANSWER_S
+        self,
+        fleet: Fleet,
+        host: str,
+        script: str,
+        *arguments: str,
+        stdin: str = "",
+        within_s: float = _ANSWER_S,
     ) -> str:
         """What ``script`` prints, run as root by the host's own python3; raises HostError.
 
-        The arguments can be seen by every user of the host: they must not be secrets.
+        It can read ``stdin``, of any length. The arguments can be seen by every user of the host:
+        they must not be secrets; and all of them together must fit into 100 kB.
         """
         with self._session(fleet, host) as (client, ssh):
-            return _run(client, ssh, host, script, *arguments, within_s=within_s)
+            return _run(client, ssh, host, script, *arguments, stdin=stdin, within_s=within_s)
 
     @contextmanager
     def lines_of(
@@ -173,10 +180,10 @@ class SshHosts:
         return session(self._known_hosts, fleet, host)
 
 
-def _python(script: str, arguments: Sequence[str]) -> Request:
+def _python(script: str, arguments: Sequence[str], stdin: str = "") -> Request:
     """Run ``script`` by the host's own python3. Nobody there can see its text."""
     text = script.encode()
-    return Request(PYTHON, (BOOT, str(len(text)), *arguments), text)
+    return Request(PYTHON, (BOOT, str(len(text)), *arguments), text + stdin.encode())
 
 
 def _run(
@@ -185,10 +192,11 @@ def _run(
     host: str,
     script: str,
     *arguments: str,
+    stdin: str = "",
     within_s: float = _ANSWER_S,
 ) -> str:
     """What ``script`` prints under the host's python3 as root. Raises HostError."""
-    command = Command(client, ssh, host, _python(script, arguments))
+    command = Command(client, ssh, host, _python(script, arguments, stdin))
     command.close_input()
     found = command.outcome(within_s)
     if found.status == NOT_FOUND:

@@ -13,6 +13,7 @@ from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk
 from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.foreign import whole
 from adbray_ctl.core.sizes import size
 from adbray_ctl.services import clean as service
 
@@ -65,5 +66,5 @@ def _agreed(wanted: tuple[DiskItem, ...]) -> bool:
 def _require_done(freed: NodeDisk) -> None:
     left = [item for item in freed.items if item.error]
     if left:
-        what = "\n".join(f"{item.path}: {item.error}" for item in left)
+        what = "\n".join(f"{whole(item.path)}: {item.error}" for item in left)
         raise HostError(f"not everything could be removed:\n{what}", where=freed.host)

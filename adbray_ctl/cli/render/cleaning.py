@@ -11,7 +11,7 @@ from adbray_ctl.core.sizes import size
 _MOST = 30
 _MAY = {
     May.FREE: ("may be freed", "green"),
-    May.ASK: ("is freed when you say so", "yellow"),
+    May.ASK: ("removed only if you confirm", "yellow"),
     May.KEEP: ("stays", "dim"),
 }
 

@@ -40,7 +40,18 @@ START_S = 60
 LOOK_S, LOOK_AT_ALL_S = 0.5, 30
 COLLAPSE = 0x08  # FALLOC_FL_COLLAPSE_RANGE
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+# Other files there are results of tools, useless without their beginning: they only count.
+LOG = re.compile(r"\.(log|out|err)(\.\d+)?$", re.ASCII)
 NOTICE = "[adbray cut this log: its oldest %d MiB are gone]"
+
+
+@contextlib.contextmanager
+def noting(errors: dict[int, str], what: str = "") -> Iterator[None]:
+    """Go on after an OSError; the first of each number is added to ``errors``."""
+    try:
+        yield
+    except OSError as error:
+        errors.setdefault(error.errno or 0, what + str(error))
 
 
 class Watch:
@@ -48,7 +59,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[int, int, float]] = {}
-        self._failed: dict[str, str] = {}
+        self._failed: dict[str, dict[int, str]] = {}
 
     def look(self, disk: str, now: float) -> bool:
         """Do what is due; whether the disk fills so fast that the next look should come soon."""
@@ -60,17 +71,17 @@ class Watch:
             return False
         self._seen[disk] = (room.f_bfree, room.f_ffree, now)
         cutting = False
-        try:
-            cutting = bound_logs(disk)
-            if cutting:
-                # What was written meanwhile does not show in what is free.
-                del self._seen[disk]
+        errors: dict[int, str] = {}
+        with noting(errors):
+            cutting = bound_logs(disk, errors)
+        if cutting:
+            # What was written meanwhile does not show in what is free.
+            del self._seen[disk]
+        with noting(errors):
             keep_reserve(disk, now)
-            self._failed.pop(disk, None)
-        except OSError as error:
-            if self._failed.get(disk) != str(error):
-                print(f"{disk}: {error}", flush=True)
-            self._failed[disk] = str(error)
+        for number in errors.keys() - self._failed.get(disk, {}).keys():
+            print(f"{disk}: {errors[number]}", flush=True)
+        self._failed[disk] = errors
         return cutting or grown > 16 * MIB
 
 
@@ -110,37 +121,54 @@ def log_folders(disk: str) -> Iterator[tuple[int, str]]:
                 handle = stack.enter_context(opened(name, at=handle))
             except OSError:
                 return
-        for session in os.listdir(handle):
-            if not session.startswith("session_2"):
+        for session in entries(handle):
+            if not session.name.startswith("session_2"):
                 continue
-            with contextlib.suppress(OSError), opened(session, at=handle) as inner:
-                for base, folders, _, found in os.fwalk("logs", dir_fd=inner):
-                    yield found, os.path.join(session, base)
-                    # Ray's own are one below; jobs may nest more than can be walked.
-                    del folders[: len(folders) if base.count("/") else 0]
+            where = os.path.join(session.name, "logs")
+            with contextlib.ExitStack() as inner, contextlib.suppress(OSError):
+                own = inner.enter_context(opened(session.name, at=handle))
+                logs = inner.enter_context(opened("logs", at=own))
+                yield logs, where
+                # Ray's own are one below; jobs may nest more than can be walked.
+                for entry in entries(logs):
+                    if entry.is_dir(follow_symlinks=False):
+                        with contextlib.suppress(OSError), opened(entry.name, at=logs) as below:
+                            yield below, os.path.join(where, entry.name)
 
 
-def bound_logs(disk: str) -> bool:
+def entries(folder: int) -> Iterator[os.DirEntry[str]]:
+    """What is in a directory, one by one: jobs may put more there than fits in memory."""
+    with os.scandir(folder) as found:
+        yield from found
+
+
+def bound_logs(disk: str, errors: dict[int, str]) -> bool:
     """Cut each log above its bound; remove those of ended processes if all are above theirs.
 
-    Whether one was cut.
+    What fails on one log is added to ``errors``, and the others are bounded. Returns whether
+    there may be more to do at once.
     """
     cutting = False
     size = total_bytes(disk)
     most = min(size // LOG_SHARE, LOG_MOST)
     found: list[tuple[float, int, str, str]] = []
     for folder, where in log_folders(disk):
-        for name in os.listdir(folder):
+        for entry in entries(folder):
             with contextlib.suppress(FileNotFoundError):
-                told = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                told = entry.stat(follow_symlinks=False)
                 if not stat.S_ISREG(told.st_mode):
                     continue
-                if told.st_size > most and told.st_nlink == 1:
-                    cut(folder, name, most // 2)
-                    cutting = True
-                found.append((told.st_mtime, told.st_blocks * 512, where, name))
-    if sum(one[1] for one in found) > size // LOGS_SHARE or len(found) > LOGS_FILES:
-        remove_ended(disk, found, size // LOGS_SHARE)
+                if LOG.search(entry.name) and told.st_size > most and told.st_nlink == 1:
+                    with noting(errors, ascii(f"{where}/{entry.name}") + " cannot be cut: "):
+                        cut(folder, entry.name, most // 2)
+                        cutting = True
+                # Those beyond are found again when the first are gone.
+                if len(found) < 2 * LOGS_FILES:
+                    found.append((told.st_mtime, told.st_blocks * 512, where, entry.name))
+    crowded = len(found) > LOGS_FILES
+    if crowded or sum(one[1] for one in found) > size // LOGS_SHARE:
+        removed = remove_ended(disk, found, size // LOGS_SHARE)
+        return cutting or (crowded and removed)
     return cutting
 
 
@@ -175,11 +203,15 @@ def collapse(handle: int, length: int) -> None:
     library.fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
     if library.fallocate(handle, COLLAPSE, 0, length):
         number = ctypes.get_errno()
-        raise OSError(number, "a log cannot be cut: " + os.strerror(number))
+        raise OSError(number, os.strerror(number))
 
 
-def remove_ended(disk: str, found: list[tuple[float, int, str, str]], most: int) -> None:
-    """Of the logs that no process has open the oldest, until the rest is within nine tenths."""
+def remove_ended(disk: str, found: list[tuple[float, int, str, str]], most: int) -> bool:
+    """Of the logs that no process has open the oldest, until the rest is within nine tenths.
+
+    Whether one was removed.
+    """
+    removed = False
     in_use = open_files()
     total, count = sum(one[1] for one in found), len(found)
     going = set()
@@ -189,11 +221,15 @@ def remove_ended(disk: str, found: list[tuple[float, int, str, str]], most: int)
         going.add((where, name))
         total, count = total - size, count - 1
     for folder, where in log_folders(disk):
-        for name in os.listdir(folder):
+        for entry in entries(folder):
             with contextlib.suppress(OSError):
-                told = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if (where, name) in going and (told.st_dev, told.st_ino) not in in_use:
-                    os.unlink(name, dir_fd=folder)
+                if (where, entry.name) not in going:
+                    continue
+                told = entry.stat(follow_symlinks=False)
+                if (told.st_dev, told.st_ino) not in in_use:
+                    os.unlink(entry.name, dir_fd=folder)
+                    removed = True
+    return removed
 
 
 def open_files() -> set[tuple[int, int]]:
@@ -217,7 +253,8 @@ def keep_reserve(disk: str, now: float) -> None:
             os.mkdir(".reserve", 0o700, dir_fd=base)
         with opened(".reserve", at=base) as reserve:
             try:
-                if now - os.stat("given", dir_fd=reserve).st_mtime < START_S:
+                # A clock that was ahead left a time that is still to come.
+                if 0 <= now - os.stat("given", dir_fd=reserve).st_mtime < START_S:
                     return
             except FileNotFoundError:
                 # Made now, for a start may find no room for it.

@@ -6,6 +6,7 @@ import ast
 import os
 import struct
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ def user(disk: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 def survey(disk: Path, *, runs: bool) -> dict[str, dict[str, Any]]:
     """Without what other programs here hold open: this disk is a directory of theirs."""
-    found = slot_files.Survey(str(disk), runs, 10).items()
+    held = slot_files.Held(str(disk))
+    found = slot_files.Survey(str(disk), runs, time.monotonic() + 60, held).items()
     own = [item for item in found if not item["path"].startswith("held by pid")]
     return {f"{item['what']}: {item['path']}": item for item in own}
 
@@ -88,6 +90,7 @@ def test_everything_has_an_owner(disk: Path) -> None:
         "files of jobs: tmp/results": "ask",
         "files of jobs: tmp/in_use.bin": "keep",
         "files of jobs: tmp/core.txt": "ask",
+        "files of jobs: tmp/way_out": "ask",
         "core files: tmp/core.17": "free",
         "files of an operator: iso": "ask",
         "what adbray writes down here: logs": "keep",
@@ -111,7 +114,7 @@ def test_the_largest_comes_first(disk: Path) -> None:
 
 @pytest.mark.usefixtures("user")
 def test_what_may_go_goes_and_nothing_else(disk: Path) -> None:
-    held = slot_files.in_use(str(disk))
+    held = slot_files.Held(str(disk)).files
     for item in survey(disk, runs=True).values():
         if item["may"] != "keep":
             assert slot_files.free(str(disk), item, held) == ""
@@ -143,7 +146,7 @@ def test_a_log_that_came_into_use_is_left(disk: Path) -> None:
     item = survey(disk, runs=True)[f"logs of ended processes: tmp/ray/{NOW}/logs"]
     log = disk / "tmp" / "ray" / NOW / "logs" / "job-driver-1.log"
     with log.open("ab"):
-        assert slot_files.free(str(disk), item, slot_files.in_use(str(disk))) == ""
+        assert slot_files.free(str(disk), item, slot_files.Held(str(disk)).files) == ""
     assert log.exists()
     assert not log.with_name("raylet.out").exists()
 
@@ -152,7 +155,7 @@ def test_deleted_files_that_are_held_open_are_shown(disk: Path) -> None:
     path = put(disk / "tmp" / "gone", b"x" * 100_000)
     with path.open("rb"):
         path.unlink()
-        found = slot_files.deleted(str(disk))
+        found = slot_files.Held(str(disk)).deleted(str(disk))
     own = [item for item in found if item["path"] == f"held by pid {os.getpid()}"]
     assert {item["may"] for item in own} == {"keep"}
     assert 100_000 <= max(item["bytes"] for item in own) < 200_000
@@ -165,15 +168,63 @@ def test_a_mapped_file_is_in_use(disk: Path) -> None:
     with path.open("r+b") as file:
         mapped = mmap.mmap(file.fileno(), 4096)
     told = path.stat()
-    assert (told.st_dev, told.st_ino) in slot_files.in_use(str(disk))
+    assert (told.st_dev, told.st_ino) in slot_files.Held(str(disk)).files
     mapped.close()
 
 
-def test_trees_too_deep_to_walk_are_counted_in_part_and_go_whole(disk: Path) -> None:
+WHOSE = "an operator" if os.geteuid() == 0 else "jobs"
+
+
+def test_a_tree_too_deep_to_walk_is_kept(disk: Path) -> None:
+    """A process may have a file open where nothing was looked at."""
     deep = disk / "tmp" / "deep"
     deep.mkdir()
     subprocess.run(["mkdir", "-p", "/".join("d" * 5 for _ in range(600))], cwd=deep, check=True)
-    whose = "an operator" if os.geteuid() == 0 else "jobs"
-    item = survey(disk, runs=True)[f"files of {whose}: tmp/deep"]
-    assert slot_files.free(str(disk), item, {}) == ""
-    assert not deep.exists()
+    found = survey(disk, runs=True)
+    item = found[f"files of {WHOSE}: tmp/deep"]
+    assert (item["may"], item["why"]) == ("keep", "not seen whole")
+    assert found["files of jobs: tmp/results"]["may"] == "ask"
+    subprocess.run(["rm", "-rf", str(deep)], check=True)
+
+
+def test_an_ended_session_with_a_deep_tree_is_kept(disk: Path) -> None:
+    (disk / "tmp" / "ray" / OLD / "/".join("d" * slot_files.DEEPEST)).mkdir(parents=True)
+    item = survey(disk, runs=True)[f"an ended session: tmp/ray/{OLD}"]
+    assert (item["may"], item["why"]) == ("keep", "not seen whole")
+
+
+def almost_full(disk: Path) -> dict[str, Any]:
+    return {"path": str(disk), "size_mb": 1000, "used_mb": 990}
+
+
+def test_a_directory_with_many_files_is_left_in_time(disk: Path) -> None:
+    """The host must answer, however many files fill its disks."""
+    many = disk / "aaa"
+    many.mkdir()
+    for number in range(3000):
+        (many / str(number)).touch()
+    held = slot_files.Held(str(disk))
+    survey = slot_files.Survey(str(disk), True, 0, held)
+    asked = iter(range(-20, 10_000))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: next(asked))
+        found = survey.items()
+    assert sum(item["files"] for item in found) <= 20
+    assert all(item["may"] == "keep" for item in found if item["path"] == "aaa")
+
+
+def test_looks_at_all_disks_share_their_time(disk: Path) -> None:
+    disks = [almost_full(disk) for _ in range(40)]
+    clock = iter(range(10_000))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: next(clock))
+        slot_files.largest(disks)
+    assert next(clock) <= slot_files.LOOK_S + 1 + 2 * len(disks)
+    assert all("largest" in use for use in disks)
+
+
+def test_what_takes_the_most_of_a_full_disk_is_named(disk: Path) -> None:
+    full, empty = almost_full(disk), {"path": str(disk), "size_mb": 1000, "used_mb": 1}
+    slot_files.largest([full, empty])
+    assert full["largest"][0] == "files of jobs, 0 MiB in 1 file (tmp/results)"
+    assert "largest" not in empty

@@ -60,7 +60,7 @@ def test_what_nobody_can_use_goes_without_a_question(
     assert disks.freed == ["tmp/l"]
     told = capsys.readouterr()
     assert "/d on a: 100 % full, 0 KiB free, 50 files free" in told.out
-    assert "files of jobs            tmp/[/x]  is freed when you say so" in told.out
+    assert "files of jobs            tmp/[/x]  removed only if you confirm" in told.out
     assert "stays: Ray [b]" in told.out
     assert "freed 5 KiB, logs of ended processes: tmp/l" in told.out
     assert "2.0 GiB freed, now 80 % full, 2.0 GiB free" in told.out
@@ -97,6 +97,16 @@ def test_what_could_not_go_is_an_error(tmp_path: Path, capsys: pytest.CaptureFix
     with pytest.raises(HostError, match="tmp/l: read-only"):
         run(tmp_path, Disks(error="read-only"), "head")
     assert "! not freed: logs of ended processes: tmp/l: read-only" in capsys.readouterr().out
+
+
+def test_any_name_can_be_shown_chosen_and_written_down(tmp_path: Path) -> None:
+    odd = LOGS.model_copy(update={"path": "tmp/\udcff"})
+    disks = Disks(items=(odd,), error="read-only")
+    with pytest.raises(HostError) as raised:
+        run(tmp_path, disks, "head")
+    assert disks.freed == ["tmp/\udcff"], "the host finds it again"
+    assert raised.value.what.encode().endswith(rb"tmp/\udcff: read-only")
+    assert DiskItem(**{**vars(LOGS), "error": "\udcff"}).error == r"\udcff"
 
 
 def test_nothing_to_free_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

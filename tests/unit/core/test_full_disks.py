@@ -44,15 +44,22 @@ def test_a_disk_with_room_is_no_problem(used_mb: int) -> None:
 
 
 def test_a_full_disk_says_what_fills_it_and_what_to_do() -> None:
-    found = status(head=use(1000, largest=("900 MiB in 1 files: files of jobs (tmp/x)",)))
+    found = status(head=use(1000, largest=("files of jobs, 900 MiB in 1 file (tmp/x)",)))
     assert not found.ready
     assert found.problems == (
         (
-            f"head on h: its disk {PATH} is full, 0 of 1000 MiB free; the most is"
-            " 900 MiB in 1 files: files of jobs (tmp/x);"
+            f"head on h: its disk {PATH} is full, 0 of 1000 MiB free; largest:"
+            " files of jobs, 900 MiB in 1 file (tmp/x);"
             " `adbray clean g head` frees what may be freed"
         ),
     )
+
+
+def test_names_of_files_can_be_written_down() -> None:
+    """A job may give a file any name, and an apply that fails keeps the problem in its history."""
+    found = status(head=use(1000, largest=("files of jobs (tmp/\udcff)",)))
+    assert r"(tmp/\udcff)" in found.problems[0]
+    assert found.model_dump_json()
 
 
 def test_a_disk_may_have_room_and_no_files() -> None:
@@ -76,8 +83,8 @@ def root(**told: object) -> FileSystem:
 @pytest.mark.parametrize(
     ("seen", "why"),
     [
-        (root(free_gb=0.01), "is full, 10 MiB free"),
-        (root(free_files=3), "is full, 3 files may be made"),
+        (root(free_gb=0.01), "is full (10 MiB free)"),
+        (root(free_files=3), "is almost out of inodes (3 left)"),
         (root(read_only=True), "is read-only"),
     ],
 )
@@ -86,7 +93,7 @@ def test_a_full_host_is_named_with_what_is_written_there(seen: FileSystem, why: 
     assert not found.ready
     assert found.problems == (
         (
-            f"h: the file system at / {why}, of /, /etc/adbray, /opt/adbray, /var/lib/adbray,"
+            f"h: the file system at / {why}; it holds /, /etc/adbray, /opt/adbray, /var/lib/adbray,"
             " /var/lib/adbray-usage, /var/log"
         ),
     )

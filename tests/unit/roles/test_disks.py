@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ class Slot:
         return path
 
     def bound(self) -> None:
-        self.script.bound_logs(str(self.disk))
+        self.script.bound_logs(str(self.disk), {})
 
     @property
     def reserve(self) -> Path:
@@ -118,6 +120,21 @@ def test_logs_of_all_kinds_are_bounded(slot: Slot) -> None:
     assert small.read_bytes() == LINE * 100
 
 
+@pytest.mark.parametrize("name", ["raylet.log.1", "gcs_server.1.out", "worker-1.err.20"])
+def test_rotated_logs_are_bounded(slot: Slot, name: str) -> None:
+    log = slot.write(name, 20_000)
+    slot.bound()
+    assert log.stat().st_size <= MIB
+
+
+@pytest.mark.parametrize("name", ["nsight/worker.nsys-rep", "report.bin", "log", "x.login"])
+def test_results_of_tools_are_not_cut(slot: Slot, name: str) -> None:
+    """Ray keeps what nsight measured there."""
+    report = slot.write(name, 20_000)
+    slot.bound()
+    assert report.read_bytes() == LINE * 20_000
+
+
 def test_a_link_is_no_log(slot: Slot) -> None:
     """A job would have root cut a file elsewhere."""
     outside = slot.base / "precious"
@@ -127,10 +144,10 @@ def test_a_link_is_no_log(slot: Slot) -> None:
     (slot.logs / "jobs").symlink_to(slot.base)
     (slot.disk / "tmp" / "ray" / "session_2").symlink_to(slot.base)
     (slot.base / "logs").mkdir()
-    (slot.base / "logs" / "big").write_bytes(LINE * 20_000)
+    (slot.base / "logs" / "big.log").write_bytes(LINE * 20_000)
     slot.bound()
     assert outside.read_bytes() == LINE * 20_000
-    assert (slot.base / "logs" / "big").read_bytes() == LINE * 20_000
+    assert (slot.base / "logs" / "big.log").read_bytes() == LINE * 20_000
 
 
 def test_a_fifo_holds_nothing_up(slot: Slot) -> None:
@@ -161,6 +178,21 @@ def test_of_too_many_logs_those_of_the_ended_go_oldest_first(
     assert left - {"job-driver-1.log"} == {f"worker-{n}.out" for n in range(6, 15)}
 
 
+def test_more_files_than_fit_in_memory_go_part_by_part(slot: Slot) -> None:
+    slot.script.LOGS_FILES = 100
+    for number in range(3000):
+        (slot.logs / f"{number:0250}").touch()
+    tracemalloc.start()
+    soon = slot.script.bound_logs(str(slot.disk), {})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert soon, "the next look comes soon"
+    assert peak < MIB // 2
+    while slot.script.bound_logs(str(slot.disk), {}):
+        pass
+    assert len(list(slot.logs.iterdir())) <= 100
+
+
 def test_the_reserve_is_made_and_grows_to_its_size(slot: Slot) -> None:
     slot.script.keep_reserve(str(slot.disk), T)
     assert (slot.reserve / "room").stat().st_blocks * 512 >= 4 * MIB
@@ -177,6 +209,14 @@ def test_a_start_keeps_what_it_was_given_until_it_has_come_up(slot: Slot) -> Non
     slot.script.keep_reserve(str(slot.disk), T + 50)
     assert (slot.reserve / "room").stat().st_size == 0
     slot.script.keep_reserve(str(slot.disk), T + 61)
+    assert (slot.reserve / "room").stat().st_size == 4 * MIB
+
+
+def test_the_reserve_is_kept_again_after_a_clock_that_was_ahead(slot: Slot) -> None:
+    slot.script.keep_reserve(str(slot.disk), T)
+    slot.script.START_BYTES = 2**60
+    slot.script.room(str(slot.disk), T + 10_000)
+    slot.script.keep_reserve(str(slot.disk), T)
     assert (slot.reserve / "room").stat().st_size == 4 * MIB
 
 
@@ -216,6 +256,25 @@ def test_what_fails_is_told_once(slot: Slot, capsys: Any) -> None:
     for second in range(3):
         watch.look(str(slot.disk), T + 60 * second)
     assert capsys.readouterr().out.count("Not a directory") == 1
+
+
+def test_a_log_that_cannot_be_cut_stops_nothing_else(slot: Slot, capsys: Any) -> None:
+    """Nobody can write to a file that is being executed."""
+    tool = slot.logs / "tool.log"
+    shutil.copy("/bin/sleep", tool)
+    with tool.open("ab") as file:
+        file.write(LINE * 20_000)
+    logs = [slot.write(f"worker-{number}.out", 20_000) for number in range(5)]
+    with subprocess.Popen([tool, "600"]) as process:
+        try:
+            watch = slot.script.Watch()
+            for second in range(3):
+                watch.look(str(slot.disk), T + 60 * second)
+        finally:
+            process.kill()
+    assert all(log.stat().st_size <= MIB for log in logs)
+    assert (slot.reserve / "room").stat().st_size == 4 * MIB
+    assert capsys.readouterr().out.count("tool.log' cannot be cut: [Errno 26]") == 1
 
 
 def test_it_says_what_it_can_be_asked() -> None:
