@@ -236,7 +236,8 @@ def test_a_head_that_sshd_keeps_out_is_named_with_its_host(site: Project) -> Non
         f"echo AllowUsers root > {config}; systemctl reload ssh; pkill -u adbray-slot || true",
     )
     try:
-        until(lambda: bool(site.json("status", NAME)["scaling"]["silent"]))
+        # The first reason is that its connection was ended.
+        until(lambda: "AllowUsers" in str(site.json("status", NAME)["scaling"]["silent"]))
         (silent,) = site.json("status", NAME)["scaling"]["silent"]
         findings = json.loads(site.adbray("check", NAME, "--json").out)["findings"]
     finally:
