@@ -1,7 +1,6 @@
 """Changes three functions of Ray when their modules are imported, and imports none itself.
 
-A module without the function, as a later Ray may have, stays as it is: then Ray's own limits hold,
-and the head waits for room.
+A module without the function, as a later Ray may have, stays as it is: then Ray's own limits hold.
 """
 
 from __future__ import annotations
