@@ -18,6 +18,9 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 E2E_JOBS = Path(__file__).parent / "jobs"
 GROUP = "quickstart"
+# A reload returns before sshd listens again, and connections are refused in between; a restart
+# waits. Sessions survive both. Without the first part, a sixth within ten seconds fails.
+RESTART_SSHD = "systemctl reset-failed ssh; systemctl restart ssh"
 
 
 @dataclass(frozen=True)

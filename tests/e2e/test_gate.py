@@ -10,7 +10,7 @@ import pytest
 
 from adbray_ctl.provider.link import Login, SshLink
 from adbray_ctl.provider.model import HostAddress, SlotState
-from tests.e2e.conftest import REPOSITORY, Project, run
+from tests.e2e.conftest import REPOSITORY, RESTART_SSHD, Project, run
 
 HOST = "lab3"
 GATE = REPOSITORY / "roles" / "host_base" / "files" / "slot.py"
@@ -23,14 +23,14 @@ mkdir -p {HOME}/.ssh /etc/adbray/demo /run/adbray/demo
 echo 'adbray-slot ALL=(root) NOPASSWD: ALL' > /etc/sudoers.d/gate
 echo 'Defaults:adbray-slot env_keep += "SSH_ORIGINAL_COMMAND"' >> /etc/sudoers.d/gate
 printf '[Service]\\nExecStart=/bin/sleep infinity\\n' > {UNIT}; systemctl daemon-reload
-echo MaxSessions 1 > /etc/ssh/sshd_config.d/gate.conf; systemctl reload ssh
+echo MaxSessions 1 > /etc/ssh/sshd_config.d/gate.conf; {RESTART_SSHD}
 echo 'echo Authorized use only' > /etc/ssh/sshrc; echo 'echo Welcome' > {HOME}/.bashrc
 chmod 755 /etc/adbray {HOME}/.ssh
 """
 UNMAKE = f"""
 systemctl stop adbray-worker@demo.w-0; rm -rf {UNIT} /etc/adbray /run/adbray /usr/local/bin/gate
 rm -f /etc/sudoers.d/gate /etc/ssh/sshd_config.d/gate.conf /etc/ssh/sshrc; systemctl daemon-reload
-systemctl reload ssh; pkill -u adbray-slot; sleep 1; userdel adbray-slot
+{RESTART_SSHD}; pkill -u adbray-slot; sleep 1; userdel adbray-slot
 """
 
 

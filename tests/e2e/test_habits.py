@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Project
+from tests.e2e.conftest import RESTART_SSHD, Project
 
 GROUP = "demo"
 HOST = "lab2"
 RC = "/home/ops/.bashrc"
 SSHD = "/etc/ssh/sshd_config.d/habit.conf"
-RELOAD = "systemctl reload ssh"
 KEYS = "/home/ops/.ssh/authorized_keys"
 SUDOERS = "/etc/sudoers.d/habit"
 
@@ -112,13 +111,13 @@ RIGHT = {
     "dash": "usermod -s /bin/dash ops",
     "slow": first_line("sleep 11"),
     "sudo-on-its-own-tty": f"echo 'Defaults use_pty, lecture=always' > {SUDOERS}",
-    "one-session": f"echo MaxSessions 1 > {SSHD}; {RELOAD}",
+    "one-session": f"echo MaxSessions 1 > {SSHD}; {RESTART_SSHD}",
 }
 
 
 @pytest.mark.parametrize("habit", RIGHT)
 def test_a_strange_host_is_understood(site: Site, habit: str) -> None:
-    after = f"usermod -s /bin/bash ops; {RELOAD}"
+    after = f"usermod -s /bin/bash ops; {RESTART_SSHD}"
     with changed(site.lab, RC, SUDOERS, SSHD, script=RIGHT[habit], after=after):
         found = site.findings()
     assert [one for one in found if one["host"] == HOST and one["state"] == "fail"] == []
@@ -139,7 +138,7 @@ WRONG = {
     "nologin": ("usermod -s /usr/sbin/nologin ops", "ssh", "This account is currently not avail"),
     "forced-command": (f"sed -i 's/^/command=\"echo menu\" /' {KEYS}", "ssh", "printed: menu"),
     "no-session": (
-        f"printf 'Match User ops\\nMaxSessions 0\\n' > {SSHD}; {RELOAD}",
+        f"printf 'Match User ops\\nMaxSessions 0\\n' > {SSHD}; {RESTART_SSHD}",
         "ssh",
         "a sess",
     ),
@@ -158,7 +157,7 @@ def test_a_host_that_does_not_run_commands_has_one_clear_finding(site: Site, hab
     files = (RC, SUDOERS, SSHD, KEYS, "/etc/sudoers.d/ops")
     after = (
         "usermod -s /bin/bash ops; chage -d 20000 -M 99999 -E -1 ops; usermod -p '*' ops;"
-        f" [ -e /usr/bin/sudo ] || mv /usr/bin/sudo.saved /usr/bin/sudo; {RELOAD}"
+        f" [ -e /usr/bin/sudo ] || mv /usr/bin/sudo.saved /usr/bin/sudo; {RESTART_SSHD}"
     )
     with changed(site.lab, *files, script=script, after=after):
         bad, problems, refused = site.answers()

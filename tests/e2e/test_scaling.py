@@ -13,7 +13,7 @@ from typing import Any
 import paramiko
 import pytest
 
-from tests.e2e.conftest import E2E_JOBS, REPOSITORY, Project
+from tests.e2e.conftest import E2E_JOBS, REPOSITORY, RESTART_SSHD, Project
 from tests.e2e.elastic import (
     NAME,
     at_rest,
@@ -196,7 +196,7 @@ def test_a_start_that_is_ended_while_it_begins_says_so_until_it_is_cleared(site:
 def hardened(site: Project) -> Iterator[None]:
     """sshd of all hosts allows one session a connection, and all that could print does."""
     at_rest(site)
-    restart = "systemctl reload ssh; pkill -u adbray-slot sshd || true"
+    restart = f"{RESTART_SSHD}; pkill -u adbray-slot sshd || true"
     harden = (
         "echo MaxSessions 1 > /etc/ssh/sshd_config.d/hard.conf;"
         " echo 'echo Authorized use only' > /etc/ssh/sshrc; chsh -s /bin/bash adbray-slot;"
@@ -233,7 +233,7 @@ def test_a_head_that_sshd_keeps_out_is_named_with_its_host(site: Project) -> Non
     config = "/etc/ssh/sshd_config.d/hard.conf"
     site.on(
         "lab2",
-        f"echo AllowUsers root > {config}; systemctl reload ssh; pkill -u adbray-slot || true",
+        f"echo AllowUsers root > {config}; {RESTART_SSHD}; pkill -u adbray-slot || true",
     )
     try:
         # The first reason is that its connection was ended.
@@ -241,7 +241,7 @@ def test_a_head_that_sshd_keeps_out_is_named_with_its_host(site: Project) -> Non
         (silent,) = site.json("status", NAME)["scaling"]["silent"]
         findings = json.loads(site.adbray("check", NAME, "--json").out)["findings"]
     finally:
-        site.on("lab2", f"rm {config}; systemctl reload ssh")
+        site.on("lab2", f"rm {config}; {RESTART_SSHD}")
     assert silent["host"] == "lab2"
     assert "AllowUsers" in silent["reason"]
     bad = [one for one in findings if one["check"] == "gate" and one["state"] == "fail"]
