@@ -9,12 +9,14 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 from adbray_ctl import wiring
 from adbray_ctl.cli.render.errors import print_fault
@@ -32,6 +34,10 @@ def prepare() -> None:
     threading.excepthook = _ended_thread
     # Errors of what is being thrown away: nobody can do anything about them.
     sys.unraisablehook = lambda _: None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # One that is ignored stays so: `nohup` asks for that.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
 
 
 def report_into(directory: Path) -> None:
@@ -48,6 +54,11 @@ def report(error: BaseException) -> None:
     except Exception:  # noqa: BLE001 - a full disk must not hide the fault itself
         path = None
     print_fault(error, path)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """End as by Ctrl-C, which also ends the programs that a command has started."""
+    raise KeyboardInterrupt
 
 
 def _ended_thread(ended: threading.ExceptHookArgs) -> None:

@@ -120,7 +120,7 @@ def test_wheel_carries_nothing_else(wheel: Path) -> None:
 def test_wheel_has_the_command(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (entry_points,) = [n for n in archive.namelist() if n.endswith("entry_points.txt")]
-        assert "adbray = adbray_ctl.cli.app:entry" in archive.read(entry_points).decode()
+        assert "adbray = adbray_ctl.__main__:main" in archive.read(entry_points).decode()
 
 
 # --- what is tracked
