@@ -99,6 +99,10 @@ def test_no_proxy_sees_a_request_for_the_fleet(cluster: Project, company: Proxy)
         given = [word for one in own for word in ("--env", one)]
         told = cluster.ok(*job, *given, "--", "python", "past_proxies.py")
         assert "worker sees" in told
+    demand = ("python", "demand.py", "6", "1", '{"num_cpus": 1}')
+    ran = cluster.ok(*job, "--", *demand)
+    assert {"small-0", "small-1"} <= set(re.findall(r"small-\d", ran)), "the head started one"
+    assert cluster.json("drill", "head-process", GROUP, "--yes")["recovered_s"] < 60
     found = cluster.json("job", "list", GROUP)
     assert "past_proxies" in "".join(one["entrypoint"] for one in found)
     assert _ray(cluster, "job", "list").code == 0
