@@ -18,7 +18,7 @@ from adbray_ctl.adapters.yaml_source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.core.checks import check, check_fleet
 from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.faults import Fault, faults_of
-from adbray_ctl.core.names import ALLOWED, WEBHOOK_URL
+from adbray_ctl.core.names import ALLOWED, NAME, WEBHOOK_URL
 from adbray_ctl.core.salvage import salvage
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
@@ -101,7 +101,9 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
         if group.name == path.stem:
             return faults
         what = f"{group.name!r} is not the file's name"
-        own = Fault(("name",), what, f"{path.stem!r}", "rename the file or the group")
+        own = Fault(("name",), what, hint=f"rename the file to {group.name}.yml")
+        if re.match(NAME, path.stem):
+            own = Fault(("name",), what, f"{path.stem!r}", "rename the file or the group")
         return (own, *faults)
 
     # False for a name that is too long, true for a link to nothing, which is told as such below.
@@ -115,14 +117,19 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
 
 
 def list_groups(directory: Path) -> tuple[str, ...]:
-    """The names of the group files of the project in ``directory``, sorted."""
+    """The names of the group files of the project in ``directory``, sorted. Raises SpecError."""
     folder = directory / GROUPS_DIR
     try:
-        return tuple(sorted(path.stem for path in folder.iterdir() if path.suffix == ".yml"))
+        # Hidden files are an editor's: locks, and copies of what is being edited.
+        files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
         raise _unreadable(folder, error) from error
+    if other := next((path for path in files if path.suffix == ".yaml"), None):
+        hint = f"rename it to {other.stem}.yml"
+        raise SpecError("adbray reads files that end in .yml", where=show_file(other), hint=hint)
+    return tuple(path.stem for path in files if path.suffix == ".yml")
 
 
 def group_file(directory: Path, name: str) -> Path:

@@ -162,7 +162,17 @@ def test_list_groups(tmp_path: Path) -> None:
     (tmp_path / "groups").mkdir()
     for name in ("b.yml", "a.yml", "notes.txt"):
         (tmp_path / "groups" / name).touch()
+    (tmp_path / "groups" / ".#a.yml").symlink_to("me@host.1:2")  # Emacs' lock
     assert list_groups(tmp_path) == ("a", "b")
+
+
+def test_a_group_file_with_another_ending_is_named(tmp_path: Path) -> None:
+    (tmp_path / "groups").mkdir()
+    (tmp_path / "groups" / "main.yaml").touch()
+    with pytest.raises(SpecError) as caught:
+        list_groups(tmp_path)
+    assert (caught.value.where or "").endswith("groups/main.yaml")
+    assert caught.value.hint == "rename it to main.yml"
 
 
 WATCHED = """\
