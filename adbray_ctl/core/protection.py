@@ -31,11 +31,14 @@ class Protection(BaseModel):
 
 
 def protection_of(
-    slots: Sequence[tuple[str, SlotRecord]], waits: Collection[str]
+    slots: Sequence[tuple[str, SlotRecord]],
+    waits: Collection[str],
+    silent: Sequence[str] = (),
 ) -> Protection | None:
     """The protection of a group by its ``slots`` and their hosts; None without a head.
 
-    ``waits`` are the hosts on which a keeper waits to take the head over.
+    ``waits`` are the hosts on which a keeper waits to take the head over. What is not seen may be
+    on one of the ``silent`` hosts; it protects nothing while they are.
     """
     heads = {host: record for host, record in slots if record.kind is SlotKind.HEAD}
     own = [host for host, record in slots if record.kind is SlotKind.REDIS]
@@ -47,11 +50,18 @@ def protection_of(
         why = "the head's disk keeps what it knows, and would be lost with its host: gcs_storage"
         return Protection(level=Level.PROCESS, why=why)
     if not own and not any(record.external_redis for record in heads.values()):
-        return Protection(level=Level.NONE, why="nothing keeps what the head knows: redis.mode")
+        why = _unseen("Redis", silent) or "nothing keeps what the head knows: redis.mode"
+        return Protection(level=Level.NONE, why=why)
     if not waits:
-        why = "no standby waits" if len(heads) > 1 else "there is no standby: head.standby"
+        why = _unseen("waiting standby", silent) or "there is no standby: head.standby"
+        why = why if len(heads) == 1 else "no standby waits"
         return Protection(level=Level.PROCESS, why=why)
     if redis in heads and redis not in waits:
         why = f"Redis is on {redis}, where the head runs, and would be lost with it"
         return Protection(level=Level.PROCESS, why=why)
     return Protection(level=Level.HOST, why=f"ready to take over: {', '.join(sorted(waits))}")
+
+
+def _unseen(what: str, silent: Sequence[str]) -> str:
+    answer = "gives" if len(silent) == 1 else "give"
+    return f"no {what} is seen; {', '.join(silent)} {answer} no answer" if silent else ""

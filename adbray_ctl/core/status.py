@@ -100,10 +100,9 @@ def group_status(
     # Also where a run left something and no record for want of room.
     for name in sorted({slot.host for slot in slots} | set(observed.hosts_with(group))):
         no_room += full_hosts(observed.host(name))
+    silent = [h for h in observed.hosts if h.error and h.host not in asleep]
     problems = no_room + [
-        f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}"
-        for h in observed.hosts
-        if h.error and h.host not in asleep
+        f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}" for h in silent
     ]
     if view is not None and view.error:
         problems.append(f"Ray does not answer on the head: {view.error}")
@@ -122,7 +121,9 @@ def group_status(
         scaling=scaling,
         uploads=view.uploads if view else None,
         protection=protection_of(
-            records, {slot.host for slot in slots if slot.state is State.STANDBY}
+            records,
+            {slot.host for slot in slots if slot.state is State.STANDBY},
+            [one.host for one in silent if one.host not in retired],
         ),
     )
 

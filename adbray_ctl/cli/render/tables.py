@@ -27,8 +27,12 @@ def print_status(status: GroupStatus) -> None:
     """One group: a row for each slot, then addresses and problems."""
     running = status.count(State.RUNNING)
     verdict = Text("ready", "green") if status.ready else Text("not ready", "bold red")
+    where = ""
+    if not status.complete:
+        where = " on the hosts that answer"
+        verdict = Text("not all of it is seen", "yellow") if status.ready else verdict
     title = Text(f"group {status.group}", "bold").append(": ").append(verdict)
-    say(title.append(f", {running} of {len(status.slots)} slots running"))
+    say(title.append(f", {running} of {len(status.slots)} slots running{where}"))
     if status.slots:
         say(_status_table(status.slots))
     if status.addresses is not None:

@@ -121,10 +121,10 @@ def exit_of(
     return run(["-C", str(directory), "status", *arguments])
 
 
-def standing(directory: Path) -> Observed:
+def standing(directory: Path, group: str = GROUP) -> Observed:
     (directory / "groups").mkdir(exist_ok=True)
     (directory / "fleet.yml").write_text(FLEET)
-    (directory / "groups" / "demo.yml").write_text(GROUP)
+    (directory / "groups" / "demo.yml").write_text(group)
     specs = wiring.tools(directory).specs
     fleet = specs.fleet()
     spec = specs.group("demo", fleet)
@@ -134,6 +134,16 @@ def standing(directory: Path) -> Observed:
 def without(observed: Observed, host: str) -> Observed:
     gone = HostObservation(host=host, error=AWAY)
     return Observed(hosts=tuple(gone if one.host == host else one for one in observed.hosts))
+
+
+def test_what_is_not_seen_is_not_called_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = GROUP.replace("[b]", "[a]")
+    assert exit_of(tmp_path, monkeypatch, without(standing(tmp_path, group), "b"), "demo") == 1
+    assert capsys.readouterr().out.startswith(
+        "group demo: not all of it is seen, 2 of 2 slots running on the hosts that answer\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [(), ("demo",), ("--json",), ("demo", "--json")], ids=str)

@@ -70,6 +70,7 @@ HEAD_LEADS = host("a", slot(record("head"), LEADS, "a"))
 STANDBY_LEADS = host("b", slot(record("standby-0"), LEADS, "b"))
 STANDBY_WAITS = host("b", slot(record("standby-0"), WAITS, "a"))
 REDIS = host("c", slot(record("redis", SlotKind.REDIS)))
+AWAY = host("c", error="no answer")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,8 @@ def test_what_most_sentinels_say_is_the_primary() -> None:
         ((host("a", slot(record("head"), LEADS, "a")),), Level.NONE, "redis.mode"),
         ((host("a", slot(ROCKSDB, LEADS, "a")),), Level.PROCESS, "with its host"),
         ((HEAD_LEADS, REDIS), Level.PROCESS, "head.standby"),
+        ((HEAD_LEADS, AWAY), Level.NONE, "no Redis is seen; c gives no answer"),
+        ((HEAD_LEADS, REDIS, AWAY), Level.PROCESS, "no waiting standby is seen; c gives no answer"),
         ((host("a", slot(EXTERNAL, LEADS, "a")),), Level.PROCESS, "head.standby"),
         ((HEAD_LEADS, STANDBY_WAITS, REDIS), Level.HOST, "take over: b"),
         ((HEAD_WAITS, STANDBY_LEADS, REDIS), Level.HOST, "take over: a"),
