@@ -63,7 +63,10 @@ class Text:
 
 
 class Table:
-    """A table without lines, the same everywhere. What does not fit into a column is folded."""
+    """A table without lines, the same everywhere. What does not fit into a column is folded.
+
+    A line end in a cell is written as Python writes it, so that each record has a row of its own.
+    """
 
     def __init__(self, *columns: str) -> None:
         self._rich = table.Table(
@@ -204,7 +207,8 @@ def _text(thing: str | Text, style: str = "") -> text.Text:
 
 
 def _cell(thing: str | Text) -> text.Text:
-    made = _text(thing).copy()
+    # Line ends would make rows that look like others.
+    made = _text(thing.replace("\n", r"\n") if isinstance(thing, str) else thing).copy()
     # Rich measures a tab as nothing.
     made.expand_tabs(8)
     return made

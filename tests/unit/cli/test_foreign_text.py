@@ -178,6 +178,14 @@ def test_folding_loses_nothing(
         assert Counter("".join(folded.split())) == Counter("".join(wide.split()))
 
 
+def test_a_text_makes_no_rows_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    table = screen.Table("job", "status")
+    table.add("a\nforged  RUNNING", "FAILED")
+    screen.say(table)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["job                 status", r"a\nforged  RUNNING  FAILED"]
+
+
 def test_every_room_of_render_is_looked_into() -> None:
     rooms = {name.partition(".")[0] for name in PRINTERS}
     assert rooms | {"screen"} == {found.name for found in pkgutil.iter_modules(render.__path__)}
