@@ -6,11 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import adbray_ctl.adapters
+from adbray_ctl import wiring
 from adbray_ctl.core.usage import HostUsage
+from adbray_ctl.services.tools import Tools
+from adbray_ctl.testing.clock import FakeClock
+from adbray_ctl.testing.insight import FakeUsageLog
 from tests.unit.host_script import load
 
 WRITER = Path(__file__).parents[2] / "roles" / "host_base" / "files" / "usage.py"
@@ -129,3 +135,21 @@ class UsageHost:
                 f"ActiveEnterTimestampMonotonic={int(at * 1e6)}\n"
             )
         (self.base / "shown").write_text("\n".join(blocks))
+
+
+def tick(at: float, *hosts: UsageHost) -> None:
+    """Their timers look at ``at``."""
+    for host in hosts:
+        host.tick(at)
+
+
+def asking(directory: Path, hosts: Sequence[UsageHost], now: float, fleet: str) -> Tools:
+    """What asks ``hosts`` at ``now``; others of ``fleet`` give no answer, and nothing waits."""
+
+    def answer(host: UsageHost) -> Callable[[int, str | None], HostUsage]:
+        return lambda since, group: host.read(now, since, group or "")
+
+    (directory / "fleet.yml").write_text(fleet)
+    answers = {host.name: answer(host) for host in hosts}
+    clock = FakeClock(now, patience_s=0)
+    return replace(wiring.tools(directory), usage=FakeUsageLog(answers), clock=clock)

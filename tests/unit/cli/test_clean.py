@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,68 +13,54 @@ from adbray_ctl.cli.commands.clean import clean
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk, Room
 from adbray_ctl.core.errors import HostError, UsageError
-from adbray_ctl.core.spec_fleet import Fleet
-from tests.unit.cli.test_looking import FLEET, Logs
+from adbray_ctl.testing.insight import FakeDisks
+from tests.unit.cli.logged import FLEET, logged
 
 GIB = 2**30
 LOGS = DiskItem(what="logs of ended processes", path="tmp/l", bytes=5000, files=3, may=May.FREE)
 FILES = DiskItem(what="files of jobs", path="tmp/[/x]", bytes=2 * GIB, files=1, may=May.ASK)
 USED = DiskItem(what="logs in use", path="tmp/u", bytes=9, files=1, may=May.KEEP, why="Ray [b]")
+ITEMS = (FILES, LOGS, USED)
 
 
-@dataclass
-class Disks:
-    """A disk with these parts; what was freed is kept."""
-
-    items: tuple[DiskItem, ...] = (FILES, LOGS, USED)
-    error: str = ""
-    freed: list[str] = field(default_factory=list)
-
-    def look(self, fleet: Fleet, host: str, group: str, node: str) -> NodeDisk:
-        room = Room(size=10 * GIB, free=0, files=100, files_free=50)
-        return NodeDisk(host=host, path="/d", runs=True, before=room, after=room, items=self.items)
-
-    def free(
-        self, fleet: Fleet, host: str, group: str, node: str, items: Sequence[DiskItem]
-    ) -> NodeDisk:
-        self.freed += [item.path for item in items]
-        done = tuple(item.model_copy(update={"error": self.error}) for item in items)
-        after = Room(size=10 * GIB, free=2 * GIB)
-        found = self.look(fleet, host, group, node)
-        return found.model_copy(update={"items": done, "after": after})
+def full(*items: DiskItem, error: str = "") -> FakeDisks:
+    """A disk without room; there is some when anything was removed."""
+    room = Room(size=10 * GIB, free=0, files=100, files_free=50)
+    disk = NodeDisk(host="a", path="/d", runs=True, before=room, after=room, items=items or ITEMS)
+    return FakeDisks(disk, Room(size=10 * GIB, free=2 * GIB), error)
 
 
-def run(directory: Path, disks: Disks, *arguments: str) -> None:
+def run(directory: Path, disks: FakeDisks, *arguments: str) -> None:
     (directory / "fleet.yml").write_text(FLEET)
     state = State(directory=directory)
-    vars(state)["tools"] = replace(wiring.tools(directory), logs=Logs(), disks=disks)
+    vars(state)["tools"] = replace(wiring.tools(directory), logs=logged(), disks=disks)
     clean.main(args=["demo", *arguments], obj=state, standalone_mode=False)
 
 
 def test_what_nobody_can_use_goes_without_a_question(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    disks = Disks()
+    disks = full()
     run(tmp_path, disks, "head")
     assert disks.freed == ["tmp/l"]
-    told = capsys.readouterr()
-    assert "/d on a: 100 % full, 0 KiB free, 50 files free" in told.out
-    assert "files of jobs            tmp/[/x]  removed only if you confirm" in told.out
-    assert "stays: Ray [b]" in told.out
-    assert "freed 5 KiB, logs of ended processes: tmp/l" in told.out
-    assert "2.0 GiB freed, now 80 % full, 2.0 GiB free" in told.out
-    assert told.err == "not removed without --yes: 2.0 GiB that jobs or operators wrote\n"
+    screen = capsys.readouterr()
+    assert "/d on a: 100 % full, 0 KiB free, 50 files free" in screen.out
+    assert "files of jobs            tmp/[/x]  removed only if you confirm" in screen.out
+    assert "stays: Ray [b]" in screen.out
+    assert "freed 5 KiB, logs of ended processes: tmp/l" in screen.out
+    assert "2.0 GiB freed, now 80 % full, 2.0 GiB free" in screen.out
+    assert screen.err == "not removed without --yes: 2.0 GiB that jobs or operators wrote\n"
 
 
 def test_files_of_jobs_go_with_a_yes(tmp_path: Path) -> None:
-    disks = Disks()
+    disks = full()
     run(tmp_path, disks, "head", "--yes")
     assert disks.freed == ["tmp/l", "tmp/[/x]"]
 
 
 @pytest.mark.parametrize("more", [(), ("--yes",), ("--json",)])
 def test_a_dry_run_frees_nothing(tmp_path: Path, more: tuple[str, ...]) -> None:
-    disks = Disks()
+    disks = full()
     run(tmp_path, disks, "head", "--dry-run", *more)
     assert disks.freed == []
 
@@ -83,25 +68,25 @@ def test_a_dry_run_frees_nothing(tmp_path: Path, more: tuple[str, ...]) -> None:
 def test_json_asks_nothing_and_has_it_all(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    disks = Disks()
+    disks = full()
     run(tmp_path, disks, "head", "--json")
     assert disks.freed == ["tmp/l"]
-    told = json.loads(capsys.readouterr().out)
-    assert [item["path"] for item in told["items"]] == ["tmp/l"]
-    assert told["after"]["free"] == 2 * GIB
-    run(tmp_path, disks, "head", "--json", "--dry-run")
+    shown = json.loads(capsys.readouterr().out)
+    assert [item["path"] for item in shown["items"]] == ["tmp/l"]
+    assert shown["after"]["free"] == 2 * GIB
+    run(tmp_path, full(), "head", "--json", "--dry-run")
     assert len(json.loads(capsys.readouterr().out)["items"]) == 3
 
 
 def test_what_could_not_go_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(HostError, match="tmp/l: read-only"):
-        run(tmp_path, Disks(error="read-only"), "head")
+        run(tmp_path, full(error="read-only"), "head")
     assert "! not freed: logs of ended processes: tmp/l: read-only" in capsys.readouterr().out
 
 
 def test_any_name_can_be_shown_chosen_and_written_down(tmp_path: Path) -> None:
     odd = LOGS.model_copy(update={"path": "tmp/\udcff"})
-    disks = Disks(items=(odd,), error="read-only")
+    disks = full(odd, error="read-only")
     with pytest.raises(HostError) as raised:
         run(tmp_path, disks, "head")
     assert disks.freed == ["tmp/\udcff"], "the host finds it again"
@@ -110,7 +95,7 @@ def test_any_name_can_be_shown_chosen_and_written_down(tmp_path: Path) -> None:
 
 
 def test_nothing_to_free_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    disks = Disks(items=(USED,))
+    disks = full(USED)
     run(tmp_path, disks, "head")
     assert disks.freed == []
     assert "freed" not in capsys.readouterr().out
@@ -118,4 +103,4 @@ def test_nothing_to_free_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_node_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nosuch"):
-        run(tmp_path, Disks(), "nosuch")
+        run(tmp_path, full(), "nosuch")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,62 +12,32 @@ from adbray_ctl import wiring
 from adbray_ctl.cli import app
 from adbray_ctl.cli.render import screen
 from adbray_ctl.cli.state import State
-from adbray_ctl.core.jobs import Job, JobRequest
+from adbray_ctl.core.jobs import Job
 from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, RayJob
-from adbray_ctl.core.spec_fleet import Fleet
-from tests.unit.cli.test_status import FLEET, GROUP
+from adbray_ctl.core.scaling_view import EVENTS_FILE
+from adbray_ctl.testing.hosts import FakeHosts
+from adbray_ctl.testing.jobs import FakeJobs
+from tests.unit.cli.head_and_worker import FLEET, GROUP
 from tests.unit.cluster import applied, placed
 from tests.unit.core.test_plan_boots import FACTS
 from tests.unit.hostile import TEXTS
-from tests.unit.services.test_orphans import Hosts
 
 COLUMNS = 50_000
 DISK = {"point": "/", "device": "8:1", "kind": "ext4", "free_gb": 900, "total_gb": 999}
 
 
-@dataclass
-class Ray:
-    """A cluster whose jobs are called, run and say ``text``."""
-
-    text: str
-
-    def check(self) -> str:
-        return "2.60.0"
-
-    def submit(self, request: JobRequest) -> str:
-        return self.text
-
-    def list(self) -> tuple[Job, ...]:
-        return (self.status("1"),)
-
-    def status(self, job_id: str) -> Job:
-        return Job(id="1", status="FAILED", entrypoint=self.text, message=self.text)
-
-    def logs(self, job_id: str) -> str:
-        return self.text
-
-    def follow(self, job_id: str) -> Iterator[str]:
-        yield self.text
-
-    def stop(self, job_id: str) -> bool:
-        return True
-
-    def room(self) -> None:
-        return None
+def saying(text: str, *hosts: HostObservation) -> FakeHosts:
+    """Hosts whose head has an event that says ``text``."""
+    event = {"number": 1, "at": 1.0, "kind": "start", "text": text}
+    return FakeHosts(Observed(hosts=hosts), {EVENTS_FILE.format(group="demo"): json.dumps(event)})
 
 
-@dataclass
-class Saying(Hosts):
-    """Hosts whose head has an event that says ``text``, with a job that runs it."""
-
-    text: str
-
-    def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
-        event = {"number": 1, "at": 1.0, "kind": "start", "text": self.text}
-        return b"" if path.endswith(".old") else json.dumps(event).encode()
+def jobs(text: str) -> FakeJobs:
+    """A cluster whose job runs and says ``text``."""
+    return FakeJobs([Job(id="1", status="FAILED", entrypoint=text, message=text)], text)
 
 
-def told(directory: Path, text: str, *arguments: str) -> None:
+def invoke(directory: Path, text: str, *arguments: str) -> None:
     """Run a command where everything says ``text``."""
     tools = wiring.tools(directory)
     fleet = tools.specs.fleet()
@@ -79,9 +48,9 @@ def told(directory: Path, text: str, *arguments: str) -> None:
     seen = applied(fleet, spec, placed(fleet, spec))
     hosts = [_with_job(host, text) for host in seen.hosts]
     silent = HostObservation(host="gone", error=text)
-    head = Saying(Observed(hosts=(*hosts, silent)), text)
+    head = saying(text, *hosts, silent)
     state = State(directory=directory)
-    made = replace(tools, hosts=head, jobs=lambda _, __: Ray(text))
+    made = replace(tools, hosts=head, jobs=lambda _, __: jobs(text))
     vars(state)["tools"] = made
     with app.cli.make_context("adbray", ["-C", str(directory), *arguments]) as context:
         context.obj = state
@@ -119,7 +88,7 @@ def test_a_command_shows_what_was_said(
     gone = "{name: gone, address: 10.0.0.3, retired: true}"
     (tmp_path / "fleet.yml").write_text(FLEET.replace("]", f", {gone}]"))
     for text in TEXTS:
-        told(tmp_path, text, *command.format(tmp_path).split())
+        invoke(tmp_path, text, *command.format(tmp_path).split())
         out = " ".join(capsys.readouterr().out.split())
         for line in screen.shown(text).split("\n"):
             assert out.count(" ".join(line.split())) >= COMMANDS[command], text

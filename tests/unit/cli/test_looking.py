@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -18,78 +16,24 @@ from adbray_ctl.cli.commands.top import top
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError, UsageError
 from adbray_ctl.core.loads import HostLoads
-from adbray_ctl.core.node_logs import HostLogs, KeptLog, LogLine, LogRequest
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.node_logs import HostLogs, LogRequest
+from adbray_ctl.testing.clock import FakeClock
+from adbray_ctl.testing.insight import FakeLoads, FakeNodeLogs
+from tests.unit.cli.logged import FIRST, FLEET, LAST, logged
 from tests.unit.core.test_loads import SLOTS
-from tests.unit.services.test_usage import Clock
-
-FLEET = """\
-kind: Fleet
-hosts:
-  - {name: a, address: 10.0.0.1}
-  - {name: b, address: 10.0.0.2}
-  - {name: gone, address: 10.0.0.3, retired: true}
-"""
-FIRST, LAST = "20260921T141320Z", "20260922T080000Z"
-KEPT = tuple(
-    KeptLog(host="b", slot=slot, start=start, ended_at=1_790_000_100, size=1500)
-    for slot, start in (("w-9", LAST), ("w-0", FIRST), ("w-0", LAST))
-)
 
 
-@dataclass
-class Logs:
-    """Logs of a and b; what was asked is kept."""
-
-    error: str = ""
-    asked: list[tuple[str, LogRequest]] = field(default_factory=list)
-
-    def find(self, fleet: Fleet, group: str) -> tuple[HostLogs, ...]:
-        return (
-            HostLogs(host="a", slots=("head", "w-0")),
-            HostLogs(host="b", kept=KEPT, error=self.error),
-        )
-
-    @contextmanager
-    def read(self, fleet: Fleet, host: str, wanted: LogRequest) -> Iterator[Iterator[LogLine]]:
-        self.asked.append((host, wanted))
-        yield iter((LogLine("journal", "started"), LogLine("raylet.out", "fell over")))
-
-
-@dataclass
-class Loads:
-    """Looks at a and b, one after the other."""
-
-    looks: Sequence[tuple[HostLoads, ...]]
-    asked: list[tuple[Sequence[str], str | None]] = field(default_factory=list)
-
-    @contextmanager
-    def watch(
-        self, fleet: Fleet, hosts: Sequence[str], group: str | None, every_s: float
-    ) -> Iterator[Callable[[], tuple[HostLoads, ...]]]:
-        self.asked.append((hosts, group))
-        found = iter(self.looks)
-        last = [self.looks[0]]
-
-        def now() -> tuple[HostLoads, ...]:
-            last[0] = next(found, last[0])
-            return last[0]
-
-        yield now
-
-
-class Waiting(Clock):
-    """A clock that goes on while somebody waits."""
-
-    def sleep(self, seconds: float) -> None:
-        self.at += seconds
-
-
-def run(command: click.Command, directory: Path, probe: Logs | Loads, *arguments: str) -> None:
+def run(
+    command: click.Command, directory: Path, probe: FakeNodeLogs | FakeLoads, *arguments: str
+) -> None:
     (directory / "fleet.yml").write_text(FLEET)
     state = State(directory=directory)
-    tools = replace(wiring.tools(directory), clock=Waiting(1_790_000_000))
-    made = replace(tools, logs=probe) if isinstance(probe, Logs) else replace(tools, loads=probe)
+    tools = replace(wiring.tools(directory), clock=FakeClock(1_790_000_000))
+    made = (
+        replace(tools, logs=probe)
+        if isinstance(probe, FakeNodeLogs)
+        else replace(tools, loads=probe)
+    )
     vars(state)["tools"] = made
     command.main(args=list(arguments), obj=state, standalone_mode=False)
 
@@ -97,7 +41,7 @@ def run(command: click.Command, directory: Path, probe: Logs | Loads, *arguments
 def test_lines_stand_behind_the_names_of_their_logs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    probe = Logs()
+    probe = logged()
     run(logs, tmp_path, probe, "demo", "w-0", "--since", "10m", "-n", "7", "-f")
     assert capsys.readouterr().out == "journal | started\nraylet.out | fell over\n"
     wanted = LogRequest(group="demo", node="w-0", lines=7, since=1_789_999_400, follow=True)
@@ -107,34 +51,34 @@ def test_lines_stand_behind_the_names_of_their_logs(
 def test_one_log_alone_has_no_name_before_its_lines(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(logs, tmp_path, Logs(), "demo", "w-0", "--file", "raylet.out")
+    run(logs, tmp_path, logged(), "demo", "w-0", "--file", "raylet.out")
     assert "raylet.out |" not in capsys.readouterr().out
-    run(logs, tmp_path, Logs(), "demo", "w-0", "--file", "raylet.*", "--json")
+    run(logs, tmp_path, logged(), "demo", "w-0", "--file", "raylet.*", "--json")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[1] == {"source": "raylet.out", "text": "fell over"}
 
 
 def test_what_is_kept_is_read_where_it_is(tmp_path: Path) -> None:
-    probe = Logs()
+    probe = logged()
     run(logs, tmp_path, probe, "demo", "w-0", "--previous")
     run(logs, tmp_path, probe, "demo", "w-0", "--start", FIRST)
     run(logs, tmp_path, probe, "demo", "w-9", "-p")
-    told = [(host, wanted.node, wanted.start) for host, wanted in probe.asked]
-    assert told == [("b", "w-0", LAST), ("b", "w-0", FIRST), ("b", "w-9", LAST)]
+    asked = [(host, wanted.node, wanted.start) for host, wanted in probe.asked]
+    assert asked == [("b", "w-0", LAST), ("b", "w-0", FIRST), ("b", "w-9", LAST)]
 
 
 def test_what_is_kept_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(logs, tmp_path, Logs(), "demo", "--list")
+    run(logs, tmp_path, logged(), "demo", "--list")
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert [row[:3] for row in rows[1:]] == [
         ["w-0", "b", FIRST], ["w-9", "b", LAST], ["w-0", "b", LAST]
     ]  # fmt: skip
     assert rows[1][-1] == "2"
-    run(logs, tmp_path, Logs(), "demo", "w-9", "--list", "--json")
+    run(logs, tmp_path, logged(), "demo", "w-9", "--list", "--json")
     (one,) = json.loads(capsys.readouterr().out)
     assert (one["slot"], one["start"], one["host"]) == ("w-9", LAST, "b")
     with pytest.raises(HostError, match="incomplete, without what these hosts keep:\nb: gone"):
-        run(logs, tmp_path, Logs(error="gone"), "demo", "--list")
+        run(logs, tmp_path, logged("gone"), "demo", "--list")
 
 
 @pytest.mark.parametrize(
@@ -149,15 +93,15 @@ def test_what_is_kept_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[st
 )
 def test_what_cannot_be_shown(arguments: list[str], what: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=what):
-        run(logs, tmp_path, Logs(), *arguments)
+        run(logs, tmp_path, logged(), *arguments)
 
 
-TOLD = (HostLoads(host="a", at=1, slots=SLOTS), HostLoads(host="b", at=1))
-SILENT = (TOLD[0], HostLoads(host="b", error="no answer"))
+LOADS = (HostLoads(host="a", at=1, slots=SLOTS), HostLoads(host="b", at=1))
+SILENT = (LOADS[0], HostLoads(host="b", error="no answer"))
 
 
 def test_one_look_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    probe = Loads([(HostLoads(host="a"), TOLD[1]), TOLD])
+    probe = FakeLoads([(HostLoads(host="a"), LOADS[1]), LOADS])
     run(top, tmp_path, probe, "demo", "--once")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:2] == ["node", "host"]
@@ -168,16 +112,16 @@ def test_one_look_as_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_one_look_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(top, tmp_path, Loads([TOLD]), "--once", "--json", "--sort", "restarts")
-    told = json.loads(capsys.readouterr().out)
-    assert [slot["slot"] for slot in told["slots"]] == ["w-2", "w-0", "w-1"]
-    assert told["slots"][1]["cores"] == 2.0
+    run(top, tmp_path, FakeLoads([LOADS]), "--once", "--json", "--sort", "restarts")
+    shown = json.loads(capsys.readouterr().out)
+    assert [slot["slot"] for slot in shown["slots"]] == ["w-2", "w-0", "w-1"]
+    assert shown["slots"][1]["cores"] == 2.0
 
 
 def test_output_that_is_no_terminal_gets_one_look(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(top, tmp_path, Loads([TOLD]))
+    run(top, tmp_path, FakeLoads([LOADS]))
     assert capsys.readouterr().out.count("w-1") == 1
 
 
@@ -185,28 +129,19 @@ def test_a_silent_host_is_a_failure_after_what_is_known(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(HostError, match="incomplete, without these hosts:\nb: no answer"):
-        run(top, tmp_path, Loads([SILENT]), "--once")
+        run(top, tmp_path, FakeLoads([SILENT]), "--once")
     assert "! b: no answer" in capsys.readouterr().out
 
 
 def test_a_host_that_hangs_is_a_failure_too(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="incomplete, without these hosts:\nb: no answer yet"):
-        run(top, tmp_path, Loads([(TOLD[0], HostLoads(host="b"))]), "--once")
+        run(top, tmp_path, FakeLoads([(LOADS[0], HostLoads(host="b"))]), "--once")
 
 
 def test_a_changed_key_ends_it(tmp_path: Path) -> None:
-    class Changed(Loads):
-        @contextmanager
-        def watch(
-            self, fleet: Fleet, hosts: Sequence[str], group: str | None, every_s: float
-        ) -> Iterator[Callable[[], tuple[HostLoads, ...]]]:
-            def now() -> tuple[HostLoads, ...]:
-                raise HostKeyError("another key", where="a")
-
-            yield now
-
+    changed = FakeLoads(error=HostKeyError("another key", where="a"))
     with pytest.raises(HostKeyError):
-        run(top, tmp_path, Changed([]), "--once")
+        run(top, tmp_path, changed, "--once")
 
 
 @pytest.mark.parametrize(
@@ -219,23 +154,19 @@ def test_a_wrong_command_line_exits_2(arguments: list[str], tmp_path: Path) -> N
     assert app.run(["-C", str(tmp_path), *arguments]) == 2
 
 
-@dataclass
-class Bare(Logs):
-    """Hosts that answer, and have nothing of any group."""
-
-    def find(self, fleet: Fleet, group: str) -> tuple[HostLogs, ...]:
-        return (HostLogs(host="a"), HostLogs(host="b"))
+# Hosts that answer, and have nothing of any group.
+BARE = FakeNodeLogs((HostLogs(host="a"), HostLogs(host="b")))
 
 
 def test_a_group_that_is_nowhere_has_no_logs_and_no_loads(tmp_path: Path) -> None:
-    bare = Loads([(HostLoads(host="a", at=1), HostLoads(host="b", at=1))])
+    bare = FakeLoads([(HostLoads(host="a", at=1), HostLoads(host="b", at=1))])
     with pytest.raises(UsageError, match="there is no group 'demo'"):
         run(top, tmp_path, bare, "demo", "--once")
     (tmp_path / "groups").mkdir()
     (tmp_path / "groups" / "demo.yml").write_text("")
     for command, probe, arguments in (
-        (logs, Bare(), ["w-0"]),
-        (logs, Bare(), ["--list"]),
+        (logs, BARE, ["w-0"]),
+        (logs, BARE, ["--list"]),
         (top, bare, ["--once"]),
     ):
         with pytest.raises(ClusterError, match="carries this group"):

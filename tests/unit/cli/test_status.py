@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,19 +13,12 @@ from adbray_ctl.cli.commands.status import status
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.scaling_view import ScalingEvent
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.scaling_view import EVENTS_FILE, ScalingEvent
+from adbray_ctl.testing.clock import FakeClock
+from adbray_ctl.testing.hosts import FakeHosts
+from tests.unit.cli.head_and_worker import FLEET, GROUP
 from tests.unit.cluster import applied, placed
-from tests.unit.services.test_orphans import Hosts
-from tests.unit.services.test_usage import Clock
 
-FLEET = "kind: Fleet\nhosts: [{name: a, address: 10.0.0.1}, {name: b, address: 10.0.0.2}]\n"
-GROUP = """\
-kind: RayCluster
-name: demo
-head: {size: small, hosts: {names: [a]}}
-worker_groups: [{name: w, size: small, hosts: {names: [b]}}]
-"""
 STARTED = ScalingEvent(number=1, at=1, kind="start", text="started w-0").model_dump_json()
 
 
@@ -33,7 +26,7 @@ class Enough(Exception):
     """Somebody has seen enough."""
 
 
-class Watching(Clock):
+class Watching(FakeClock):
     """A clock until somebody has seen two looks."""
 
     looks = 0
@@ -42,20 +35,6 @@ class Watching(Clock):
         self.looks += 1
         if self.looks == 2:
             raise Enough
-
-
-@dataclass
-class Head(Hosts):
-    """Hosts whose head answers so when it is asked for its events."""
-
-    error: HostError | None = None
-
-    def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
-        if self.error is not None:
-            raise self.error
-        if path.endswith(".old"):
-            raise HostError("No such file or directory", where=host)
-        return STARTED.encode()
 
 
 def watch(directory: Path, error: HostError | None = None, *, silent: str = "") -> None:
@@ -69,7 +48,9 @@ def watch(directory: Path, error: HostError | None = None, *, silent: str = "") 
     gone = HostObservation(host=silent, error="no answer")
     hosts = tuple(gone if host.host == silent else host for host in seen.hosts)
     state = State(directory=directory)
-    head = Head(Observed(hosts=hosts), error)
+    head = FakeHosts(
+        Observed(hosts=hosts), {EVENTS_FILE.format(group="demo"): STARTED}, unreadable=error
+    )
     vars(state)["tools"] = replace(tools, hosts=head, clock=Watching(5))
     status.main(args=["demo", "--watch"], obj=state, standalone_mode=False)
 
@@ -116,7 +97,7 @@ def exit_of(
     """The exit code of a status that sees this."""
     (directory / "groups").mkdir(exist_ok=True)
     (directory / "fleet.yml").write_text(fleet)
-    tools = replace(wiring.tools(directory), hosts=Hosts(observed))
+    tools = replace(wiring.tools(directory), hosts=FakeHosts(observed))
     monkeypatch.setattr(wiring, "tools", lambda _: tools)
     return run(["-C", str(directory), "status", *arguments])
 
@@ -158,9 +139,9 @@ def test_a_ready_group_exits_0_and_another_1(
     assert capsys.readouterr().err == ""
     headless = tuple(host.model_copy(update={"ray": ()}) for host in seen.hosts)
     assert exit_of(tmp_path, monkeypatch, Observed(hosts=headless), *arguments) == 1
-    told = capsys.readouterr()
-    assert "error: group demo: not ready" in told.err
-    assert "w-0" in told.out, "what is known is printed all the same"
+    screen = capsys.readouterr()
+    assert "error: group demo: not ready" in screen.err
+    assert "w-0" in screen.out, "what is known is printed all the same"
 
 
 def test_a_silent_host_counts_where_it_may_hold_a_node(
@@ -168,9 +149,9 @@ def test_a_silent_host_counts_where_it_may_hold_a_node(
 ) -> None:
     seen = standing(tmp_path)
     assert exit_of(tmp_path, monkeypatch, without(seen, "b"), "demo") == 1
-    told = capsys.readouterr()
-    assert "a host that gives no answer may hold nodes of demo" in told.err
-    assert "b: no answer" in told.out
+    screen = capsys.readouterr()
+    assert "a host that gives no answer may hold nodes of demo" in screen.err
+    assert "b: no answer" in screen.out
     # Every node of the group is seen elsewhere.
     fleet = FLEET.replace("}]", "}, {name: c, address: 10.0.0.3}]")
     whole = Observed(hosts=(*seen.hosts, HostObservation(host="c", error=AWAY)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,16 @@ from adbray_ctl import wiring
 from adbray_ctl.cli import app
 from adbray_ctl.cli.commands.collect import collect as command
 from adbray_ctl.cli.state import State
-from adbray_ctl.core.bundle import Bundle, CollectRequest, HostFiles
+from adbray_ctl.core.bundle import Bundle, HostFiles
 from adbray_ctl.core.errors import HostError, RefusedError, SpecError, UsageError
 from adbray_ctl.core.events import Note, RunEvent
 from adbray_ctl.core.history import RunOutcome, RunStart
 from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.collect import collect
 from adbray_ctl.services.tools import Tools
+from adbray_ctl.testing.hosts import FakeHosts
+from adbray_ctl.testing.insight import FakeBundles
 from tests.unit.cluster import applied, placed
-from tests.unit.services.test_orphans import Hosts
 
 FLEET = """\
 kind: Fleet
@@ -47,31 +47,17 @@ NOW_KEY, OLD_KEY, OTHER_KEY = 'new "key" 100%', "the old one", "of another group
 WEBHOOK = "https://alerts.example.com/hook/AbCdEf123456"
 
 
-@dataclass
-class Probe:
-    """Hosts that print each secret in each form."""
-
-    secrets: Sequence[str]
-    asked: list[str] = field(default_factory=list)
-    failing: str = ""
-
-    def read(
-        self, fleet: Fleet, hosts: Sequence[str], wanted: CollectRequest
-    ) -> Iterator[HostFiles]:
-        self.asked += hosts
-        text = "".join(f"{form}\n" for secret in self.secrets for form in forms(secret))
-        for host in hosts:
-            if host == self.failing:
-                yield HostFiles(host=host, error="it hangs")
-                continue
-            files = {"journal/x.log": text, "units/x.service": 'Environment="SHORT=7" 7'}
-            yield HostFiles(host=host, files=files, left_out=("ray/big.log",))
-
-
 def forms(secret: str) -> tuple[str, ...]:
     encoded = base64.b64encode(f"user:{secret}".encode()).decode()
     quoted = json.dumps(secret)[1:-1]
     return secret, quoted, quoted.replace("%", "%%"), quote(secret, safe=""), encoded
+
+
+def printed(host: str, secrets: Sequence[str]) -> HostFiles:
+    """The files of a host that prints each secret in each form."""
+    text = "".join(f"{form}\n" for secret in secrets for form in forms(secret))
+    files = {"journal/x.log": text, "units/x.service": 'Environment="SHORT=7" 7'}
+    return HostFiles(host=host, files=files, left_out=("ray/big.log",))
 
 
 @dataclass
@@ -79,7 +65,7 @@ class Project:
     """A project whose group demo is applied; c gives no answer."""
 
     tools: Tools
-    probe: Probe
+    bundles: FakeBundles
     directory: Path
     notes: list[str] = field(default_factory=list)
 
@@ -120,10 +106,10 @@ def project(tmp_path: Path) -> Project:
     seen = applied(fleet, spec, placed(fleet, spec))
     silent = HostObservation(host="c", error="no answer")
     hosts = tuple(silent if host.host == "c" else host for host in seen.hosts)
-    probe = Probe(secrets=())
-    made = replace(tools, hosts=Hosts(Observed(hosts=hosts)), bundles=probe)
-    found = Project(made, probe, tmp_path)
-    probe.secrets = found.secrets()
+    bundles = FakeBundles()
+    made = replace(tools, hosts=FakeHosts(Observed(hosts=hosts)), bundles=bundles)
+    found = Project(made, bundles, tmp_path)
+    bundles.found = {name: printed(name, found.secrets()) for name in "abc"}
     log = tmp_path / "run.log"
     log.write_text(f"changed: {OLD_KEY} {NOW_KEY}\n")
     old = GROUP % OLD_KEY
@@ -144,8 +130,9 @@ def project(tmp_path: Path) -> Project:
 
 def test_no_secret_is_in_it_in_any_form(project: Project) -> None:
     found = project.collect()
-    assert len(project.probe.secrets) > 25
-    for secret in project.probe.secrets:
+    secrets = project.secrets()
+    assert len(secrets) > 25
+    for secret in secrets:
         for form in forms(secret):
             for name, text in found.files.items():
                 assert form not in text, f"{name}: {secret}"
@@ -157,18 +144,12 @@ def test_values_that_hosts_alone_know_are_not_in_it(project: Project) -> None:
     unit = "Environment=HOME=/tmp\nEnvironment=" + json.dumps(f"KEY={value}").replace("%", "%%")
     shown = 'Environment=HOME=/tmp "KEY=still \\$in \\"use\\" 100%"'
 
-    class Others(Probe):
-        def read(
-            self, fleet: Fleet, hosts: Sequence[str], wanted: CollectRequest
-        ) -> Iterator[HostFiles]:
-            first, *_, last = hosts
-            yield HostFiles(host=first, files={"journal/x.log": f"said {value}", "x.show": shown})
-            yield HostFiles(host=last, files={"units/x.service": f'{unit}\nEnvironment="x\n'})
-
-    project.tools = replace(project.tools, bundles=Others(secrets=()))
+    said = HostFiles(host="a", files={"journal/x.log": f"said {value}", "x.show": shown})
+    units = HostFiles(host="b", files={"units/x.service": f'{unit}\nEnvironment="x\n'})
+    project.bundles.found = {"a": said, "b": units}
     files = project.collect().files
-    told = {name.rpartition("/")[2]: text for name, text in files.items() if "hosts/" in name}
-    assert told == {
+    found = {name.rpartition("/")[2]: text for name, text in files.items() if "hosts/" in name}
+    assert found == {
         "x.log": "said ***",
         "x.show": 'Environment=HOME=/tmp "KEY=***"',
         "x.service": 'Environment=HOME=/tmp\nEnvironment="KEY=***"\nEnvironment="x\n',
@@ -195,12 +176,13 @@ def test_what_is_in_it(project: Project) -> None:
     assert missing["hosts/c"] == "no answer"
     assert "hosts/a/ray/big.log" in missing
     assert manifest["silent_hosts"] == ["c"]
-    assert "c" not in project.probe.asked
+    assert "c" not in project.bundles.asked
     assert any("host 1 of " in note for note in project.notes)
 
 
 def test_what_cannot_be_had_costs_nothing_else(project: Project) -> None:
-    project.probe.failing = "a"
+    silent = HostFiles(host="a", error="it hangs")
+    project.bundles.found = {**project.bundles.found, "a": silent}
     (project.directory / "groups" / "demo.yml").write_text("kind: RayCluster\nsizes: [\n")
     (project.directory / "run.log").unlink()
     found = project.collect()
@@ -218,7 +200,7 @@ def test_a_group_without_a_file_is_collected_from_its_hosts(project: Project) ->
 
 
 def test_no_such_group(project: Project) -> None:
-    hosts = Hosts(Observed(hosts=(HostObservation(host="a"), HostObservation(host="b"))))
+    hosts = FakeHosts(Observed(hosts=(HostObservation(host="a"), HostObservation(host="b"))))
     project.tools = replace(project.tools, hosts=hosts)
     with pytest.raises(UsageError, match="no group 'nobody'; groups: demo, other"):
         project.collect("nobody")
@@ -244,9 +226,9 @@ def test_the_archive_is_its_owners_alone_and_a_missing_host_a_failure(
         names = archive.getnames()
     assert names[0] == "case/manifest.json"
     assert "case/hosts/a/journal/x.log" in names
-    told = capsys.readouterr()
-    assert told.out.startswith(f"wrote {path}: ")
-    assert "without hosts/c: no answer" in told.err
+    screen = capsys.readouterr()
+    assert screen.out.startswith(f"wrote {path}: ")
+    assert "without hosts/c: no answer" in screen.err
     with pytest.raises(RefusedError, match="there is a file already"):
         run(project, "-o", str(path))
 
@@ -256,5 +238,5 @@ def test_the_archive_is_its_owners_alone_and_a_missing_host_a_failure(
 )
 def test_a_wrong_command_line_exits_2(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "fleet.yml").write_text("kind: Fleet\nhosts: [{name: a, address: 10.0.0.1}]\n")
-    told: Any = app.run(["-C", str(tmp_path), "collect", *arguments])
-    assert told == 2
+    code: Any = app.run(["-C", str(tmp_path), "collect", *arguments])
+    assert code == 2

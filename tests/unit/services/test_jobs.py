@@ -15,15 +15,15 @@ from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, Obser
 from adbray_ctl.core.proxies import not_excepted
 from adbray_ctl.services.jobs import connect_to_submit
 from adbray_ctl.services.tools import Tools
+from adbray_ctl.testing.hosts import FakeHosts
 from tests.unit.core.test_status import HEAD, observed
-from tests.unit.services.test_secrets import Hosts
 
 JOB = JobRequest(entrypoint="true")
 
 
 def tools(directory: Path, *hosts: HostObservation) -> Tools:
     (directory / "fleet.yml").write_text("kind: Fleet\nhosts: [{name: h, address: 10.0.0.1}]\n")
-    return replace(wiring.tools(directory), hosts=Hosts(Observed(hosts=hosts), {}))
+    return replace(wiring.tools(directory), hosts=FakeHosts(Observed(hosts=hosts)))
 
 
 def host(used_mb: int) -> HostObservation:
@@ -46,10 +46,10 @@ def with_addresses(own: str, virtual: str) -> HostObservation:
 def test_a_full_head_takes_no_job(tmp_path: Path) -> None:
     with pytest.raises(
         ClusterError, match="the head cannot accept jobs: its disk /d is full"
-    ) as told:
+    ) as caught:
         connect_to_submit(tools(tmp_path, host(1000)), "g", JOB)
-    assert told.value.where == "h"
-    assert told.value.hint == "`adbray clean g head`, or raise disk_gb of the head"
+    assert caught.value.where == "h"
+    assert caught.value.hint == "`adbray clean g head`, or raise disk_gb of the head"
 
 
 def test_a_head_with_room_does(tmp_path: Path) -> None:

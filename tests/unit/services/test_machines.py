@@ -15,8 +15,9 @@ from adbray_ctl.core.errors import HostError, SpecError
 from adbray_ctl.core.observed import HostObservation, Observed, Unseen
 from adbray_ctl.services import backup, destroy, plan, status
 from adbray_ctl.services.tools import Tools
+from adbray_ctl.testing.hosts import FakeHosts
 from tests.unit.core.test_machines import host
-from tests.unit.services.test_secrets import FLEET, GROUP, Hosts
+from tests.unit.services.two_hosts import FLEET, GROUP
 
 BOTH = "a (fleet.yml:3) and b (fleet.yml:4) are one machine"
 CUT = Unseen(what="/etc/adbray/g/w-0.json", why="it cannot be read", group="g", hint="put it back")
@@ -48,7 +49,7 @@ def tools_of(directory: Path, *hosts: HostObservation) -> Tools:
     (directory / "fleet.yml").write_text(FLEET)
     (directory / "groups").mkdir()
     (directory / "groups" / "demo.yml").write_text(GROUP)
-    return replace(wiring.tools(directory), hosts=Hosts(Observed(hosts=hosts), {}))
+    return replace(wiring.tools(directory), hosts=FakeHosts(Observed(hosts=hosts)))
 
 
 @pytest.mark.parametrize("verb", DO)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import ClusterError, HostError
-from adbray_ctl.core.external_redis import Cleared, Namespace, Namespaces, RedisReading
-from adbray_ctl.core.gpus import BurnIn
+from adbray_ctl.core.external_redis import Cleared, Namespace, Namespaces
 from adbray_ctl.core.history import RunOutcome, RunStart
 from adbray_ctl.core.observed import HostObservation, Observed, Trace
-from adbray_ctl.core.orphans import Leftovers, OrphanKind
-from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
-from adbray_ctl.core.spec import RedisSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.orphans import OrphanKind
 from adbray_ctl.services.orphans import find, remove_keys
 from adbray_ctl.services.tools import Tools
+from adbray_ctl.testing.hosts import FakeHosts, FakeLeftovers
+from adbray_ctl.testing.redis import FakeRedis
 
 URL = "redis://10.0.0.9:6379"
 FLEET = """\
@@ -39,57 +36,10 @@ worker_groups: [{{name: w, size: small}}]
 """
 
 
-@dataclass
-class Hosts:
-    """Hosts that tell this."""
-
-    observed: Observed
-
-    def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
-        return self.observed
-
-    def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
-        return ()
-
-    def burn_in(self, fleet: Fleet, hosts: Sequence[str], seconds: float) -> tuple[BurnIn, ...]:
-        return ()
-
-    def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
-        return ()
-
-    def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
-        return b""
+KEPT = Namespaces(found=(Namespace(name="mine-00000001", keys=3),), sealed=2)
 
 
-class Nothing:
-    """Hosts on which nothing is left beside their groups."""
-
-    def read(self, fleet: Fleet, hosts: Sequence[str]) -> tuple[Leftovers, ...]:
-        return tuple(Leftovers(host=host, shared=(), strays=()) for host in hosts)
-
-
-class Store:
-    """A Redis that tells this, and remembers who asked."""
-
-    def __init__(self, told: Namespaces, cleared: Cleared | None = None) -> None:
-        self.told, self.cleared, self.asked = told, cleared or Cleared(removed=3), [""]
-
-    def read(self, fleet: Fleet, host: str, redis: RedisSpec, namespace: str) -> RedisReading:
-        return RedisReading()
-
-    def namespaces(self, fleet: Fleet, host: str, redis: RedisSpec) -> Namespaces:
-        self.asked.append(host)
-        return self.told
-
-    def clear(self, fleet: Fleet, host: str, redis: RedisSpec, namespace: str) -> Cleared:
-        self.asked.append(f"{host} {namespace}")
-        return self.cleared
-
-
-TOLD = Namespaces(found=(Namespace(name="mine-00000001", keys=3),), sealed=2)
-
-
-def tools(directory: Path, store: Store, *hosts: HostObservation) -> Tools:
+def tools(directory: Path, store: FakeRedis, *hosts: HostObservation) -> Tools:
     """A project whose history made mine-00000001, on hosts that tell this."""
     (directory / "groups").mkdir(exist_ok=True)
     (directory / "fleet.yml").write_text(FLEET)
@@ -102,13 +52,15 @@ def tools(directory: Path, store: Store, *hosts: HostObservation) -> Tools:
         )
         found.history.end(found.history.begin(start), RunOutcome.SUCCEEDED, 2.0)
     seen = hosts or (HostObservation(host="a"), HostObservation(host="b"))
-    return replace(found, hosts=Hosts(Observed(hosts=seen)), leftovers=Nothing(), redis=store)
+    return replace(
+        found, hosts=FakeHosts(Observed(hosts=seen)), leftovers=FakeLeftovers(), redis=store
+    )
 
 
 def test_keys_are_asked_for_where_the_head_may_stand(tmp_path: Path) -> None:
-    store = Store(TOLD)
+    store = FakeRedis(kept=KEPT)
     report = find(tools(tmp_path, store)).report
-    assert store.asked[1:] == ["b"]
+    assert store.asked == ["b"]
     (orphan,) = report.orphans
     assert (orphan.kind, orphan.name, orphan.run) == (OrphanKind.KEYS, "mine-00000001", 1)
     assert report.problems == ()
@@ -118,7 +70,7 @@ def test_keys_are_asked_for_where_the_head_may_stand(tmp_path: Path) -> None:
 def test_groups_without_a_file_are_found(tmp_path: Path) -> None:
     traces = tuple(Trace(group=name, what=("x",)) for name in ("mine", "old"))
     here = HostObservation(host="a", traces=traces)
-    report = find(tools(tmp_path, Store(Namespaces()), here)).report
+    report = find(tools(tmp_path, FakeRedis(kept=Namespaces()), here)).report
     assert [(one.kind, one.name, one.run) for one in report.orphans] == [
         (OrphanKind.GROUP, "old", None)
     ]
@@ -126,19 +78,19 @@ def test_groups_without_a_file_are_found(tmp_path: Path) -> None:
 
 def test_what_is_silent_is_told_apart(tmp_path: Path) -> None:
     silent = [HostObservation(host=name, error="no answer") for name in "abc"]
-    report = find(tools(tmp_path, Store(TOLD), *silent)).report
+    report = find(tools(tmp_path, FakeRedis(kept=KEPT), *silent)).report
     assert report.problems == ("a: no answer", "b: no answer")
     assert report.notes == ("c, which is retired: no answer",)
     assert report.orphans == (), "nobody can ask Redis"
 
 
 def test_a_redis_that_does_not_answer_is_a_problem(tmp_path: Path) -> None:
-    report = find(tools(tmp_path, Store(Namespaces(error="refused")))).report
+    report = find(tools(tmp_path, FakeRedis(kept=Namespaces(error="refused")))).report
     assert report.problems == (f"{URL}, asked from b: refused",)
 
 
 @pytest.mark.parametrize(
-    ("cleared", "told"),
+    ("cleared", "said"),
     [
         (Cleared(leader="far"), "the head on host far leads mine-00000001"),
         (Cleared(refused="NOPERM"), "Redis refuses: NOPERM"),
@@ -146,17 +98,17 @@ def test_a_redis_that_does_not_answer_is_a_problem(tmp_path: Path) -> None:
         (Cleared(removed=3, left=("RAYmine-00000001@KV",)), "1 keys of mine-00000001 are there"),
     ],
 )
-def test_keys_that_stay_are_told(cleared: Cleared, told: str, tmp_path: Path) -> None:
-    project = tools(tmp_path, Store(TOLD, cleared))
+def test_keys_that_stay_are_told(cleared: Cleared, said: str, tmp_path: Path) -> None:
+    project = tools(tmp_path, FakeRedis(kept=KEPT, refusal=cleared))
     found = find(project)
-    with pytest.raises(ClusterError, match=told) as error:
+    with pytest.raises(ClusterError, match=said) as error:
         remove_keys(project, found, found.report.orphans[0])
     assert error.value.where == URL
     assert error.value.hint
 
 
 def test_keys_that_go_are_counted(tmp_path: Path) -> None:
-    store = Store(TOLD)
+    store = FakeRedis(kept=KEPT)
     project = tools(tmp_path, store)
     found = find(project)
     assert remove_keys(project, found, found.report.orphans[0]) == 3
@@ -164,9 +116,6 @@ def test_keys_that_go_are_counted(tmp_path: Path) -> None:
 
 
 def test_hosts_that_fall_silent_meanwhile_end_it(tmp_path: Path) -> None:
-    class Gone:
-        def read(self, fleet: Fleet, hosts: Sequence[str]) -> tuple[Leftovers, ...]:
-            raise HostError("no answer", where=hosts[0])
-
+    silent = FakeLeftovers(error=HostError("no answer", where="a"))
     with pytest.raises(HostError, match="no answer"):
-        find(replace(tools(tmp_path, Store(TOLD)), leftovers=Gone()))
+        find(replace(tools(tmp_path, FakeRedis(kept=KEPT)), leftovers=silent))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,53 +10,16 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.record import SlotKind, revision_of
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.secrets import ensure_all, ensure_secrets
 from adbray_ctl.services.tools import Tools
+from adbray_ctl.testing.hosts import FakeHosts
 from tests.unit.cluster import NAMESPACE, applied, placed, planned
-
-FLEET = """\
-kind: Fleet
-hosts:
-  - {name: a, address: 10.0.0.1}
-  - {name: b, address: 10.0.0.2}
-"""
-GROUP = """\
-kind: RayCluster
-name: demo
-worker_groups: [{name: w, size: small}]
-"""
-
-
-@dataclass
-class Hosts:
-    """Hosts that tell this, and have these files of the group."""
-
-    observed: Observed
-    files: dict[str, str]
-
-    def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
-        return self.observed
-
-    def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
-        return ()
-
-    def burn_in(self, fleet: Fleet, hosts: Sequence[str], seconds: float) -> tuple[BurnIn, ...]:
-        return ()
-
-    def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
-        return ()
-
-    def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
-        if path not in self.files:
-            raise HostError(f"no {path}", where=host, hint="")
-        return self.files[path].encode()
+from tests.unit.services.two_hosts import FLEET, GROUP
 
 
 def standing(fleet: Fleet, spec: RayClusterSpec, *, older: bool) -> Observed:
@@ -107,7 +69,7 @@ def test_an_exporter_s_password_comes_back_or_is_made(tmp_path: Path, *, older: 
     assert {change.node for change in prepared.plan.changes if change.fields} == (
         {"redis"} if older else set()
     )
-    ensure_secrets(replace(tools, hosts=Hosts(seen, files)), prepared)
+    ensure_secrets(replace(tools, hosts=FakeHosts(seen, files)), prepared)
     found = tools.secrets.load("demo")
     assert found.token == "kept token"
     assert found.redis_password == "kept redis_password"
@@ -140,7 +102,7 @@ def monitored(tmp_path: Path, **seen: Any) -> tuple[Tools, Prepared]:
         namespace=NAMESPACE,
         plan=planned(fleet, spec),
     )
-    return replace(tools, hosts=Hosts(observed, GRAFANA)), prepared
+    return replace(tools, hosts=FakeHosts(observed, GRAFANA)), prepared
 
 
 @pytest.mark.parametrize("stands", [False, True])

@@ -15,7 +15,7 @@ from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.services import drill, lease, scaling
 from adbray_ctl.services.status import addresses
 from adbray_ctl.services.tools import Tools
-from tests.unit.services.test_secrets import Hosts
+from adbray_ctl.testing.hosts import FakeHosts
 
 GROUP = """\
 kind: RayCluster
@@ -39,14 +39,14 @@ ASK: dict[str, Callable[[Tools], object]] = {
 }
 
 
-def told(
+def refusal(
     directory: Path, asked: str, *hosts: HostObservation, error: type[AdbrayError] = ClusterError
 ) -> AdbrayError:
     (directory / "fleet.yml").write_text(FLEET)
     if error is ClusterError:
         (directory / "groups").mkdir()
         (directory / "groups" / "demo.yml").write_text(GROUP)
-    tools = replace(wiring.tools(directory), hosts=Hosts(Observed(hosts=(*hosts, GONE)), {}))
+    tools = replace(wiring.tools(directory), hosts=FakeHosts(Observed(hosts=(*hosts, GONE))))
     with pytest.raises(error) as caught:
         ASK[asked](tools)
     return caught.value
@@ -55,25 +55,25 @@ def told(
 @pytest.mark.parametrize("asked", ASK)
 def test_a_silent_host_may_have_the_head(asked: str, tmp_path: Path) -> None:
     silent = HostObservation(host="b", error="no answer from b")
-    error = told(tmp_path, asked, HostObservation(host="a"), silent)
+    error = refusal(tmp_path, asked, HostObservation(host="a"), silent)
     assert error.what == "no host that answers carries this group's head; b: no answer from b"
     assert error.hint == "bring the silent hosts back"
 
 
 @pytest.mark.parametrize("asked", ASK)
 def test_where_all_answer_the_group_is_not_applied(asked: str, tmp_path: Path) -> None:
-    error = told(tmp_path, asked, HostObservation(host="a"), HostObservation(host="b"))
+    error = refusal(tmp_path, asked, HostObservation(host="a"), HostObservation(host="b"))
     assert error.hint == "`adbray apply demo` makes it"
 
 
 @pytest.mark.parametrize("asked", ASK)
 def test_a_group_with_neither_file_nor_host_does_not_exist(asked: str, tmp_path: Path) -> None:
     hosts = (HostObservation(host="a"), HostObservation(host="b"))
-    found = told(tmp_path, asked, *hosts, error=UsageError)
+    found = refusal(tmp_path, asked, *hosts, error=UsageError)
     assert found.what == "there is no group 'demo'; there are no groups"
 
 
 @pytest.mark.parametrize("asked", ASK)
 def test_a_group_that_lost_its_head_is_not_called_absent(asked: str, tmp_path: Path) -> None:
-    found = told(tmp_path, asked, HostObservation(host="a", groups=("demo",)))
+    found = refusal(tmp_path, asked, HostObservation(host="a", groups=("demo",)))
     assert found.what == "no host carries its head"

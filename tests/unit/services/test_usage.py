@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from adbray_ctl import wiring
 from adbray_ctl.core.errors import SpecError, UsageError
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.usage import By, HostUsage, Item, UsageReport
-from adbray_ctl.services.tools import Tools
+from adbray_ctl.core.usage import By, Item, UsageReport
 from adbray_ctl.services.usage import usage
-from tests.unit.usage_host import UsageHost
+from tests.unit.usage_host import UsageHost, asking, tick
 
 FLEET = """\
 kind: Fleet
@@ -28,40 +23,6 @@ prices: {currency: EUR, acu_hour: 0.05, disk_gb_hour: 0.001, gpu_hour: {default:
 """
 ALONE = "kind: Fleet\nhosts: [{name: a, address: 10.0.0.1}]\n"
 TEN = int(datetime(2026, 10, 1, 10, tzinfo=UTC).timestamp())
-
-
-@dataclass
-class Log:
-    """Hosts that are asked here, at that time; others say nothing."""
-
-    hosts: Sequence[UsageHost]
-    now: float
-
-    def read(self, fleet: Fleet, since: int, group: str | None) -> tuple[HostUsage, ...]:
-        told = {host.name: host.read(self.now, since, group or "") for host in self.hosts}
-        silent = (HostUsage(host=host.name, error="no answer") for host in fleet.hosts)
-        return tuple(told.get(one.host, one) for one in silent)
-
-
-@dataclass
-class Clock:
-    """A clock that stands still."""
-
-    at: float
-
-    def now(self) -> float:
-        return self.at
-
-    def time(self) -> float:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing to wait for")
-
-
-def tools(directory: Path, hosts: Sequence[UsageHost], now: float, fleet: str = FLEET) -> Tools:
-    (directory / "fleet.yml").write_text(fleet)
-    return replace(wiring.tools(directory), usage=Log(hosts, now), clock=Clock(now))
 
 
 def minute(minutes: float) -> float:
@@ -101,18 +62,13 @@ def an_hour(base: Path) -> tuple[UsageHost, UsageHost, UsageHost]:
     return a, b, c
 
 
-def tick(at: float, *hosts: UsageHost) -> None:
-    for host in hosts:
-        host.tick(at)
-
-
 def figures(report: UsageReport) -> dict[str, dict[Item, float]]:
     return {row.worker_group: {one.item: one.quantity for one in row.items} for row in report.rows}
 
 
 def test_an_hour_is_billed_as_by_hand(tmp_path: Path) -> None:
     hosts = an_hour(tmp_path)
-    report = usage(tools(tmp_path, hosts, minute(60)), "demo", By.WORKER_GROUP, None, None)
+    report = usage(asking(tmp_path, hosts, minute(60), FLEET), "demo", By.WORKER_GROUP, None, None)
     assert (report.start, report.end) == ("2026-10-01T00:00:00Z", "2026-10-01T11:00:00Z")
     assert figures(report) == {
         # cpu-0 for 60 minutes and cpu-1 for 20, each 4 cores times 0.8 and 100 GiB.
@@ -132,7 +88,7 @@ def test_an_hour_is_billed_as_by_hand(tmp_path: Path) -> None:
 
 def test_a_head_that_is_lost_for_good_takes_nothing_but_its_own(tmp_path: Path) -> None:
     _, b, c = an_hour(tmp_path)
-    report = usage(tools(tmp_path, (b, c), minute(60)), "demo", By.WORKER_GROUP, None, None)
+    report = usage(asking(tmp_path, (b, c), minute(60), FLEET), "demo", By.WORKER_GROUP, None, None)
     assert figures(report)["cpu"] == {Item.DISK: 133.333333, Item.ACU: 4.266667}
     assert figures(report)["gpu"] == {Item.DISK: 49.944444, Item.GPU: 0.083241}
     assert not report.complete
@@ -148,7 +104,7 @@ def test_a_deleted_groups_usage_stays(tmp_path: Path) -> None:
     hosts[1].stop("head", minute(70))
     hosts[1].stop("cpu-0", minute(70))
     hosts[2].stop("gpu-0", minute(70))
-    report = usage(tools(tmp_path, hosts, minute(100)), None, By.GROUP, None, None)
+    report = usage(asking(tmp_path, hosts, minute(100), FLEET), None, By.GROUP, None, None)
     # Ten minutes more of four nodes, and then no more.
     assert report.total.node_hours == round((11669 + 4 * 600) / 3600, 6)
 
@@ -156,7 +112,7 @@ def test_a_deleted_groups_usage_stays(tmp_path: Path) -> None:
 def test_a_time_is_looked_at_as_it_is_told(tmp_path: Path) -> None:
     hosts = an_hour(tmp_path)
     start, end = (datetime(2026, 10, 1, 10, minutes, tzinfo=UTC) for minutes in (20, 40))
-    found = tools(tmp_path, hosts, minute(60))
+    found = asking(tmp_path, hosts, minute(60), FLEET)
     report = usage(found, "demo", By.WORKER_GROUP, start, end)
     assert figures(report) == {
         "cpu": {Item.DISK: 50, Item.ACU: 1.6},
@@ -168,7 +124,7 @@ def test_a_time_is_looked_at_as_it_is_told(tmp_path: Path) -> None:
 
 def test_who_is_silent_is_told_and_who_is_retired_noted(tmp_path: Path) -> None:
     a, _, c = an_hour(tmp_path)
-    report = usage(tools(tmp_path, (a, c), minute(60)), None, By.GROUP, None, None)
+    report = usage(asking(tmp_path, (a, c), minute(60), FLEET), None, By.GROUP, None, None)
     assert report.problems == ("b: no answer",)
     assert report.notes == ("without d, which is retired: no answer",)
     assert not report.complete
@@ -184,11 +140,11 @@ def test_a_time_before_what_hosts_keep_is_told(tmp_path: Path) -> None:
     since = july.replace(day=1)
     at = datetime(2026, 8, 31, 23, 59, tzinfo=UTC).timestamp()
     a.tick(at)
-    found = tools(tmp_path, (a,), at, ALONE)
+    found = asking(tmp_path, (a,), at, ALONE)
     assert usage(found, None, By.GROUP, since, None).total.node_hours == 2
     assert usage(found, None, By.GROUP, since, None).complete
     # Some hosts may still have July, and others not.
-    found = tools(tmp_path, (a,), at + 60, ALONE)
+    found = asking(tmp_path, (a,), at + 60, ALONE)
     report = usage(found, None, By.GROUP, since, None)
     assert report.problems == (
         "hosts keep 13 months: what ended before 2025-08-01T00:00:00Z may be missing",
@@ -209,7 +165,7 @@ def test_no_time_at_all_is_refused(
     start: datetime | None, end: datetime | None, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError):
-        usage(tools(tmp_path, (), minute(60)), None, By.GROUP, start, end)
+        usage(asking(tmp_path, (), minute(60), FLEET), None, By.GROUP, start, end)
 
 
 @pytest.mark.parametrize(
@@ -224,4 +180,4 @@ def test_no_time_at_all_is_refused(
 def test_prices_are_checked(prices: str, tmp_path: Path) -> None:
     text = FLEET[: FLEET.index("prices")] + f"prices: {prices}\n"
     with pytest.raises(SpecError, match="prices"):
-        usage(tools(tmp_path, (), minute(60), text), None, By.GROUP, None, None)
+        usage(asking(tmp_path, (), minute(60), text), None, By.GROUP, None, None)

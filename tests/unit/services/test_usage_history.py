@@ -11,8 +11,7 @@ import pytest
 
 from adbray_ctl.core.usage import By, Item, UsageReport, UsageRow
 from adbray_ctl.services.usage import usage
-from tests.unit.services.test_usage import tick, tools
-from tests.unit.usage_host import UsageHost
+from tests.unit.usage_host import UsageHost, asking, tick
 
 FLEET = """\
 kind: Fleet
@@ -91,7 +90,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> tuple[UsageHost, ...]:
     return a, b, c
 
 
-def told(
+def reported(
     directory: Path,
     hosts: Sequence[UsageHost],
     by: By,
@@ -100,7 +99,7 @@ def told(
     group: str | None = None,
 ) -> UsageReport:
     """The report at 0:45."""
-    report = usage(tools(directory, hosts, at(45), FLEET), group, by, start, end)
+    report = usage(asking(directory, hosts, at(45), FLEET), group, by, start, end)
     assert report.complete
     assert report.notes == ()
     return report
@@ -122,7 +121,7 @@ DEMO_COST = round(0.521194444 + 0.357166667 + 2.64 + 0.099944444, 6)
 
 
 def test_by_worker_group(hosts: tuple[UsageHost, ...], tmp_path: Path) -> None:
-    report = told(tmp_path, hosts, By.WORKER_GROUP, BEGAN)
+    report = reported(tmp_path, hosts, By.WORKER_GROUP, BEGAN)
     assert {(one.group, one.worker_group): row(one) for one in report.rows} == {
         # 33 minutes of two cards and of 300 GiB.
         ("demo", "big"): {
@@ -166,7 +165,7 @@ def test_by_worker_group(hosts: tuple[UsageHost, ...], tmp_path: Path) -> None:
 
 
 def test_by_group(hosts: tuple[UsageHost, ...], tmp_path: Path) -> None:
-    report = told(tmp_path, hosts, By.GROUP, BEGAN)
+    report = reported(tmp_path, hosts, By.GROUP, BEGAN)
     demo = {
         "hours": round(15449 / 3600, 6),
         Item.DISK: 521.194444,
@@ -183,12 +182,12 @@ def test_by_group(hosts: tuple[UsageHost, ...], tmp_path: Path) -> None:
         Item.ACU: 10.701667,
         "cost": round(DEMO_COST + 0.246, 6),
     }
-    alone = told(tmp_path, hosts, By.GROUP, BEGAN, group="demo")
+    alone = reported(tmp_path, hosts, By.GROUP, BEGAN, group="demo")
     assert [row(one) for one in (*alone.rows, alone.total)] == [demo, demo]
 
 
 def test_by_day(hosts: tuple[UsageHost, ...], tmp_path: Path) -> None:
-    report = told(tmp_path, hosts, By.DAY, BEGAN)
+    report = reported(tmp_path, hosts, By.DAY, BEGAN)
     days = {(one.day, one.group): row(one) for one in report.rows}
     for one in days.values():
         del one["cost"]
@@ -213,7 +212,7 @@ def test_by_day(hosts: tuple[UsageHost, ...], tmp_path: Path) -> None:
         ("2026-10-01", "other"): {"hours": 1.075, Item.DISK: 39.75, Item.ACU: 1.725},
     }
     assert days == before | after
-    month = told(tmp_path, hosts, By.DAY, None)
+    month = reported(tmp_path, hosts, By.DAY, None)
     assert [(one.day, one.group) for one in month.rows] == list(after), "October alone"
     assert month.start == "2026-10-01T00:00:00Z"
 
@@ -221,7 +220,7 @@ def test_by_day(hosts: tuple[UsageHost, ...], tmp_path: Path) -> None:
 def test_the_twenty_minutes_around_the_failover(
     hosts: tuple[UsageHost, ...], tmp_path: Path
 ) -> None:
-    report = told(tmp_path, hosts, By.GROUP, MIDNIGHT, MIDNIGHT.replace(minute=20))
+    report = reported(tmp_path, hosts, By.GROUP, MIDNIGHT, MIDNIGHT.replace(minute=20))
     assert {one.group: row(one) for one in report.rows} == {
         # Of head, standby, etl-0, etl-1, gpu-0 and big-0 9.5, 20, 20, 15, 15 and 8 minutes.
         "demo": {

@@ -16,8 +16,9 @@ from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.status import addresses, status
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.services.web import ensure_web
+from adbray_ctl.testing.hosts import FakeHosts
 from tests.unit.cluster import NAMESPACE, applied, placed, planned
-from tests.unit.services.test_secrets import FLEET, GROUP, Hosts
+from tests.unit.services.two_hosts import FLEET, GROUP
 
 NAMES = ("password", "web.crt", "web.key")
 WEB = "monitoring: {host: a, web: {user: ops}}\n"
@@ -51,7 +52,7 @@ def ensured(tools: Tools, observed: Observed, files: dict[str, str]) -> Path:
         namespace=NAMESPACE,
         plan=planned(fleet, spec, observed),
     )
-    ensure_web(replace(tools, hosts=Hosts(observed, files)), prepared)
+    ensure_web(replace(tools, hosts=FakeHosts(observed, files)), prepared)
     return Path(tools.secrets.site("demo").web_dir)
 
 
@@ -103,10 +104,10 @@ def test_one_that_is_here_needs_nothing_of_a_silent_host(tmp_path: Path) -> None
 def test_addresses_tell_where_browsers_go_and_never_the_password(tmp_path: Path) -> None:
     plain, shown = project(tmp_path / "plain", ""), project(tmp_path / "shown", WEB)
     observed = seen(shown, web=True)
-    found = addresses(replace(shown, hosts=Hosts(observed, {})), "demo")
+    found = addresses(replace(shown, hosts=FakeHosts(observed)), "demo")
     assert found.web == "https://10.0.0.1:8443/"
     assert found.web_user == "ops"
     assert found.web_password_file == f"{shown.secrets.site('demo').web_dir}/password"
-    (one,) = status(replace(shown, hosts=Hosts(observed, {})), ("demo",))
+    (one,) = status(replace(shown, hosts=FakeHosts(observed)), ("demo",))
     assert one.addresses == found
-    assert addresses(replace(plain, hosts=Hosts(observed, {})), "demo").web is None
+    assert addresses(replace(plain, hosts=FakeHosts(observed)), "demo").web is None
