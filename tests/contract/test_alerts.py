@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pytest
-import ray.dashboard.modules.metrics.dashboards as ray_dashboards
 import yaml
 
 from adbray_ctl.core.ledger import Capacity
@@ -20,25 +17,16 @@ from adbray_ctl.core.monitoring import monitoring_of
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.topology import place
+from tests.contract.prometheus import ROOT, own_metrics, promtool, ray_panels
 
-ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "roles" / "prometheus"
 RULES = sorted((PROMETHEUS / "files" / "rules").glob("*.yml"))
 TESTS = ROOT / "tests" / "alerts"
-OWN = ROOT / "roles" / "node_exporter" / "files" / "metrics.py"
 
 
 def rules() -> list[dict[str, Any]]:
     files = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in RULES]
     return [rule for file in files for group in file["groups"] for rule in group["rules"]]
-
-
-def promtool(*arguments: str) -> None:
-    """The real one: no other knows PromQL."""
-    if shutil.which("promtool") is None:
-        pytest.fail("promtool is not installed: run `scripts/bootstrap.sh test` as root")
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
@@ -74,23 +62,6 @@ def test_alerts_stand_on_metrics_that_were_seen() -> None:
         used = set(re.findall(r"\b(?:up|(?:ray|redis|node|adbray)_\w+)\b", rule["expr"]))
         assert used, rule["alert"]
         assert used <= seen, (rule["alert"], used - seen)
-
-
-def own_metrics() -> set[str]:
-    """What a host tells of its slots."""
-    tree = ast.parse(OWN.read_text(encoding="utf-8"))
-    (found,) = (
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HELP"
-    )
-    return set(ast.literal_eval(found))
-
-
-def ray_panels() -> set[str]:
-    """What Ray's own dashboards ask for: some metrics appear with the first event alone."""
-    source = Path(str(ray_dashboards.__path__[0])) / "default_dashboard_panels.py"
-    return set(re.findall(r"\bray_\w+", source.read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("redis", ["managed", "sentinel", "none"])

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +15,25 @@ import ray
 import yaml
 
 from adbray_ctl.core.grafana import DATASOURCE, RAY_DASHBOARDS, ray_dashboard_settings
-from tests.contract.test_alerts import own_metrics, promtool, ray_panels
+from tests.contract.dashboards import (
+    BOARDS,
+    ROLE,
+    ROOT,
+    VARIABLE,
+    load,
+    made_by_ray,
+    panels,
+    variables,
+)
+from tests.contract.prometheus import own_metrics, promtool, ray_panels
 
-ROOT = Path(__file__).resolve().parents[2]
-ROLE = ROOT / "roles" / "grafana"
-BOARDS = sorted((ROLE / "files" / "dashboards").glob("*.json"))
 # What Grafana puts in place of them; those of dashboards are regular expressions.
 BUILT_IN = {"__rate_interval": "1m", "__range": "1h"}
-VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))")
 METRIC = r"\b(?:up|ALERTS|(?:ray|redis|node|adbray|autoscaler)_[a-z_]+\w*)\b"
-
-
-def load(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Those of collapsed rows too."""
-    for panel in board["panels"]:
-        yield panel
-        yield from panel.get("panels") or ()
 
 
 def queries(board: dict[str, Any]) -> list[str]:
     return [target["expr"] for panel in panels(board) for target in panel.get("targets", ())]
-
-
-def variables(board: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = board["templating"]["list"]
-    return found
 
 
 def all_asked(board: dict[str, Any]) -> list[str]:
@@ -59,15 +47,6 @@ def chosen(board: dict[str, Any], query: str) -> str:
     # Of Ray's, what stands between brackets.
     known |= dict.fromkeys(("interval", "window"), "5m")
     return VARIABLE.sub(lambda match: known[match[1] or match[2]], query)
-
-
-def made_by_ray(group: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
-    """What the installed Ray makes for ``group``, by the name of its settings."""
-    for name, value in ray_dashboard_settings(group).items():
-        monkeypatch.setenv(name, value)
-    script = ROLE / "files" / "ray_dashboards.py"
-    done = subprocess.run([sys.executable, "-I", "-B", script], capture_output=True, check=True)
-    return {name.upper(): json.loads(text) for name, text in json.loads(done.stdout).items()}
 
 
 def test_the_role_has_what_the_code_writes(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
+from tests.contract.dashboards import BOARDS, ROLE, load, made_by_ray
 from tests.contract.grafana_schema import NEWEST, OLDEST, faults
-from tests.contract.test_dashboards import BOARDS, ROLE, load, made_by_ray
 
 # Grafana 10 passes over keys that it does not know.
 SINCE_10 = {

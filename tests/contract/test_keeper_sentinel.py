@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from adbray_ctl.keeper.redis import Primary, Redis, RedisError, Server, opened
-from tests.contract.test_keeper_redis import answers, listening
+from tests.contract.redis_talk import answers, listening
 
 
 def naming(server: Server) -> bytes:

@@ -12,7 +12,7 @@ from adbray_ctl.adapters.nvml import cards_of
 from tests.e2e.conftest import E2E_JOBS, Project, run
 from tests.e2e.elastic import inits
 from tests.soak.watched import MONITOR, REDIS_DISK, SMALL, WIDE, await_well, renew_certificate, unit
-from tests.unit.adapters.test_gpus import Nvml
+from tests.unit.nvml import Nvml
 
 RAYLET = "/opt/adbray/ray-*/lib/python*/site-packages/ray/core/src/ray/raylet/raylet"
 # As in a public report (tests/unit/adapters/test_gpus.py).

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tests.contract.test_dashboards import VARIABLE, panels, variables
+from tests.contract.dashboards import VARIABLE, panels, variables
 from tests.soak.prometheus import Prometheus
 
 # Grafana's own: an interval of the data source's `timeInterval`, of which a rate needs four.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.e2e.conftest import GROUP, REPOSITORY, Project
-from tests.e2e.test_plan import actions, pids
+from tests.e2e.plans import actions, pids
 
 # Where the process is killed: the first line of its progress that has this in it.
 POINTS = (

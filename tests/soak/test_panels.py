@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_dashboards import ROLE
+from tests.contract.dashboards import ROLE
 from tests.e2e.conftest import E2E_JOBS, Project, lab_of
 from tests.e2e.elastic import until
 from tests.soak.nodes import living, slot_of

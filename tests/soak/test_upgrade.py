@@ -6,7 +6,7 @@ import sys
 import time
 
 from tests.e2e.conftest import E2E_JOBS, GROUP, Project
-from tests.e2e.test_plan import actions, edit, pids
+from tests.e2e.plans import actions, edit, pids
 
 OLD, NEW = "2.59.0", "2.60.0"
 RAYLET = (

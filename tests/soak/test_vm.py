@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.conftest import Project
 from tests.e2e.elastic import until
-from tests.e2e.test_lab import difference, machine_now
+from tests.e2e.machine import difference, machine_now
 
 Machine = dict[str, set[str]]
 

@@ -6,7 +6,7 @@ import re
 import time
 
 from tests.e2e.conftest import GROUP, Project
-from tests.e2e.test_plan import actions, pids, unit
+from tests.e2e.plans import actions, pids, unit
 
 SLEEP = ("--no-wait", "--", "python", "-c", "import time;time.sleep(600)")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.e2e.conftest import Project, lab_of
 from tests.soak.rack import await_it
-from tests.unit.roles.test_metrics import leaf
+from tests.unit.server_certificate import leaf
 
 # One whose Redis is on all hosts, and one with a Redis on a disk of its own, which is small.
 WIDE, SMALL = "wide", "small"

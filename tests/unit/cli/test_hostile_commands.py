@@ -19,7 +19,7 @@ from adbray_ctl.testing.hosts import FakeHosts
 from adbray_ctl.testing.jobs import FakeJobs
 from tests.unit.cli.head_and_worker import FLEET, GROUP
 from tests.unit.cluster import applied, placed
-from tests.unit.core.test_plan_boots import FACTS
+from tests.unit.core.gpu_hosts import FACTS
 from tests.unit.hostile import TEXTS
 
 COLUMNS = 50_000

@@ -20,7 +20,7 @@ from adbray_ctl.core.node_logs import HostLogs, LogRequest
 from adbray_ctl.testing.clock import FakeClock
 from adbray_ctl.testing.insight import FakeLoads, FakeNodeLogs
 from tests.unit.cli.logged import FIRST, FLEET, LAST, logged
-from tests.unit.core.test_loads import SLOTS
+from tests.unit.core.slot_loads import SLOTS
 
 
 def run(

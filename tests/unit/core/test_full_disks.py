@@ -7,7 +7,7 @@ import pytest
 from adbray_ctl.core.disks import DiskUse, FileSystem
 from adbray_ctl.core.observed import HostFacts, HostObservation, Observed
 from adbray_ctl.core.status import GroupStatus, group_status
-from tests.unit.core.test_status import observed
+from tests.unit.core.running_slots import observed
 
 PATH = "/var/lib/adbray/g/head"
 

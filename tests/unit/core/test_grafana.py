@@ -17,8 +17,8 @@ from adbray_ctl.core.plan import ChangePlan
 from adbray_ctl.core.slots import PANELS
 from adbray_ctl.core.spec_fleet import Fleet
 from tests.unit.cluster import placed, planned
-from tests.unit.core.test_inventory import SITE
-from tests.unit.core.test_monitoring import fleet, spec, steps, watched
+from tests.unit.core.site import SITE
+from tests.unit.core.watched_group import fleet, spec, steps, watched
 
 SHA256 = "0" * 64
 EMBEDDED = {"listen": "host", "grafana": {"panels_in_ray": True}}

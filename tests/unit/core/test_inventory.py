@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from adbray_ctl.core.inventory import Inventory, Site, build_inventory
+from adbray_ctl.core.inventory import Inventory, build_inventory
 from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.ledger import Capacity
 from adbray_ctl.core.observed import HostObservation, Observed
@@ -15,24 +15,8 @@ from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.status import group_status
 from adbray_ctl.core.topology import Topology, place
 from tests.unit.cluster import applied
+from tests.unit.core.site import SITE
 
-SITE = Site(
-    known_hosts="/p/known_hosts",
-    token_file="/p/secrets/demo/token",
-    redis_password_file="/p/secrets/demo/redis_password",
-    redis_admin_password_file="/p/secrets/demo/redis_admin_password",
-    redis_exporter_password_file="/p/secrets/demo/redis_exporter_password",
-    redis_cert_file="/p/secrets/demo/redis.crt",
-    redis_key_file="/p/secrets/demo/redis.key",
-    slot_key_file="/p/slot_key",
-    grafana_dir="/p/_grafana",
-    web_dir="/p/_web",
-    provider_dir="/a/provider",
-    uploads_dir="/a/uploads",
-    keeper_dir="/a/keeper",
-    scripts_dir="/a/adapters",
-    wheel_cache="/c/wheels",
-)
 FLEET = Fleet.model_validate(
     {
         "kind": "Fleet",

@@ -8,26 +8,12 @@ import pytest
 
 from adbray_ctl.core.findings import Finding, State
 from adbray_ctl.core.machines import host_problems, machine_findings, twins
-from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, Unseen
+from adbray_ctl.core.observed import HostObservation, Observed, Unseen
 from adbray_ctl.core.readings import Check
 from adbray_ctl.core.status import group_status
+from tests.unit.core.machine_facts import host
 
 LINES = {"a": "fleet.yml:3", "b": "fleet.yml:5", "c": "fleet.yml:7"}
-
-
-def host(name: str, machine: str, boot: str, *keys: str) -> HostObservation:
-    facts = HostFacts(
-        machine=machine,
-        boot=boot,
-        host_keys=keys,
-        cpus=1,
-        memory_mb=1,
-        gpus=0,
-        arch="x86_64",
-        os="Debian",
-        pythons=(),
-    )
-    return HostObservation(host=name, facts=facts)
 
 
 def findings(*hosts: HostObservation) -> list[Finding]:

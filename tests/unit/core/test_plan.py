@@ -7,74 +7,42 @@ from typing import Any
 import pytest
 
 from adbray_ctl.core.impact import Impact, effect_of, fields
-from adbray_ctl.core.observed import Observed, ObservedSlot, RayJob, RayLoad, RayView, UnitState
+from adbray_ctl.core.observed import Observed, RayLoad, RayView
 from adbray_ctl.core.plan import ChangePlan, base_of, moved_since
 from adbray_ctl.core.record import SlotKind
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
-from tests.unit.cluster import applied, placed, planned
+from tests.unit.cluster import placed
+from tests.unit.core.plans import (
+    DELETE,
+    FLEET,
+    RESTART,
+    SPEC,
+    START,
+    UPDATE,
+    busy,
+    fleet,
+    names,
+    plan,
+    spec,
+    standing,
+    touched,
+    with_view,
+    without,
+    workers,
+)
 
-FLEET: dict[str, Any] = {
-    "kind": "Fleet",
-    "hosts": [
-        {"name": name, "address": f"10.0.0.{number}", "labels": {"zone": name}}
-        for number, name in enumerate(("a", "b", "c"), start=1)
-    ],
-    "sizes": {"tiny": {"cpus": 1, "memory_gb": 1.0}},
-    "limits": {"max_workers": 50, "min_workers": 0},
-}
-SPEC: dict[str, Any] = {
-    "kind": "RayCluster",
-    "name": "demo",
-    "head": {"size": "tiny", "hosts": {"names": ["a"]}},
-    "redis": {"hosts": {"names": ["b"]}},
-    "worker_groups": [
-        {"name": "w", "size": "tiny", "min_workers": 2, "max_workers": 3},
-        {"name": "x", "size": "small", "min_workers": 1, "env": {"A": "1", "B": "2"}},
-        {"name": "g", "type": "GPU", "size": "small", "min_workers": 1, "hosts": {"names": ["c"]}},
-    ],
-}
 RUNNING = {"head", "redis", "w-0", "w-1", "x-0", "g-0"}
-
-
-def fleet(**changes: Any) -> Fleet:
-    return Fleet.model_validate(FLEET | changes)
-
-
-def spec(**changes: Any) -> RayClusterSpec:
-    return RayClusterSpec.model_validate(SPEC | changes)
-
-
-def workers(name: str, /, **changes: Any) -> dict[str, Any]:
-    groups = [g | (changes if g["name"] == name else {}) for g in SPEC["worker_groups"]]
-    return {"worker_groups": groups}
-
-
-def standing() -> Observed:
-    return applied(fleet(), spec(), placed(fleet(), spec()))
-
-
-def plan(new: RayClusterSpec, observed: Observed | None = None, **changes: Any) -> ChangePlan:
-    return planned(fleet(**changes), new, standing() if observed is None else observed)
 
 
 def actions(found: ChangePlan) -> dict[str, str]:
     return {f"{c.node}@{c.host}": c.action for c in found.changes if c.action is not Impact.KEEP}
 
 
-def names(found: ChangePlan) -> dict[str, Impact]:
-    return {c.node: c.action for c in found.changes if c.action is not Impact.KEEP}
-
-
-RESTART, START, DELETE, UPDATE = Impact.RESTART, Impact.START, Impact.DELETE, Impact.UPDATE
 W = {"w-0": RESTART, "w-1": RESTART, "w-2": UPDATE}
 # The head is told what it may scale, and is not restarted for it.
 TOLD = {"head": UPDATE}
 RAY = {"head": RESTART, "x-0": RESTART, "g-0": RESTART, **W}
-
-
-def without(group: dict[str, Any], name: str) -> dict[str, Any]:
-    return {"worker_groups": [g for g in group["worker_groups"] if g["name"] != name]}
 
 
 # One case for every field of groups/*.yml: the changed spec, and what happens to which node.
@@ -266,27 +234,6 @@ def test_a_lower_minimum_stops_nothing() -> None:
     assert names(plan(spec(**workers("w", min_workers=1)))) == TOLD
 
 
-def touched(node: str, **changes: Any) -> Observed:
-    """The standing cluster with the slot or the unit of ``node`` changed by other hands."""
-    hosts = []
-    for host in standing().hosts:
-        slots = tuple(_touch(s, node, changes) for s in host.slots)
-        unit = next((s.record.unit for s in host.slots if s.record.slot == node), None)
-        units = tuple(_touch_unit(u, unit, changes) for u in host.units)
-        hosts.append(host.model_copy(update={"slots": slots, "units": units}))
-    return Observed(hosts=tuple(hosts))
-
-
-def _touch(slot: ObservedSlot, node: str, changes: dict[str, Any]) -> ObservedSlot:
-    own = {k: v for k, v in changes.items() if k == "drift"}
-    return slot.model_copy(update=own) if slot.record.slot == node else slot
-
-
-def _touch_unit(unit: UnitState, name: str | None, changes: dict[str, Any]) -> UnitState:
-    own = {k: v for k, v in changes.items() if k != "drift"}
-    return unit.model_copy(update=own) if unit.unit == name else unit
-
-
 @pytest.mark.parametrize(
     ("node", "changes", "action", "reason"),
     [
@@ -315,22 +262,6 @@ def test_a_drained_node_in_a_running_unit_is_restarted() -> None:
     found = plan(spec(), with_view(view.model_copy(update={"nodes": nodes})))
     assert names(found) == {"x-0": RESTART}
     assert "its Ray node has ended" in found.changes[0].reason
-
-
-def with_view(view: RayView) -> Observed:
-    hosts = (h.model_copy(update={"ray": (view,)}) if h.ray else h for h in standing().hosts)
-    return Observed(hosts=tuple(hosts))
-
-
-def busy() -> Observed:
-    view = standing().ray("demo")
-    assert view is not None
-    jobs = (
-        RayJob(id="j1", entrypoint="python a.py", nodes=("id-head", "id-w-0")),
-        RayJob(id="j2", entrypoint="python b.py", nodes=("id-x-0",)),
-    )
-    load = {"id-w-0": RayLoad(actors=2, tasks=1), "id-x-0": RayLoad(tasks=4)}
-    return with_view(view.model_copy(update={"jobs": jobs, "load": load}))
 
 
 def test_what_is_lost_and_which_jobs_are_hit() -> None:

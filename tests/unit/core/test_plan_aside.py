@@ -10,8 +10,8 @@ from adbray_ctl.core.observed import Observed, UnitState
 from adbray_ctl.core.plan import ChangePlan
 from adbray_ctl.core.spec import RayClusterSpec
 from tests.unit.cluster import ROOM, applied, placed, planned
-from tests.unit.core.test_plan import SPEC, fleet, spec
-from tests.unit.core.test_plan_boots import with_reading
+from tests.unit.core.gpu_hosts import with_reading
+from tests.unit.core.plans import SPEC, fleet, spec
 
 # On host c: a card each, two that run and one that is prepared.
 GROUP: dict[str, Any] = {

@@ -8,25 +8,13 @@ import pytest
 
 from adbray_ctl.core.gpus import GpuReading
 from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.observed import HostFacts, Observed, ObservedSlot, UnitState
+from adbray_ctl.core.observed import Observed, ObservedSlot, UnitState
 from adbray_ctl.core.plan import ChangePlan
 from tests.unit.cluster import applied, placed, planned
-from tests.unit.core.test_plan import FLEET, fleet, names, spec
+from tests.unit.core.gpu_hosts import DISTRO, hosts, with_reading
+from tests.unit.core.plans import fleet, names, spec
 
 GPU_ROLES = ("host_base", "gpu")
-# w-0 runs on a with the head, x-0 or w-1 elsewhere; g-0 alone is bound to c.
-FACTS: dict[str, Any] = {
-    "cpus": 64,
-    "memory_mb": 2**18,
-    "gpus": 4,
-    "arch": "x86_64",
-    "os": "Debian",
-    "pythons": ("3.11",),
-}
-
-
-def hosts(gpu: dict[str, Any] | None) -> dict[str, Any]:
-    return {"hosts": [h | ({"gpu": gpu} if h["name"] == "c" else {}) for h in FLEET["hosts"]]}
 
 
 def standing(gpu: dict[str, Any] | None, **reading: Any) -> Observed:
@@ -36,20 +24,10 @@ def standing(gpu: dict[str, Any] | None, **reading: Any) -> Observed:
     return with_reading(seen, **reading)
 
 
-def with_reading(seen: Observed, **reading: Any) -> Observed:
-    facts = HostFacts.model_validate(FACTS | {"gpu": reading})
-    return Observed(
-        hosts=tuple(
-            h.model_copy(update={"facts": facts}) if h.host == "c" else h for h in seen.hosts
-        )
-    )
-
-
 def plan(gpu: dict[str, Any] | None, observed: Observed, **more: Any) -> ChangePlan:
     return planned(fleet(**hosts(gpu)), spec(**more), observed)
 
 
-DISTRO = {"driver": "distro", "branch": "535"}
 NEWER = {"driver": "distro", "branch": "550"}
 WHY = "driver 535.1 is loaded and 535.2 is installed"
 

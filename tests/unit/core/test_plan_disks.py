@@ -10,17 +10,7 @@ from adbray_ctl.core.disks import Backend, DiskPlace, SlotDisk
 from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.record import SlotKind
 from tests.unit.cluster import ROOM, planned
-from tests.unit.core.test_plan import (
-    SPEC,
-    busy,
-    fleet,
-    names,
-    plan,
-    spec,
-    standing,
-    touched,
-    workers,
-)
+from tests.unit.core.plans import SPEC, busy, fleet, names, plan, spec, standing, touched, workers
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.plan import moved_since
-from tests.unit.core.test_plan import RESTART, START, UPDATE, names, plan, spec, standing, workers
+from tests.unit.core.plans import RESTART, START, UPDATE, names, plan, spec, standing, workers
 
 
 def runs(names_: set[str]) -> Observed:

@@ -11,7 +11,7 @@ from adbray_ctl.core.preflight import preflight
 from adbray_ctl.core.preflight_gate import unreached
 from adbray_ctl.core.readings import Check, HostAnswer, Silence
 from adbray_ctl.core.scaling_view import ScalingView, SilentHost
-from tests.unit.core.test_preflight import FLEET, NEEDS, answer, judge
+from tests.unit.core.healthy_host import FLEET, NEEDS, answer, judge
 
 
 def gate(**changes: Any) -> Any:

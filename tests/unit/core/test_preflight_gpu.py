@@ -10,7 +10,7 @@ from adbray_ctl.core.findings import GROUP_WIDE, State
 from adbray_ctl.core.gpus import BurnedCard, BurnIn
 from adbray_ctl.core.preflight_gpu import burned
 from adbray_ctl.core.readings import Check
-from tests.unit.core.test_preflight import FLEET, judge, only_bad
+from tests.unit.core.healthy_host import FLEET, judge, only_bad
 
 CARD: dict[str, Any] = {"on_pci": 1, "cards": 1, "driver": "550.54.15"}
 L4: dict[str, Any] = {"index": 0, "name": "NVIDIA L4", "memory_mb": 23034}

@@ -7,7 +7,7 @@ import pytest
 from adbray_ctl.core.findings import State
 from adbray_ctl.core.preflight import preflight
 from adbray_ctl.core.readings import Check
-from tests.unit.core.test_preflight import FLEET, answer, judge
+from tests.unit.core.healthy_host import FLEET, answer, judge
 
 PROXY = {"http_proxy": "http://proxy:3128"}
 LACKS = "no_proxy lacks localhost"

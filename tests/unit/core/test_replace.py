@@ -22,8 +22,8 @@ from adbray_ctl.core.topology import Replacement
 from adbray_ctl.services.observe import require_hosts, require_seen, unseen_nodes
 from adbray_ctl.services.replace import check_hosts
 from tests.unit.cluster import NAMESPACE, ROOM, applied, placed, planned
-from tests.unit.core import test_preflight as preflight_cases
-from tests.unit.core.test_plan import FLEET, spec, workers
+from tests.unit.core import healthy_host
+from tests.unit.core.plans import FLEET, spec, workers
 
 MOVABLE = spec(
     head={"size": "tiny"}, redis={}, worker_groups=workers("g", hosts={})["worker_groups"]
@@ -247,9 +247,9 @@ def test_hosts_that_can_replace(old: str, new: str, address: Any) -> None:
 
 @pytest.mark.parametrize("silent", [True, False])
 def test_a_retired_host_is_named_and_not_judged(*, silent: bool) -> None:
-    hosts = [host.model_copy(update={"retired": True}) for host in preflight_cases.FLEET.hosts]
-    fleet = preflight_cases.FLEET.model_copy(update={"hosts": tuple(hosts)})
-    seen = preflight_cases.answer()
+    hosts = [host.model_copy(update={"retired": True}) for host in healthy_host.FLEET.hosts]
+    fleet = healthy_host.FLEET.model_copy(update={"hosts": tuple(hosts)})
+    seen = healthy_host.answer()
     if silent:
         seen = HostAnswer(host="a", silence=Silence(check=Check.SSH, what="no", hint=""))
     (finding,) = preflight(fleet=fleet, answers=[seen], needs={})

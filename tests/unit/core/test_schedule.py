@@ -8,7 +8,7 @@ from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.schedule import batch_size
 from adbray_ctl.core.spec import WorkerGroup
 from tests.unit.cluster import applied, placed
-from tests.unit.core.test_plan import SPEC, fleet, names, plan, spec, standing, workers
+from tests.unit.core.plans import SPEC, fleet, names, plan, spec, standing, workers
 
 
 @pytest.mark.parametrize(

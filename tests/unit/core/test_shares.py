@@ -15,7 +15,7 @@ from adbray_ctl.core.observed import HostFacts, HostObservation, Observed
 from adbray_ctl.core.shares import WORKER_OWN_MB, head_share, held_back_mb, worker_share
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services.observe import capacities
-from tests.unit.core.test_plan import FLEET, plan, spec, workers
+from tests.unit.core.plans import FLEET, plan, spec, workers
 
 BUILTIN_SIZES = sorted((size.cpus, int(size.memory_gb * 1024)) for size in BUILTIN.values())
 

@@ -7,20 +7,17 @@ import os
 import runpy
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from adbray_ctl.adapters.certificate import own_certificate
 from adbray_ctl.adapters.gpus import judged
 from adbray_ctl.adapters.nvml import cards_of
-from tests.unit.adapters.test_gpus import Nvml
+from tests.unit.nvml import Nvml
+from tests.unit.server_certificate import leaf
 
 SCRIPT = Path(__file__).parents[3] / "roles" / "node_exporter" / "files" / "metrics.py"
 SYSTEMCTL = """#!/bin/sh
@@ -176,16 +173,3 @@ def test_of_a_web_server_s_chain_the_first_end_is_told(tmp_path: Path, told: Tol
         broken = ssl.DER_cert_to_PEM_cert(whole[:cut])
         write(tmp_path / "etc/adbray-web/web.crt", broken)
         assert set(told().values()) <= {ends[0].timestamp()}
-
-
-def leaf(end: datetime) -> tuple[str, str]:
-    """A certificate for a server, as authorities give them out, and its private key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ray.example.com")])
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name)
-    builder = builder.public_key(key.public_key()).serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(end - timedelta(days=90)).not_valid_after(end)
-    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-    return builder.sign(key, hashes.SHA256()).public_bytes(pem).decode(), secret.decode()

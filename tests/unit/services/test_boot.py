@@ -30,8 +30,8 @@ from adbray_ctl.services.apply import carry_out
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.testing.outside import Outside
 from tests.unit.cluster import placed
-from tests.unit.core.test_plan import fleet
-from tests.unit.core.test_plan_boots import DISTRO, FACTS, hosts
+from tests.unit.core.gpu_hosts import DISTRO, FACTS, hosts
+from tests.unit.core.plans import fleet
 
 WHY = "driver 535.1 is loaded and 535.2 is installed"
 STEP = Step(

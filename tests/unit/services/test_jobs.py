@@ -16,7 +16,7 @@ from adbray_ctl.core.proxies import not_excepted
 from adbray_ctl.services.jobs import connect_to_submit
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.hosts import FakeHosts
-from tests.unit.core.test_status import HEAD, observed
+from tests.unit.core.running_slots import HEAD, observed
 
 JOB = JobRequest(entrypoint="true")
 

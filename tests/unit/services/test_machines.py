@@ -16,7 +16,7 @@ from adbray_ctl.core.observed import HostObservation, Observed, Unseen
 from adbray_ctl.services import backup, destroy, plan, status
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.hosts import FakeHosts
-from tests.unit.core.test_machines import host
+from tests.unit.core.machine_facts import host
 from tests.unit.services.two_hosts import FLEET, GROUP
 
 BOTH = "a (fleet.yml:3) and b (fleet.yml:4) are one machine"

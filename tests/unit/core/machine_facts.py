@@ -1,0 +1,20 @@
+"""Hosts that say which machine they are."""
+
+from __future__ import annotations
+
+from adbray_ctl.core.observed import HostFacts, HostObservation
+
+
+def host(name: str, machine: str, boot: str, *keys: str) -> HostObservation:
+    facts = HostFacts(
+        machine=machine,
+        boot=boot,
+        host_keys=keys,
+        cpus=1,
+        memory_mb=1,
+        gpus=0,
+        arch="x86_64",
+        os="Debian",
+        pythons=(),
+    )
+    return HostObservation(host=name, facts=facts)
