@@ -11,7 +11,7 @@ import pytest
 TESTS = Path(__file__).resolve().parents[1]
 
 
-def tests_imported(path: Path) -> Iterator[str]:
+def imports_of_tests(path: Path) -> Iterator[str]:
     """``line: module`` of each import of a test module."""
     for node in ast.walk(ast.parse(path.read_text())):
         modules = []
@@ -30,6 +30,6 @@ def test_nothing_is_imported_from_a_test_module(folder: str) -> None:
     found = [
         f"{path.relative_to(TESTS)}:{one}"
         for path in sorted((TESTS / folder).rglob("*.py"))
-        for one in tests_imported(path)
+        for one in imports_of_tests(path)
     ]
     assert not found, "move what is shared into a module of its own, or into conftest.py"

@@ -8,51 +8,26 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
 from ansible.template import Templar, trust_as_template
 
+from adbray_ctl import wiring
 from adbray_ctl.core.inventory import Inventory
 from adbray_ctl.core.observed import Observed
 from adbray_ctl.core.spec import RayClusterSpec
 from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.services import apply
 from adbray_ctl.services.plan import Prepared
-from adbray_ctl.services.tools import Tools
+from adbray_ctl.testing.outside import Outside
 from tests.unit.cluster import NAMESPACE, placed, planned
-from tests.unit.core.site import SITE
 from tests.unit.core.watched_group import fleet, monitored, watched
 
 ROOT = Path(__file__).resolve().parents[2]
 DELETE = ROOT / "playbooks" / "delete.yml"
 TASKS = ROOT / "roles" / "prometheus" / "tasks" / "delete.yml"
-
-
-class Outside:
-    """Keeps the inventory that it is given, and which playbooks ran over it."""
-
-    def __init__(self) -> None:
-        self.inventory = Inventory(groups={}, all_vars={}, host_vars={})
-        self.ran: list[str] = []
-
-    def write(self, inventory: Inventory, _: Path) -> None:
-        self.inventory = inventory
-
-    def path(self, group: str) -> Path:
-        return Path(group)
-
-    def forget(self, _: str) -> None:
-        """What it was given stays."""
-
-    def site(self, _: str) -> object:
-        return SITE
-
-    def run(self, playbook: str, *_: object) -> str:
-        self.ran.append(playbook)
-        return ""
 
 
 def spec(*names: str) -> RayClusterSpec:
@@ -62,7 +37,9 @@ def spec(*names: str) -> RayClusterSpec:
     return RayClusterSpec.model_validate(base | {"worker_groups": [group]})
 
 
-def leave(asked: Fleet, before: RayClusterSpec, after: RayClusterSpec, watching: str) -> Inventory:
+def leave(
+    directory: Path, asked: Fleet, before: RayClusterSpec, after: RayClusterSpec, watching: str
+) -> Inventory:
     """The inventory that the hosts which leave are removed with."""
     seen: Observed = watched(asked, before, **{watching: "r1"})
     prepared = Prepared(
@@ -74,11 +51,12 @@ def leave(asked: Fleet, before: RayClusterSpec, after: RayClusterSpec, watching:
         plan=planned(asked, after, seen),
     )
     (step,) = (step for step in prepared.plan.steps if step.leaving)
-    outside = Outside()
-    tools = SimpleNamespace(inventories=outside, secrets=outside, runner=outside)
-    apply._leave_hosts(cast(Tools, tools), prepared, step, lambda _: None)
-    assert outside.ran == ["delete"]
-    return outside.inventory
+    outside = Outside(wiring.project_files(directory), seen)
+    outside.secrets.create("demo")
+    apply.carry_out(outside.tools, prepared, step, lambda _: None)
+    assert outside.journal.of("run") == ["run delete"]
+    ((_, inventory),) = outside.inventories.history
+    return inventory
 
 
 def scraped(inventory: Inventory, host: str, nodes: Any) -> list[str]:
@@ -100,9 +78,9 @@ def rendered(text: str, known: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("watching", ["m", "c"])
-def test_who_leaves_is_scraped_no_longer_unless_it_watches(watching: str) -> None:
+def test_who_leaves_is_scraped_no_longer_unless_it_watches(tmp_path: Path, watching: str) -> None:
     asked = fleet(host=watching)
     before, _ = monitored(asked, spec("a", "b", "c"))
-    inventory = leave(asked, spec("a", "b", "c"), spec("a", "b"), watching)
+    inventory = leave(tmp_path, asked, spec("a", "b", "c"), spec("a", "b"), watching)
     assert inventory.groups["adbray_hosts"] == ("c",)
     assert scraped(inventory, watching, before.nodes) == ["a", "b", watching]
