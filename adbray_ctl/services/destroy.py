@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adbray_ctl.core.errors import RunError
+from adbray_ctl.core.errors import HostError, RunError
 from adbray_ctl.core.inventory_removal import build_removal_inventory
 from adbray_ctl.core.observed import Observed, RayJob
 from adbray_ctl.core.ports import Report
@@ -55,7 +55,10 @@ def prepare(tools: Tools, group: str) -> Removal:
 
 
 def destroy(tools: Tools, removal: Removal, report: Report) -> None:
-    """Carry out ``removal`` and prove that nothing is left. Raises RunError if something is."""
+    """Carry out ``removal`` and prove that nothing is left.
+
+    Raises RunError if something is, HostError if a host does not show it.
+    """
     group = removal.group
     if removal.hosts:
         directory = tools.inventories.path(group)
@@ -74,6 +77,7 @@ def destroy(tools: Tools, removal: Removal, report: Report) -> None:
 
 
 def _require_gone(group: str, observed: Observed) -> None:
+    """Raise RunError for what is left, HostError for a host that shows nothing."""
     left = observed.hosts_with(group)
     if left:
         raise RunError(
@@ -81,6 +85,10 @@ def _require_gone(group: str, observed: Observed) -> None:
             where=left[0],
             hint="run destroy again; if it stays, see there what holds it",
         )
+    for host in observed.hosts:
+        if host.error:
+            what = f"whether all of group {group} is gone is not known: {host.error}"
+            raise HostError(what, where=host.host, hint="run destroy again when it answers")
 
 
 def _traces(group: str, observed: Observed) -> str:

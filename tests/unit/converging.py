@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adbray_ctl import wiring
-from adbray_ctl.core.observed import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, RayView
 from adbray_ctl.services.apply import AfterCanary, Options, apply
 from adbray_ctl.services.history import planned, recorded
 from adbray_ctl.services.plan import Prepared, prepare
@@ -46,11 +46,11 @@ def roomy(observed: Observed) -> Observed:
 class Cluster(Outside):
     """The group on its hosts, as its file was before; what runs there becomes what is wanted."""
 
-    def __init__(self, directory: Path, *, stands: bool = True) -> None:
+    def __init__(self, directory: Path, *, text: str = GROUP, stands: bool = True) -> None:
         (directory / "groups").mkdir()
         (directory / "fleet.yml").write_text(FLEET)
         self.file = directory / "groups" / "demo.yml"
-        self.file.write_text(GROUP)
+        self.file.write_text(text)
         self.project = wiring.project_files(directory)
         super().__init__(self.project)
         bare = Observed(hosts=tuple(HostObservation(host=name) for name in "abc"))
@@ -67,8 +67,10 @@ class Cluster(Outside):
         elif line.startswith("run site"):
             scope = self.runner.scopes[-1]
             assert scope is not None
+            wanted = self._wanted()
             for name in scope.hosts:
-                self._converge(self._wanted().host(name), scope.nodes)
+                self._converge(wanted.host(name), scope.nodes)
+            self._join(wanted, scope.nodes)
 
     def prepare(self, *, canary: int = 0) -> Prepared:
         return prepare(self.tools, "demo", canary=canary, namespace=NAMESPACE)
@@ -110,7 +112,14 @@ class Cluster(Outside):
         units = {one.unit: one for one in seen.units}
         units |= {one.unit: one for one in goal.units if one.unit in own}
         changes = {"slots": tuple(slots.values()), "units": tuple(units.values())}
-        self.hosts.show(
-            seen.model_copy(update=changes | {"groups": goal.groups, "ray": seen.ray or goal.ray})
-        )
-        self.hosts.set_alive("demo", [f"id-{node}" for node in nodes], alive=True)
+        self.hosts.show(seen.model_copy(update=changes | {"groups": goal.groups}))
+
+    def _join(self, wanted: Observed, nodes: tuple[str, ...]) -> None:
+        """Ray shows ``nodes`` on the head's host."""
+        goal, head = wanted.ray("demo"), self.hosts.observed.host("a")
+        view = self.hosts.observed.ray("demo") or RayView(group="demo")
+        known = {node.node_id: node for node in view.nodes}
+        names = {f"id-{node}" for node in nodes}
+        known |= {one.node_id: one for one in (goal.nodes if goal else ()) if one.node_id in names}
+        joined = view.model_copy(update={"nodes": tuple(known.values())})
+        self.hosts.show(head.model_copy(update={"ray": (joined,)}))
