@@ -1,0 +1,126 @@
+"""A group in one file: what is taken, where it may be put, and what becomes of it there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adbray_ctl.core.backup import Backup, Entry
+from adbray_ctl.core.errors import ClusterError, RefusedError
+from adbray_ctl.core.observed import KeeperState, KeeperView
+from adbray_ctl.services.backup import fill, take, unpack
+from tests.unit.cluster import NAMESPACE
+from tests.unit.converging import CHANGED, GROUP, Cluster
+
+WITH_STANDBY = GROUP.replace(
+    "hosts: {names: [a]}}\nredis",
+    "hosts: {names: [a, b]}, standby: 1, virtual_ip: 10.0.0.100}\nredis",
+)
+STATE = (Entry(key="@KV", kind="hash", values=("Zg==", "dg==")),)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Cluster:
+    found = Cluster(tmp_path)
+    found.state.entries["demo"] = STATE
+    return found
+
+
+def elsewhere(directory: Path) -> Cluster:
+    """Another project, of hosts without the group."""
+    directory.mkdir()
+    found = Cluster(directory, stands=False)
+    found.file.unlink()
+    found.secrets.forget("demo")
+    return found
+
+
+def test_it_has_all_that_makes_the_group(cluster: Cluster) -> None:
+    cluster.clock.at = 7
+    found = take(cluster.tools, "demo")
+    assert (found.made_at, found.group, found.namespace) == (7, "demo", NAMESPACE)
+    assert (found.spec, found.entries, found.ray) == (GROUP, STATE, "2.60.0")
+    assert found.secrets == cluster.secrets.load("demo")
+    assert cluster.journal.lines == ["take state of demo on a"]
+
+
+def test_it_is_taken_where_a_head_leads(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, text=WITH_STANDBY)
+    seen = cluster.hosts.observed.host("b")
+    leads = KeeperView(state=KeeperState.LEADS)
+    slots = (
+        slot.model_copy(update={"keeper": leads} if slot.record.slot == "standby-0" else {})
+        for slot in seen.slots
+    )
+    cluster.hosts.show(seen.model_copy(update={"slots": tuple(slots)}))
+    take(cluster.tools, "demo")
+    assert cluster.journal.lines == ["take state of demo on b"]
+
+
+def test_there_is_nothing_to_take_of_a_group_that_is_not_applied(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError) as caught:
+        take(Cluster(tmp_path, stands=False).tools, "demo")
+    assert caught.value.hint == "`adbray apply demo` makes it"
+
+
+def test_it_becomes_the_group_on_other_hosts(cluster: Cluster, tmp_path: Path) -> None:
+    backup = take(cluster.tools, "demo")
+    there = elsewhere(tmp_path / "there")
+    unpack(there.tools, there.project, backup)
+    assert there.file.read_text() == GROUP
+    assert there.secrets.load("demo") == backup.secrets
+    assert there.journal.lines == [], "hosts are looked at and not changed"
+    there.change(text=GROUP)
+    there.journal.lines.clear()
+    fill(there.tools, backup)
+    assert there.journal.lines == [
+        "stop adbray-head@demo.service",
+        "put state of demo on a",
+    ]
+    assert there.state.entries["demo"] == STATE
+    there.change(text=GROUP)
+    assert there.states(2) == {"head": "done"}, "the head starts again, on the state"
+
+
+def test_a_standby_may_not_lead_while_the_state_is_put_there(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, text=WITH_STANDBY)
+    backup = take(cluster.tools, "demo")
+    cluster.journal.lines.clear()
+    fill(cluster.tools, backup)
+    stopped, put = cluster.journal.lines
+    assert sorted(stopped.split()) == ["adbray-head@demo.service"] * 2 + ["stop"]
+    assert put == "put state of demo on a"
+
+
+def test_without_a_head_there_is_nothing_to_fill(cluster: Cluster, tmp_path: Path) -> None:
+    backup = take(cluster.tools, "demo")
+    there = elsewhere(tmp_path / "there")
+    unpack(there.tools, there.project, backup)
+    with pytest.raises(ClusterError, match="no host has its head"):
+        fill(there.tools, backup)
+
+
+def test_a_group_that_stands_is_not_replaced(cluster: Cluster) -> None:
+    backup = take(cluster.tools, "demo")
+    known = cluster.secrets.load("demo")
+    other = backup.model_copy(update={"secrets": known.model_copy(update={"token": "other"})})
+    with pytest.raises(RefusedError, match="the group stands on a, b, c"):
+        unpack(cluster.tools, cluster.project, other)
+    assert cluster.secrets.load("demo") == known
+
+
+@pytest.mark.parametrize(("text", "fits"), [(GROUP, True), (CHANGED, False)])
+def test_a_file_that_is_there_has_to_be_the_same(
+    cluster: Cluster, tmp_path: Path, text: str, *, fits: bool
+) -> None:
+    backup: Backup = take(cluster.tools, "demo")
+    there = elsewhere(tmp_path / "there")
+    there.file.write_text(text)
+    if fits:
+        unpack(there.tools, there.project, backup)
+    else:
+        with pytest.raises(RefusedError, match="is not what was backed up"):
+            unpack(there.tools, there.project, backup)
+    assert there.file.read_text() == text
+    assert there.secrets.has("demo") is fits
