@@ -2,62 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from adbray_ctl.adapters.redis_check import SshRedis
-from adbray_ctl.adapters.ssh import SshHosts
 from adbray_ctl.core.spec import RedisSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.keeper.redis import Redis, Server
-from tests.contract.redis_server import certificate_for, fill, keys_of, running, running_tls
-
-FLEET = Fleet.model_validate({"kind": "Fleet", "hosts": [{"name": "a", "address": "10.0.0.1"}]})
-LEADER = "RAYled-00000001@ADBRAY_LEADER"
-KEYS = [
-    *("RAYold-00000001@KV", "RAYold-00000001@NODE", "RAYold-000000012@KV", LEADER),
-    *("RAYled-00000001@KV", "RAYtheirs@KV", "RAY", "RAYold-00000001", "queue"),
-]
-
-
-class Here(SshHosts):
-    """This machine instead of a host."""
-
-    def __init__(self) -> None:
-        pass
-
-    def run_python(
-        self,
-        fleet: Fleet,
-        host: str,
-        script: str,
-        *arguments: str,
-        stdin: str = "",
-        within_s: float = 30,
-    ) -> str:
-        assert not stdin, "the script itself is read from there"
-        command = [sys.executable, "-", *arguments]
-        done = subprocess.run(command, input=script, capture_output=True, text=True, check=True)
-        return done.stdout
-
-
-class Asked:
-    """A Redis, and how it is asked about."""
-
-    def __init__(self, server: Server) -> None:
-        self.server, self.redis = server, SshRedis(Here())
-        self.spec = RedisSpec.model_validate({"mode": "external", "url": f"redis://{server.text}"})
-        fill(server, *(key for key in KEYS if key != LEADER))
-        self.ask("SET", LEADER, "lab9")
-
-    def ask(self, *words: str | int) -> None:
-        with closing(Redis(self.server, 5)) as redis:
-            redis.ask(*words)
+from tests.contract.asked_redis import FLEET, KEYS, Asked, Here
+from tests.contract.redis_server import certificate_for, keys_of, running, running_tls
 
 
 @pytest.fixture(params=["real", "fake"])

@@ -14,12 +14,10 @@ TESTS = Path(__file__).resolve().parents[1]
 def imports_of_tests(path: Path) -> Iterator[str]:
     """``line: module`` of each import of a test module."""
     for node in ast.walk(ast.parse(path.read_text())):
-        modules = []
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            modules = [f"{node.module}.{alias.name}" for alias in node.names]
-        for module in modules:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        package = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+        for module in (f"{package}{alias.name}" for alias in node.names):
             if any(part.startswith("test_") for part in module.split(".")):
                 yield f"{node.lineno}: {module}"
 

@@ -189,6 +189,19 @@ def test_a_canary_is_asked_about_once_in_each_worker_group(cluster: Cluster) -> 
     assert cluster.history.run(1).outcome is RunOutcome.SUCCEEDED
 
 
+def test_a_canary_that_is_the_whole_worker_group_is_not_asked_about(cluster: Cluster) -> None:
+    asked: list[str] = []
+
+    def go_on(step: Step) -> bool:
+        asked.append(step.title)
+        return True
+
+    one = CHANGED.replace("min_workers: 2, max_workers: 2", "min_workers: 1, max_workers: 1")
+    cluster.change(text=one, canary=1, after_canary=go_on)
+    assert asked == ["restart w-0 (w, canary)"]
+    assert cluster.changed[-1] == "x-0"
+
+
 @pytest.mark.parametrize(("canary", "first"), [(1, ["w-0"]), (2, ["w-0 w-1"]), (9, ["w-0 w-1"])])
 def test_a_canary_is_as_large_as_asked_for_and_no_larger_than_a_batch(
     cluster: Cluster, canary: int, first: list[str]

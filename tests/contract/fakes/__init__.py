@@ -1,0 +1,1 @@
+"""A fake and the adapter that it stands in for do the same."""
