@@ -111,9 +111,9 @@ def test_grafana_can_show_it(path: Path) -> None:
 def test_each_of_ray_s_dashboards_has_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     made = made_by_ray("demo", monkeypatch)
     assert made.keys() == set(RAY_DASHBOARDS)
-    told = ray_dashboard_settings("demo")
+    said = ray_dashboard_settings("demo")
     for name, board in made.items():
-        assert board["uid"] == told[f"RAY_GRAFANA_{name}_DASHBOARD_UID"]
+        assert board["uid"] == said[f"RAY_GRAFANA_{name}_DASHBOARD_UID"]
         assert f"rayVersion:{ray.__version__}" in board["tags"]
 
 

@@ -20,17 +20,17 @@ def asked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Asked]:
 
 
 def test_namespaces_of_adbray_s_form_are_listed(asked: Asked) -> None:
-    told = asked.redis.namespaces(FLEET, "a", asked.spec)
-    assert (told.error, told.sealed) == ("", 0)
-    assert [(one.name, one.keys, one.leader) for one in told.found] == [
+    shown = asked.redis.namespaces(FLEET, "a", asked.spec)
+    assert (shown.error, shown.sealed) == ("", 0)
+    assert [(one.name, one.keys, one.leader) for one in shown.found] == [
         ("led-00000001", 2, "lab9"),
         ("old-00000001", 2, ""),
     ]
 
 
 def test_a_namespace_goes_alone(asked: Asked) -> None:
-    told = asked.redis.clear(FLEET, "a", asked.spec, "old-00000001")
-    assert (told.removed, told.left, told.refused) == (2, (), "")
+    shown = asked.redis.clear(FLEET, "a", asked.spec, "old-00000001")
+    assert (shown.removed, shown.left, shown.refused) == (2, (), "")
     assert keys_of(asked.server) == sorted(set(KEYS) - set(KEYS[:2]))
     assert asked.redis.clear(FLEET, "a", asked.spec, "old-00000001").removed == 0
 
@@ -50,9 +50,9 @@ def test_idle_times_users_and_silence(tmp_path: Path) -> None:
         assert 0 <= old.idle_s < 30
         asked.ask("ACL", "SETUSER", "me", "on", ">secret", "~RAYold-*", "-@all", "+scan", "+get")
         mine = asked.spec.model_copy(update={"username": "me", "password_file": str(password)})
-        told = asked.redis.namespaces(FLEET, "a", mine)
-        assert [(one.name, one.idle_s) for one in told.found] == [("old-00000001", None)]
-        assert told.sealed == 1, "the other's keys are not this user's to judge"
+        shown = asked.redis.namespaces(FLEET, "a", mine)
+        assert [(one.name, one.idle_s) for one in shown.found] == [("old-00000001", None)]
+        assert shown.sealed == 1, "the other's keys are not this user's to judge"
         assert "NOPERM" in asked.redis.clear(FLEET, "a", mine, "old-00000001").refused
         assert keys_of(server) == sorted(KEYS)
     assert "refused" in asked.redis.namespaces(FLEET, "a", asked.spec).error
@@ -86,5 +86,5 @@ def test_one_that_speaks_tls_is_held_against_its_authority(tmp_path: Path) -> No
         found = SshRedis(Here()).read(FLEET, "a", spec, "old-00000001")
         assert (found.error, found.role) == ("", "master")
         stranger = spec.model_copy(update={"ca_file": None})
-        told = SshRedis(Here()).read(FLEET, "a", stranger, "old-00000001").error
-        assert "certificate verify failed" in told
+        shown = SshRedis(Here()).read(FLEET, "a", stranger, "old-00000001").error
+        assert "certificate verify failed" in shown

@@ -165,8 +165,8 @@ def test_what_is_broken_is_told(
     before = faults(board, version)
     broken = copy.deepcopy(board)
     harm(broken)
-    (told,) = faults(broken, version) - before
-    assert told.startswith(fault)
+    (shown,) = faults(broken, version) - before
+    assert shown.startswith(fault)
 
 
 def provided(name: str) -> Any:

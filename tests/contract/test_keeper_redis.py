@@ -51,8 +51,8 @@ def test_what_is_no_text_goes_as_it_came() -> None:
 def test_it_logs_in_first() -> None:
     heard: list[bytes] = []
     with listening(answers(b"+OK\r\n", b"+PONG\r\n", heard=heard)) as server:
-        told = Server(server.host, server.port, "ray", "secret")
-        with closing(Redis(told, 5)) as redis:
+        found = Server(server.host, server.port, "ray", "secret")
+        with closing(Redis(found, 5)) as redis:
             assert redis.ask("PING") == "PONG"
     assert heard == [encoded(("AUTH", "ray", "secret")), encoded(("PING",))]
 

@@ -66,8 +66,8 @@ class Past:
 
 
 def _line(labels: dict[str, str], value: list[Any]) -> str:
-    told = ",".join(f'{key}="{text}"' for key, text in labels.items() if key != "__name__")
-    return f"{labels.get('__name__', '')}{{{told}}} {value[1]} {value[0]}"
+    said = ",".join(f'{key}="{text}"' for key, text in labels.items() if key != "__name__")
+    return f"{labels.get('__name__', '')}{{{said}}} {value[1]} {value[0]}"
 
 
 class Board:

@@ -140,13 +140,15 @@ def trouble(site: Project, began: float) -> None:
     # Not with 1, which the unit takes for a success, as Ray ends with it on SIGTERM.
     with changed(site, "burst-0", "ExecStartPre=/bin/sh -c 'exit 3'"):
         wanted(site, {"tier": "burst"})
-        until(lambda: told(site, began, "adbray_slot_set_aside > 0 and on () ALERTS{group!=''}"))
+        until(
+            lambda: _matches(site, began, "adbray_slot_set_aside > 0 and on () ALERTS{group!=''}")
+        )
     with changed(site, "apart-0", f"Environment={SHORT_OF_MEMORY}\nRestartSec=15"):
         killed(site, "apart-0")
-        until(lambda: told(site, began, 'up{slot="apart-0"} == 0'))
+        until(lambda: _matches(site, began, 'up{slot="apart-0"} == 0'))
         until(lambda: state(site, "apart-0") == "running")
         wanted(site, {"adbray.io/slot": "apart-0"})
-        until(lambda: told(site, began, "ray_memory_manager_worker_eviction_total"))
+        until(lambda: _matches(site, began, "ray_memory_manager_worker_eviction_total"))
     at = time.time()
     killed(site, "apart-0")
     # Ray lists a killed node for some seconds, while the next one has joined already.
@@ -187,7 +189,7 @@ def wanted(site: Project, labels: dict[str, str]) -> None:
     site.ok("job", "submit", NAME, "--no-wait", *words)
 
 
-def told(site: Project, began: float, query: str) -> bool:
+def _matches(site: Project, began: float, query: str) -> bool:
     return prometheus_of(site, began).lines(query) > 0
 
 
@@ -232,8 +234,8 @@ def test_dashboards_and_what_they_ask_are_counted(shown: Shown) -> None:
     for board in shown.boards:
         asked = list(board.queries())
         heard = sum(shown.lines[query] > 0 for query in asked)
-        told = f"{len(board.panels)} | {len(asked)} | {heard} | {len(asked) - heard}"
-        sys.stderr.write(f"{board.name} | {told}\n")
+        said = f"{len(board.panels)} | {len(asked)} | {heard} | {len(asked) - heard}"
+        sys.stderr.write(f"{board.name} | {said}\n")
     for reason in shown.exceptions:
         count = sum(shown.reason_of(query) == reason for query in shown.lines)
         sys.stderr.write(f"{reason}: {count}\n")

@@ -88,8 +88,8 @@ def threshold() -> float:
 
 def await_well(site: Project, group: str) -> None:
     def well() -> bool:
-        told = site.adbray("status", group, "--json")
-        found = json.loads(told.out) if told.code == 0 else {}
+        shown = site.adbray("status", group, "--json")
+        found = json.loads(shown.out) if shown.code == 0 else {}
         return bool(found) and found["ready"] and not found["problems"]
 
     await_it(f"{group} is well", well)

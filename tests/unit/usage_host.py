@@ -111,7 +111,7 @@ class UsageHost:
         assert done.stderr == ""
         return HostUsage.model_validate({**json.loads(done.stdout), "host": self.name})
 
-    def told(self, now: float) -> list[tuple[str, int, int]]:
+    def spans(self, now: float) -> list[tuple[str, int, int]]:
         """Slot, start and end of each lifetime."""
         return [(one.slot, one.start, one.end) for one in self.read(now).lifetimes]
 

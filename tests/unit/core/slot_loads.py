@@ -5,7 +5,7 @@ from __future__ import annotations
 from adbray_ctl.core.loads import SlotLoad
 
 
-def slot(name: str, **told: object) -> SlotLoad:
+def slot(name: str, **found: object) -> SlotLoad:
     plain = {
         "host": "a",
         "group": "demo",
@@ -22,7 +22,7 @@ def slot(name: str, **told: object) -> SlotLoad:
         "disk_size": None,
         "restarts": 0,
     }
-    return SlotLoad.model_validate(plain | told)
+    return SlotLoad.model_validate(plain | found)
 
 
 SLOTS = (

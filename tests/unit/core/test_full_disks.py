@@ -75,9 +75,9 @@ def test_a_read_only_disk_is_not_cleaned() -> None:
     assert "clean" not in found.problems[0]
 
 
-def root(**told: object) -> FileSystem:
+def root(**shown: object) -> FileSystem:
     common = {"point": "/", "device": "8:1", "kind": "ext4", "total_gb": 50, "free_gb": 10}
-    return FileSystem.model_validate({**common, **told})
+    return FileSystem.model_validate({**common, **shown})
 
 
 @pytest.mark.parametrize(

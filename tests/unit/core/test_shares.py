@@ -111,8 +111,8 @@ def test_cores_are_kept_by_placement_alone() -> None:
 def test_a_reserve_reaches_the_host_before_workers_roll() -> None:
     found = plan(spec(**workers("w", size="small")), system_reserved={"memory_gb": 3})
     assert found.steps[0].roles[0] == "host_base"
-    told = {change.host for change in found.changes}
-    assert told == set(found.steps[0].hosts)
+    shown = {change.host for change in found.changes}
+    assert shown == set(found.steps[0].hosts)
 
 
 def test_how_long_logs_are_kept_is_told_to_every_host_and_restarts_nothing() -> None:

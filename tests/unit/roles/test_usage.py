@@ -35,7 +35,7 @@ def test_the_oldest_python_of_hosts_can_read_it(script: Path) -> None:
 
 def test_start_and_stop_make_a_line(host: UsageHost) -> None:
     host.start("w-0", "one", T)
-    assert host.told(now=T + 30) == [("w-0", T, T + 30)], "it runs"
+    assert host.spans(now=T + 30) == [("w-0", T, T + 30)], "it runs"
     host.stop("w-0", T + 90)
     assert json.loads((host.data / MONTH).read_text()) == {
         "group": "demo",
@@ -52,7 +52,7 @@ def test_start_and_stop_make_a_line(host: UsageHost) -> None:
         "end": T + 90,
     }
     assert not list((host.data / "open").iterdir())
-    assert host.told(now=T + 1000) == [("w-0", T, T + 90)]
+    assert host.spans(now=T + 1000) == [("w-0", T, T + 90)]
 
 
 def test_each_start_is_its_own(host: UsageHost) -> None:
@@ -60,7 +60,7 @@ def test_each_start_is_its_own(host: UsageHost) -> None:
     host.stop("w-0", T + 10)
     host.start("w-0", "two", T + 11)
     host.stop("w-0", T + 20)
-    assert host.told(now=T + 99) == [("w-0", T, T + 10), ("w-0", T + 11, T + 20)]
+    assert host.spans(now=T + 99) == [("w-0", T, T + 10), ("w-0", T + 11, T + 20)]
 
 
 def test_a_loss_of_power_ends_it_when_it_was_last_seen(host: UsageHost) -> None:
@@ -69,10 +69,10 @@ def test_a_loss_of_power_ends_it_when_it_was_last_seen(host: UsageHost) -> None:
     host.tick(T + 60)
     host.tick(T + 120)
     host.power_off()
-    assert host.told(now=T + 500)[0] == ("w-0", T, T + 120), "before the host has looked"
+    assert host.spans(now=T + 500)[0] == ("w-0", T, T + 120), "before the host has looked"
     host.start("w-0", "two", T + 600)
     host.tick(T + 630)
-    assert host.told(now=T + 700) == [
+    assert host.spans(now=T + 700) == [
         *(("w-0", T, T + 120), ("w-1", T, T + 120)),
         ("w-0", T + 600, T + 700),
     ]
@@ -84,10 +84,10 @@ def test_what_began_unseen_is_opened_from_when_it_began(host: UsageHost) -> None
     host.runs("w-0", "one", T)
     host.tick(T + 50)
     host.tick(T + 110)
-    assert host.told(now=T + 120) == [("w-0", T, T + 120)]
+    assert host.spans(now=T + 120) == [("w-0", T, T + 120)]
     host.stop("w-0", T + 130)
     host.tick(T + 170)
-    assert host.told(now=T + 200) == [("w-0", T, T + 130)]
+    assert host.spans(now=T + 200) == [("w-0", T, T + 130)]
 
 
 def test_a_stop_that_failed_is_made_good(host: UsageHost) -> None:
@@ -95,13 +95,13 @@ def test_a_stop_that_failed_is_made_good(host: UsageHost) -> None:
     host.tick(T + 60)
     host.ends("w-0")
     host.tick(T + 120)
-    assert host.told(now=T + 200) == [("w-0", T, T + 60)]
+    assert host.spans(now=T + 200) == [("w-0", T, T + 60)]
 
 
 def test_a_stop_ends_only_its_own_start(host: UsageHost) -> None:
     host.start("w-0", "two", T)
     host.script.stop("demo", "w-1", "one", T + 5, T + 5)
-    assert host.told(now=T + 10) == [("w-0", T, T + 10)]
+    assert host.spans(now=T + 10) == [("w-0", T, T + 10)]
 
 
 def test_a_disk_that_grows_is_billed_from_then(host: UsageHost) -> None:
@@ -155,10 +155,10 @@ def test_a_clock_that_is_put_right_moves_the_start(host: UsageHost, ahead: float
     host.tick(T + 30)
     host.ahead = 0
     host.tick(T + 90)
-    assert host.told(now=T + 100) == [("w-0", T, T + 100)]
+    assert host.spans(now=T + 100) == [("w-0", T, T + 100)]
     host.tick(T + 150)
     host.stop("w-0", T + 160)
-    assert host.told(now=T + 999) == [("w-0", T, T + 160)]
+    assert host.spans(now=T + 999) == [("w-0", T, T + 160)]
     assert host.months() == [MONTH]
 
 
@@ -168,7 +168,7 @@ def test_a_clock_that_is_put_right_before_the_end_is_enough(host: UsageHost, ahe
     host.start("w-0", "one", T)
     host.ahead = 0
     host.stop("w-0", T + 40)
-    assert host.told(now=T + 99) == [("w-0", T, T + 40)]
+    assert host.spans(now=T + 99) == [("w-0", T, T + 40)]
 
 
 @WRONG_CLOCKS
@@ -180,7 +180,7 @@ def test_a_clock_that_is_put_right_moves_a_start_that_was_not_seen(
     host.tick(T + 30)
     host.ahead = 0
     host.tick(T + 90)
-    assert host.told(now=T + 100) == [("w-0", T, T + 100)]
+    assert host.spans(now=T + 100) == [("w-0", T, T + 100)]
 
 
 @WRONG_CLOCKS
@@ -203,7 +203,7 @@ def test_a_clock_that_is_a_little_off_moves_no_start(host: UsageHost) -> None:
     host.start("w-0", "one", T)
     host.ahead = 0
     host.tick(T + 60)
-    assert host.told(now=T + 99) == [("w-0", T + 30, T + 99)]
+    assert host.spans(now=T + 99) == [("w-0", T + 30, T + 99)]
 
 
 def test_a_host_that_slept_began_no_later(host: UsageHost) -> None:
@@ -211,7 +211,7 @@ def test_a_host_that_slept_began_no_later(host: UsageHost) -> None:
     host.tick(T + 60)
     host.asleep = 7200
     host.tick(T + 8000)
-    assert host.told(now=T + 8010) == [("w-0", T, T + 8010)]
+    assert host.spans(now=T + 8010) == [("w-0", T, T + 8010)]
 
 
 def test_what_an_older_script_opened_is_left_as_it_is(host: UsageHost) -> None:
@@ -222,7 +222,7 @@ def test_what_an_older_script_opened_is_left_as_it_is(host: UsageHost) -> None:
     path.write_text(json.dumps(span))
     host.ahead = 3600
     host.tick(T + 60)
-    assert host.told(now=T + 3700) == [("w-0", T, T + 3700)]
+    assert host.spans(now=T + 3700) == [("w-0", T, T + 3700)]
 
 
 def test_a_line_that_was_cut_short_costs_no_other(host: UsageHost) -> None:
@@ -232,15 +232,15 @@ def test_a_line_that_was_cut_short_costs_no_other(host: UsageHost) -> None:
         file.write('{"group": "demo", "slot": "w-')
     host.start("w-0", "two", T + 20)
     host.stop("w-0", T + 30)
-    assert host.told(now=T + 99) == [("w-0", T, T + 10), ("w-0", T + 20, T + 30)]
+    assert host.spans(now=T + 99) == [("w-0", T, T + 10), ("w-0", T + 20, T + 30)]
 
 
 def test_an_open_file_that_was_cut_short_is_made_anew(host: UsageHost) -> None:
     host.start("w-0", "one", T)
     (host.data / "open" / "demo.w-0.json").write_text("")
-    assert host.told(now=T + 10) == []
+    assert host.spans(now=T + 10) == []
     host.tick(T + 60)
-    assert host.told(now=T + 90) == [("w-0", T, T + 90)]
+    assert host.spans(now=T + 90) == [("w-0", T, T + 90)]
 
 
 def test_without_room_the_end_is_kept_until_there_is(host: UsageHost) -> None:
@@ -253,9 +253,9 @@ def test_without_room_the_end_is_kept_until_there_is(host: UsageHost) -> None:
             host.script.stop("demo", "w-0", "one", T + 45, T + 45)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert host.told(now=T + 50) == [("w-0", T, T + 45)]
+    assert host.spans(now=T + 50) == [("w-0", T, T + 45)]
     host.tick(T + 60)
-    assert host.told(now=T + 99) == [("w-0", T, T + 45)]
+    assert host.spans(now=T + 99) == [("w-0", T, T + 45)]
     assert not list((host.data / "open").iterdir())
 
 
@@ -330,9 +330,9 @@ def test_reading_leaves_out_what_ended_before_and_other_groups(host: UsageHost) 
 
 def test_a_host_that_never_wrote_tells_nothing(tmp_path: Path) -> None:
     host = UsageHost(tmp_path / "new")
-    assert host.told(now=T) == []
+    assert host.spans(now=T) == []
     host.tick(T)
-    assert host.told(now=T) == []
+    assert host.spans(now=T) == []
 
 
 def test_units_and_timer_call_it_with_words(host: UsageHost) -> None:
@@ -341,12 +341,12 @@ def test_units_and_timer_call_it_with_words(host: UsageHost) -> None:
         assert host.script.main(["start", "demo", "w-0"], "one") == 0
         host.runs("w-0", "one", time.monotonic())
         assert host.script.main(["tick"], "") == 0
-        (line,) = host.told(now=time.time() + 60)
+        (line,) = host.spans(now=time.time() + 60)
         assert host.script.main(["stop", "demo", "w-0"], "one") == 0
     finally:
         os.umask(before)
     assert line[2] - line[1] == pytest.approx(60, abs=20), "it ran, by the clock of the host"
-    ((slot, start, end),) = host.told(now=time.time() + 60)
+    ((slot, start, end),) = host.spans(now=time.time() + 60)
     assert (slot, start) == line[:2]
     assert end - start < 60, "it has ended"
     written = host.data / host.months()[0]

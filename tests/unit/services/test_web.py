@@ -31,13 +31,13 @@ def project(directory: Path, web: str) -> Tools:
     return wiring.tools(directory)
 
 
-def seen(tools: Tools, **told: Any) -> Observed:
+def seen(tools: Tools, **said: Any) -> Observed:
     """The group as it stands; its first host tells this besides."""
     fleet = tools.specs.fleet()
     spec = tools.specs.group("demo", fleet)
     found = applied(fleet, spec, placed(fleet, spec), ray=False)
     return Observed(
-        hosts=tuple(h.model_copy(update=told if h.host == "a" else {}) for h in found.hosts)
+        hosts=tuple(h.model_copy(update=said if h.host == "a" else {}) for h in found.hosts)
     )
 
 
@@ -81,14 +81,14 @@ def test_what_stands_there_is_taken_over(tmp_path: Path) -> None:
     assert (folder / "password").read_text() == "known"
 
 
-@pytest.mark.parametrize("told", [{"error": "no answer"}, {"web": True}])
+@pytest.mark.parametrize("said", [{"error": "no answer"}, {"web": True}])
 def test_no_password_is_made_beside_one_that_cannot_be_had(
-    tmp_path: Path, told: dict[str, Any]
+    tmp_path: Path, said: dict[str, Any]
 ) -> None:
     """The host is silent, or falls silent."""
     tools = project(tmp_path, WEB)
     with pytest.raises(HostError) as caught:
-        ensured(tools, seen(tools, **told), {})
+        ensured(tools, seen(tools, **said), {})
     assert caught.value.where == "a"
     assert not tools.secrets.has_web()
 
