@@ -73,31 +73,50 @@ def _apply(
     group = prepared.spec.name
     if prepared.plan.steps:
         tools.inventories.write(inventory_of(tools, prepared), tools.inventories.path(group))
-    failures: dict[str | None, AdbrayError] = {}
+    _carry_out_all(tools, prepared, report, options, begun)
+    return _final_status(tools, prepared, report)
+
+
+def _carry_out_all(
+    tools: Tools, prepared: Prepared, report: Report, options: Options, begun: list[Step]
+) -> None:
+    """Raises the first error there was, with the others and what was not begun."""
     steps = prepared.plan.steps
+    failures: dict[str | None, AdbrayError] = {}
+    stopped = False
     for number, step in enumerate(steps, start=1):
-        if step.worker_group in failures and step.worker_group is not None:
+        if step.worker_group in failures:
             continue
         report(StepStarted(number=number, total=len(steps), title=step.title, nodes=step.members))
         begun.append(step)
-        try:
-            log = carry_out(tools, prepared, step, report)
-        except AdbrayError as error:
-            report(StepEnded(title=step.title, nodes=step.members, error=error.what))
-            if not options.keep_going or step.worker_group is None:
-                raise _told(error, steps[number:]) from error
+        error = _failure_of(tools, prepared, step, report)
+        if error is not None:
             failures[step.worker_group] = error
-            continue
-        report(StepEnded(title=step.title, nodes=step.members, log=log))
-        if step.canary and not options.after_canary(step):
-            raise RefusedError(
-                f"stopped after the canary; {len(steps) - number} steps were not begun",
-                where=f"group {group}",
-                hint="`adbray apply` goes on, `adbray plan` shows with what",
-            )
+            stopped = step.worker_group is None or not options.keep_going
+        elif step.canary:
+            stopped = not options.after_canary(step)
+        if stopped:
+            break
+    rest = [step for step in steps if step not in begun]
     if failures:
-        raise next(iter(failures.values()))
-    return _final_status(tools, prepared, report)
+        raise _joined(list(failures.values()), rest)
+    if stopped:
+        raise RefusedError(
+            f"stopped after the canary; {len(rest)} steps were not begun",
+            where=f"group {prepared.spec.name}",
+            hint="`adbray apply` goes on, `adbray plan` shows with what",
+        )
+
+
+def _failure_of(tools: Tools, prepared: Prepared, step: Step, report: Report) -> AdbrayError | None:
+    """Carry out one step; why it failed, if it did."""
+    try:
+        log = carry_out(tools, prepared, step, report)
+    except AdbrayError as error:
+        report(StepEnded(title=step.title, nodes=step.members, error=error.what))
+        return error
+    report(StepEnded(title=step.title, nodes=step.members, log=log))
+    return None
 
 
 def wait_ready(
@@ -110,7 +129,7 @@ def wait_ready(
     group, hosts = prepared.spec.name, prepared.topology.hosts
     nodes = set(wanted)
     deadline = tools.clock.now() + _READY_WITHIN_S
-    told = -1
+    waiting = -1
     while True:
         status = group_status(group, tools.hosts.observe(prepared.fleet, hosts))
         missing = sorted(nodes - _settled(prepared, status))
@@ -118,9 +137,9 @@ def wait_ready(
             return status
         if tools.clock.now() > deadline:
             raise _not_ready(prepared, status, missing)
-        if told != len(missing):
+        if waiting != len(missing):
             report(Note(text=f"waiting for {len(missing)} of {len(nodes)}: {', '.join(missing)}"))
-            told = len(missing)
+            waiting = len(missing)
         tools.clock.sleep(_POLL_S)
 
 
@@ -188,8 +207,11 @@ def _final_status(tools: Tools, prepared: Prepared, report: Report) -> GroupStat
     return wait_ready(tools, prepared, (p.slot for p in prepared.topology.started), report)
 
 
-def _told(error: AdbrayError, rest: tuple[Step, ...]) -> AdbrayError:
-    """``error``, with what was not begun because of it."""
+def _joined(errors: list[AdbrayError], rest: list[Step]) -> AdbrayError:
+    """The first of ``errors``, with the others and what was not begun because of them."""
+    error, *others = errors
+    for other in others:
+        error.what += f"\n{other.where}: {other.what}" if other.where else f"\n{other.what}"
     if rest:
         titles = "; ".join(step.title for step in rest[:5]) + ("; ..." if len(rest) > 5 else "")
         error.what += f"\nnot begun: {titles}"
@@ -202,8 +224,8 @@ def _not_ready(prepared: Prepared, status: GroupStatus, missing: list[str]) -> C
     lines = [f"not ready after {_READY_WITHIN_S:g} s"]
     for name in missing:
         slot = slots.get(name)
-        told = f"{slot.host}: {why(slot, least)}" if slot else "no record on its host"
-        lines.append(f"    {name}: {told}")
+        state = f"{slot.host}: {why(slot, least)}" if slot else "no record on its host"
+        lines.append(f"    {name}: {state}")
     lines += [f"    {problem}" for problem in status.problems]
     lines += [f"    {line}" for line in (status.scaling.lines() if status.scaling else ())]
     first = slots.get(missing[0])

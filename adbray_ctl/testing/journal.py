@@ -15,7 +15,7 @@ def _nothing(_: str) -> None:
 
 @dataclass
 class Journal:
-    """Lines such as `run site ray_worker on a`, of all fakes that share it.
+    """Lines such as `run site ray_worker on a for w-0`, of all fakes that share it.
 
     A deed whose line is in ``failures`` raises instead; ``after`` is called behind each other one.
     """

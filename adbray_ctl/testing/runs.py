@@ -26,8 +26,11 @@ class FakeRunner:
         self, playbook: str, inventory: Path, report: Report, scope: Scope | None = None
     ) -> Path:
         self.scopes.append(scope)
-        parts = f" {' '.join(scope.roles)} on {' '.join(scope.hosts)}" if scope else ""
-        with self.journal.deed(f"run {playbook}{parts}"):
+        words = ["run", playbook]
+        if scope is not None:
+            words += [*scope.roles, "on", *scope.hosts]
+            words += ["for", *scope.nodes] if scope.nodes else []
+        with self.journal.deed(" ".join(words)):
             return Path(f"run-{len(self.scopes)}.log")
 
     def output(self, log: str, most: int) -> str:

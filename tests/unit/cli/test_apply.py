@@ -115,13 +115,15 @@ def test_nothing_is_begun_without_a_yes(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("options", "changed"), [((), ["w-0"]), (("--keep-going",), ["w-0", "x-0", "x-1"])]
+    ("options", "changed"),
+    [((), ["w-0", "w-1"]), (("--keep-going",), ["w-0", "w-1", "x-0", "x-1"])],
 )
 def test_a_failed_batch_ends_the_run_or_its_worker_group_alone(
     tmp_path: Path, options: tuple[str, ...], changed: list[str]
 ) -> None:
     cluster = Cluster(tmp_path)
-    cluster.journal.failures["drain id-w-1"] = RunError("task X failed", where="b")
+    line = "run site worker_disk ray_worker on b for w-1"
+    cluster.journal.failures[line] = RunError("task X failed", where="b")
     with pytest.raises(RunError):
         run(cluster, "--yes", *options)
     assert cluster.changed == changed

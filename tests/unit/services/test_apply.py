@@ -18,7 +18,7 @@ BATCH = [
     "hold demo w-0",
     "drain id-w-0",
     "stop adbray-worker@demo.w-0.service",
-    "run site worker_disk ray_worker on b",
+    "run site worker_disk ray_worker on b for w-0",
     "release demo w-0",
 ]
 
@@ -29,9 +29,13 @@ def cluster(tmp_path: Path) -> Cluster:
 
 
 def breaks(cluster: Cluster, *nodes: str) -> None:
-    """Each of ``nodes`` cannot be drained."""
+    """The playbook fails for each of ``nodes``."""
+    hosts = {"w": "b", "x": "c"}
     cluster.journal.failures = {
-        f"drain id-{node}": RunError("task X failed", where="b") for node in nodes
+        f"run site worker_disk ray_worker on {hosts[node[0]]} for {node}": RunError(
+            f"task X failed for {node}", where=hosts[node[0]]
+        )
+        for node in nodes
     }
 
 
@@ -62,12 +66,12 @@ def test_a_failure_ends_the_run_and_names_what_was_not_begun(cluster: Cluster) -
     with pytest.raises(RunError) as caught:
         cluster.change()
     assert caught.value.what == (
-        "task X failed\n"
+        "task X failed for w-1\n"
         "not begun: restart w-2 (w, batch 3 of 3); restart x-0 (x, batch 1 of 2); "
         "restart x-1 (x, batch 2 of 2)"
     )
     assert not caught.value.untouched
-    assert cluster.changed == ["w-0"]
+    assert cluster.changed == ["w-0", "w-1"]
     run = cluster.history.run(1)
     assert (run.outcome, run.error) == (RunOutcome.FAILED, caught.value.what)
     assert cluster.states(1) == {
@@ -84,9 +88,11 @@ def test_the_next_apply_does_the_rest(cluster: Cluster) -> None:
     with pytest.raises(RunError):
         cluster.change()
     cluster.journal.failures.clear()
+    cluster.runner.scopes.clear()
     cluster.change()
-    assert cluster.changed == ["w-0", "w-1", "w-2", "x-0", "x-1"]
-    assert list(cluster.states(2)) == ["w-1", "w-2", "x-0", "x-1"]
+    # The one that failed was stopped before, and is in nobody's way.
+    assert cluster.changed == ["w-1", "w-2", "x-0", "x-1"]
+    assert set(cluster.states(2).values()) == {"done"}
 
 
 def test_a_worker_whose_change_failed_is_kept_from_the_autoscaler(cluster: Cluster) -> None:
@@ -100,7 +106,7 @@ def test_the_last_step_leaves_nothing_that_was_not_begun(cluster: Cluster) -> No
     breaks(cluster, "x-1")
     with pytest.raises(RunError) as caught:
         cluster.change()
-    assert caught.value.what == "task X failed"
+    assert caught.value.what == "task X failed for x-1"
 
 
 def test_five_steps_that_were_not_begun_are_named_and_more_are_not(cluster: Cluster) -> None:
@@ -155,9 +161,10 @@ def test_a_worker_that_goes_on_when_drained_is_stopped_after_its_time(cluster: C
 
 def test_with_keep_going_a_failed_batch_ends_its_worker_group_alone(cluster: Cluster) -> None:
     breaks(cluster, "w-1")
-    with pytest.raises(RunError, match="task X failed"):
+    with pytest.raises(RunError) as caught:
         cluster.change(keep_going=True)
-    assert cluster.changed == ["w-0", "x-0", "x-1"]
+    assert caught.value.what == "task X failed for w-1\nnot begun: restart w-2 (w, batch 3 of 3)"
+    assert cluster.changed == ["w-0", "w-1", "x-0", "x-1"]
     assert cluster.history.run(1).outcome is RunOutcome.FAILED
     assert cluster.states(1) == {
         "w-0": "done",
@@ -168,9 +175,26 @@ def test_with_keep_going_a_failed_batch_ends_its_worker_group_alone(cluster: Clu
     }
 
 
+def test_with_keep_going_each_failure_is_named(cluster: Cluster) -> None:
+    breaks(cluster, "w-0", "x-0")
+    with pytest.raises(RunError) as caught:
+        cluster.change(keep_going=True)
+    lines = caught.value.what.splitlines()
+    assert lines[:2] == ["task X failed for w-0", "c: task X failed for x-0"]
+    assert lines[2].startswith("not begun: restart w-1 (w, batch 2 of 3); restart w-2")
+    assert cluster.history.run(1).error == caught.value.what
+
+
+def test_a_failure_is_named_though_a_later_canary_ends_the_run(cluster: Cluster) -> None:
+    breaks(cluster, "w-0")
+    with pytest.raises(RunError, match=r"for w-0\nnot begun: restart w-1 "):
+        cluster.change(canary=1, keep_going=True)
+    assert cluster.changed == ["w-0", "x-0"]
+
+
 def test_with_keep_going_a_failure_of_no_worker_group_ends_the_run(cluster: Cluster) -> None:
     failure = RunError("task X failed", where="a")
-    cluster.journal.failures = {"run site worker_disk ray_head on a": failure}
+    cluster.journal.failures = {"run site worker_disk ray_head on a for head": failure}
     text = CHANGED.replace("head: {size: tiny", "head: {size: tiny, hang_after_s: 20")
     with pytest.raises(RunError, match=r"not begun: restart w-0 \(w, batch 1 of 3\)"):
         cluster.change(text=text, keep_going=True)
@@ -234,7 +258,7 @@ def test_a_canary_that_fails_is_not_asked_about(cluster: Cluster) -> None:
     breaks(cluster, "w-0", "x-0")
     with pytest.raises(RunError):
         cluster.change(canary=1, keep_going=True, after_canary=go_on)
-    assert cluster.changed == []
+    assert cluster.changed == ["w-0", "x-0"]
 
 
 def test_a_group_that_is_as_it_should_be_is_looked_at_and_left_alone(cluster: Cluster) -> None:

@@ -76,7 +76,7 @@ HEADS = tuple(record(group, "head", "a") for group in GROUPS)
 WORKERS = tuple(record(group, slot, "c") for group in GROUPS for slot in ("g-0", "g-1"))
 ALL = ["hold demo g-0 g-1", "hold other g-0 g-1"]
 INSTALL = "run site host_base gpu on c"
-BACK = "run site gpu ray_worker on c"
+BACK = "run site gpu ray_worker on c for g-0"
 
 
 def slots(*records: SlotRecord) -> tuple[ObservedSlot, ...]:
