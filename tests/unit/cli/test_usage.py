@@ -17,9 +17,9 @@ from adbray_ctl.cli.render.usage import print_usage, write_csv
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.billing import usage_report
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.spec_fleet import Fleet
 from adbray_ctl.core.spec_prices import Prices
 from adbray_ctl.core.usage import By, HostUsage, Lifetime, Period, UsageReport
+from adbray_ctl.testing.insight import FakeUsageLog
 
 FLEET = "kind: Fleet\nhosts: [{name: a, address: 10.0.0.1}]\n"
 CPU = Lifetime(
@@ -74,29 +74,22 @@ def test_csv_without_prices_has_no_costs(capsys: pytest.CaptureFixture[str]) -> 
     assert [(row["cost"], row["currency"]) for row in rows] == [("", ""), ("", "")]
 
 
-class Silence:
-    """Hosts of which none answers."""
-
-    def read(self, fleet: Fleet, since: int, group: str | None) -> tuple[HostUsage, ...]:
-        return tuple(HostUsage(host=host.name, error="no answer") for host in fleet.hosts)
-
-
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]], ids=str)
 def test_a_silent_host_is_a_failure_after_what_is_known(
     form: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "fleet.yml").write_text(FLEET)
     state = State(directory=tmp_path)
-    vars(state)["tools"] = replace(wiring.tools(tmp_path), usage=Silence())
+    vars(state)["tools"] = replace(wiring.tools(tmp_path), usage=FakeUsageLog())
     with pytest.raises(HostError, match=r"incomplete:\na: no answer") as error:
         usage.main(args=form, obj=state, standalone_mode=False)
     assert "`retired: true`" in (error.value.hint or "")
-    told = capsys.readouterr().out
+    shown = capsys.readouterr().out
     if form == ["--json"]:
-        assert json.loads(told)["complete"] is False
-        assert json.loads(told)["problems"] == ["a: no answer"]
+        assert json.loads(shown)["complete"] is False
+        assert json.loads(shown)["problems"] == ["a: no answer"]
     else:
-        assert told.startswith("from")
+        assert shown.startswith("from")
 
 
 @pytest.mark.parametrize(
