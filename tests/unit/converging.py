@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adbray_ctl import wiring
+from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, RayView
 from adbray_ctl.services.apply import AfterCanary, Options, apply
 from adbray_ctl.services.history import planned, recorded
@@ -89,6 +90,14 @@ class Cluster(Outside):
         options = Options(keep_going=keep_going, after_canary=after_canary)
         with recorded(self.tools, planned(prepared, "apply"), lambda _: None) as report:
             apply(self.tools, prepared, report, options)
+
+    def breaks(self, *nodes: str) -> None:
+        """The playbook fails for each of these workers."""
+        hosts = {"w": "b", "x": "c"}
+        for node in nodes:
+            host = hosts[node[0]]
+            line = f"run site worker_disk ray_worker on {host} for {node}"
+            self.journal.failures[line] = RunError(f"task X failed for {node}", where=host)
 
     @property
     def changed(self) -> list[str]:

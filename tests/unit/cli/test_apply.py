@@ -122,8 +122,7 @@ def test_a_failed_batch_ends_the_run_or_its_worker_group_alone(
     tmp_path: Path, options: tuple[str, ...], changed: list[str]
 ) -> None:
     cluster = Cluster(tmp_path)
-    line = "run site worker_disk ray_worker on b for w-1"
-    cluster.journal.failures[line] = RunError("task X failed", where="b")
+    cluster.breaks("w-1")
     with pytest.raises(RunError):
         run(cluster, "--yes", *options)
     assert cluster.changed == changed

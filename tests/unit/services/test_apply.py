@@ -1,4 +1,4 @@
-"""The steps of an apply: their order, what a failure leaves, canaries, and what goes on."""
+"""The steps of an apply: their order, what a failure leaves, and what goes on."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.core.errors import AdbrayError, ClusterError, RefusedError, RunError
+from adbray_ctl.core.errors import AdbrayError, ClusterError, RunError
 from adbray_ctl.core.history import RunOutcome
 from adbray_ctl.core.observed import RayLoad
-from adbray_ctl.core.plan import Step
 from adbray_ctl.services.apply import apply
 from tests.unit.converging import CHANGED, GROUP, Cluster
 
@@ -26,17 +25,6 @@ BATCH = [
 @pytest.fixture
 def cluster(tmp_path: Path) -> Cluster:
     return Cluster(tmp_path)
-
-
-def breaks(cluster: Cluster, *nodes: str) -> None:
-    """The playbook fails for each of ``nodes``."""
-    hosts = {"w": "b", "x": "c"}
-    cluster.journal.failures = {
-        f"run site worker_disk ray_worker on {hosts[node[0]]} for {node}": RunError(
-            f"task X failed for {node}", where=hosts[node[0]]
-        )
-        for node in nodes
-    }
 
 
 def test_each_step_is_over_before_the_next_begins(cluster: Cluster) -> None:
@@ -62,7 +50,7 @@ def test_a_new_group_is_made_in_one_step(tmp_path: Path) -> None:
 
 
 def test_a_failure_ends_the_run_and_names_what_was_not_begun(cluster: Cluster) -> None:
-    breaks(cluster, "w-1")
+    cluster.breaks("w-1")
     with pytest.raises(RunError) as caught:
         cluster.change()
     assert caught.value.what == (
@@ -84,7 +72,7 @@ def test_a_failure_ends_the_run_and_names_what_was_not_begun(cluster: Cluster) -
 
 
 def test_the_next_apply_does_the_rest(cluster: Cluster) -> None:
-    breaks(cluster, "w-1")
+    cluster.breaks("w-1")
     with pytest.raises(RunError):
         cluster.change()
     cluster.journal.failures.clear()
@@ -96,14 +84,14 @@ def test_the_next_apply_does_the_rest(cluster: Cluster) -> None:
 
 
 def test_a_worker_whose_change_failed_is_kept_from_the_autoscaler(cluster: Cluster) -> None:
-    breaks(cluster, "w-1")
+    cluster.breaks("w-1")
     with pytest.raises(RunError):
         cluster.change()
     assert cluster.nodes.held == {("demo", "w-1", "b")}
 
 
 def test_the_last_step_leaves_nothing_that_was_not_begun(cluster: Cluster) -> None:
-    breaks(cluster, "x-1")
+    cluster.breaks("x-1")
     with pytest.raises(RunError) as caught:
         cluster.change()
     assert caught.value.what == "task X failed for x-1"
@@ -112,7 +100,7 @@ def test_the_last_step_leaves_nothing_that_was_not_begun(cluster: Cluster) -> No
 def test_five_steps_that_were_not_begun_are_named_and_more_are_not(cluster: Cluster) -> None:
     seven = CHANGED.replace("min_workers: 3, max_workers: 3", "min_workers: 7, max_workers: 7")
     cluster.change(text=seven.replace('X: "2"', 'X: "1"'))
-    breaks(cluster, "w-0")
+    cluster.breaks("w-0")
     with pytest.raises(RunError) as caught:
         cluster.change(text=seven)
     titles = caught.value.what.partition("not begun: ")[2].split("; ")
@@ -160,7 +148,7 @@ def test_a_worker_that_goes_on_when_drained_is_stopped_after_its_time(cluster: C
 
 
 def test_with_keep_going_a_failed_batch_ends_its_worker_group_alone(cluster: Cluster) -> None:
-    breaks(cluster, "w-1")
+    cluster.breaks("w-1")
     with pytest.raises(RunError) as caught:
         cluster.change(keep_going=True)
     assert caught.value.what == "task X failed for w-1\nnot begun: restart w-2 (w, batch 3 of 3)"
@@ -176,20 +164,13 @@ def test_with_keep_going_a_failed_batch_ends_its_worker_group_alone(cluster: Clu
 
 
 def test_with_keep_going_each_failure_is_named(cluster: Cluster) -> None:
-    breaks(cluster, "w-0", "x-0")
+    cluster.breaks("w-0", "x-0")
     with pytest.raises(RunError) as caught:
         cluster.change(keep_going=True)
     lines = caught.value.what.splitlines()
     assert lines[:2] == ["task X failed for w-0", "c: task X failed for x-0"]
     assert lines[2].startswith("not begun: restart w-1 (w, batch 2 of 3); restart w-2")
     assert cluster.history.run(1).error == caught.value.what
-
-
-def test_a_failure_is_named_though_a_later_canary_ends_the_run(cluster: Cluster) -> None:
-    breaks(cluster, "w-0")
-    with pytest.raises(RunError, match=r"for w-0\nnot begun: restart w-1 "):
-        cluster.change(canary=1, keep_going=True)
-    assert cluster.changed == ["w-0", "x-0"]
 
 
 def test_with_keep_going_a_failure_of_no_worker_group_ends_the_run(cluster: Cluster) -> None:
@@ -199,66 +180,6 @@ def test_with_keep_going_a_failure_of_no_worker_group_ends_the_run(cluster: Clus
     with pytest.raises(RunError, match=r"not begun: restart w-0 \(w, batch 1 of 3\)"):
         cluster.change(text=text, keep_going=True)
     assert cluster.changed == ["head"]
-
-
-def test_a_canary_is_asked_about_once_in_each_worker_group(cluster: Cluster) -> None:
-    asked: list[tuple[str, int]] = []
-
-    def go_on(step: Step) -> bool:
-        asked.append((step.title, len(cluster.changed)))
-        return True
-
-    cluster.change(canary=1, after_canary=go_on)
-    assert asked == [("restart w-0 (w, canary)", 1), ("restart x-0 (x, canary)", 4)]
-    assert cluster.history.run(1).outcome is RunOutcome.SUCCEEDED
-
-
-def test_a_canary_that_is_the_whole_worker_group_is_not_asked_about(cluster: Cluster) -> None:
-    asked: list[str] = []
-
-    def go_on(step: Step) -> bool:
-        asked.append(step.title)
-        return True
-
-    one = CHANGED.replace("min_workers: 2, max_workers: 2", "min_workers: 1, max_workers: 1")
-    cluster.change(text=one, canary=1, after_canary=go_on)
-    assert asked == ["restart w-0 (w, canary)"]
-    assert cluster.changed[-1] == "x-0"
-
-
-@pytest.mark.parametrize(("canary", "first"), [(1, ["w-0"]), (2, ["w-0 w-1"]), (9, ["w-0 w-1"])])
-def test_a_canary_is_as_large_as_asked_for_and_no_larger_than_a_batch(
-    cluster: Cluster, canary: int, first: list[str]
-) -> None:
-    """Four workers, of which two may be away at once; without a yes it is the last step."""
-    four = CHANGED.replace("min_workers: 3, max_workers: 3", "min_workers: 4, max_workers: 4")
-    four = four.replace("name: w,", "name: w, max_unavailable: 2,")
-    cluster.change(text=four.replace('X: "2"', 'X: "1"'))
-    cluster.runner.scopes.clear()
-    with pytest.raises(RefusedError):
-        cluster.change(text=four, canary=canary)
-    assert cluster.changed == first
-
-
-def test_a_canary_that_does_not_please_is_the_last_step(cluster: Cluster) -> None:
-    with pytest.raises(RefusedError) as caught:
-        cluster.change(canary=1)
-    assert caught.value.what == "stopped after the canary; 4 steps were not begun"
-    assert not caught.value.untouched
-    assert cluster.changed == ["w-0"]
-    run = cluster.history.run(1)
-    assert (run.outcome, run.error) == (RunOutcome.FAILED, caught.value.what)
-    assert list(cluster.states(1).values()) == ["done", *["pending"] * 4]
-
-
-def test_a_canary_that_fails_is_not_asked_about(cluster: Cluster) -> None:
-    def go_on(_: Step) -> bool:
-        raise AssertionError("there is nothing to look at")
-
-    breaks(cluster, "w-0", "x-0")
-    with pytest.raises(RunError):
-        cluster.change(canary=1, keep_going=True, after_canary=go_on)
-    assert cluster.changed == ["w-0", "x-0"]
 
 
 def test_a_group_that_is_as_it_should_be_is_looked_at_and_left_alone(cluster: Cluster) -> None:

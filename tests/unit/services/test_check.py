@@ -10,7 +10,7 @@ import pytest
 from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.findings import CheckReport, Finding, State
 from adbray_ctl.core.gpus import BurnedCard, BurnIn
-from adbray_ctl.core.observed import HostObservation
+from adbray_ctl.core.observed import HostObservation, Observed
 from adbray_ctl.core.readings import Check, Fix, FixOutcome, FixResult, HostAnswer, HostFixResults
 from adbray_ctl.services.check import burn_in, check, check_and_fix
 from tests.unit.converging import FLEET, GROUP, Cluster
@@ -71,6 +71,8 @@ def test_a_silent_host_is_no_trouble_for_a_group_that_others_show(tmp_path: Path
     found = Cluster(tmp_path)
     (tmp_path / "fleet.yml").write_text(FLEET + "  - {name: d, address: 10.0.0.4}\n")
     found.hosts.answers = answers()
+    silent = HostObservation(host="d", error="no answer")
+    found.hosts.observed = Observed(hosts=(*found.hosts.observed.hosts, silent))
     assert about(check(found.tools, "demo"), Check.PLACEMENT).state is State.OK
 
 
