@@ -65,7 +65,7 @@ def test_what_sudo_refuses_ends_before_it_is_root() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        (b"\r\n\n  Please log in \x1b[1mas\x07 admin  \nmore", "Please log in [1mas admin"),
+        (b"\r\n\n  Please log in \x1b[1mas\x07 admin  \nmore", "Please log in \x1b[1mas\x07 admin"),
         (b"Gr\xfc\xdfe", "Gr\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}e"),
         (b"x" * 999, "x" * 157 + "..."),
         (b"", ""),
