@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.inventory import Inventory
 
 _HEADER = "# Written by adbray; the next apply or render writes it again.\n"
@@ -23,22 +24,31 @@ class InventoryFiles:
         return self._base / group
 
     def write(self, inventory: Inventory, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        """Raises UsageError, before anything is written, where it would replace another's file."""
         files = {"hosts.yml": _hosts(inventory), "group_vars/all.yml": inventory.all_vars}
         files |= {f"host_vars/{host}.yml": v for host, v in inventory.host_vars.items()}
+        targets = {directory / name: value for name, value in files.items()}
+        for target in targets:
+            if target.exists() and not _ours(target):
+                hint = "choose another directory, or move that file away"
+                raise UsageError(f"{target} exists, and adbray did not write it", hint=hint)
         for folder in ("group_vars", "host_vars"):
-            (directory / folder).mkdir(exist_ok=True)
+            (directory / folder).mkdir(parents=True, exist_ok=True)
             for file in (directory / folder).glob("*.yml"):
-                if f"{folder}/{file.name}" not in files:
+                if file not in targets and _ours(file):
                     file.unlink()
-        for name, value in files.items():
-            target = directory / name
+        for target, value in targets.items():
             temporary = target.with_name(f".{target.name}.tmp")
             temporary.write_text(_HEADER + _dump(value))
             temporary.replace(target)
 
     def forget(self, group: str) -> None:
         shutil.rmtree(self.path(group), ignore_errors=True)
+
+
+def _ours(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(_HEADER)) == _HEADER.encode()
 
 
 def _hosts(inventory: Inventory) -> dict[str, Any]:
