@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.jobs import DirectoryFile
+from adbray_ctl.core.faults import show
+from adbray_ctl.core.jobs import DirectoryFile, is_unicode
 
 
 def list_files(directory: Path) -> tuple[DirectoryFile, ...]:
-    """Files by path relative to ``directory``. Raises UsageError if it is no directory."""
+    """Files by path relative to ``directory``.
+
+    Raises UsageError if it is no directory, or has what Ray cannot pack.
+    """
     if not directory.is_dir():
         what = "is not a directory" if directory.exists() else "does not exist"
         raise UsageError(
@@ -18,11 +22,28 @@ def list_files(directory: Path) -> tuple[DirectoryFile, ...]:
             hint="name a directory that holds the entrypoint's file",
         )
     directory = directory.absolute()
+    found = _travel(directory)
+    for path in found:
+        if what := _unfit(path):
+            raise UsageError(
+                f"{show(str(path.relative_to(directory)))} {what}",
+                where=str(directory),
+                hint="move it out of the working directory, or list it in its .gitignore",
+            )
     return tuple(
         DirectoryFile(path=str(path.relative_to(directory)), size=path.stat().st_size)
-        for path in _travel(directory)
+        for path in found
         if path.is_file()
     )
+
+
+def _unfit(path: Path) -> str:
+    """Why Ray cannot pack it: it would wait for ever, or give another reason."""
+    if not is_unicode(str(path)):
+        return "has a name that is not UTF-8, which Ray does not take"
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        return "is neither a file nor a directory"
+    return ""
 
 
 def _travel(directory: Path) -> list[Path]:

@@ -137,6 +137,9 @@ def entry() -> None:
         # Standard error takes nothing, so there is no place for a message.
         code = FAILED
     finish()
+    if code == INTERRUPTED:
+        # Threads may wait for a host, or for a pipe that nobody writes: they would keep us here.
+        os._exit(code)
     sys.exit(code)
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import click
@@ -53,7 +54,8 @@ class Logs:
     @contextmanager
     def read(self, fleet: Fleet, host: str, wanted: LogRequest) -> Iterator[Iterator[LogLine]]:
         self.asked.append((host, wanted))
-        yield iter((LogLine("journal", "started"), LogLine("raylet.out", "fell over")))
+        lines = (LogLine("journal", "started"), LogLine("raylet.out", "fell over"))
+        yield iter([line for line in lines if fnmatch(line.source, wanted.file)])
 
 
 @dataclass
@@ -111,7 +113,12 @@ def test_one_log_alone_has_no_name_before_its_lines(
     assert "raylet.out |" not in capsys.readouterr().out
     run(logs, tmp_path, Logs(), "demo", "w-0", "--file", "raylet.*", "--json")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines[1] == {"source": "raylet.out", "text": "fell over"}
+    assert lines[0] == {"source": "raylet.out", "text": "fell over"}
+
+
+def test_a_name_that_no_log_has_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"nothing is in logs of w-0 with names like nosuch\*"):
+        run(logs, tmp_path, Logs(), "demo", "w-0", "--file", "nosuch*")
 
 
 def test_what_is_kept_is_read_where_it_is(tmp_path: Path) -> None:
