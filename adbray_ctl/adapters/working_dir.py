@@ -54,5 +54,21 @@ def _travel(directory: Path) -> list[Path]:
 
     found: list[Path] = []
     excludes = packaging._get_excludes(directory, RAY_RUNTIME_ENV_DEFAULT_EXCLUDES.split(","))
-    packaging._dir_travel(directory, [excludes], found.append, include_gitignore=True)
+    try:
+        packaging._dir_travel(directory, [excludes], found.append, include_gitignore=True)
+    except (IndexError, ValueError) as error:
+        raise _bad_pattern(directory) from error
     return found
+
+
+def _bad_pattern(directory: Path) -> UsageError:
+    from ray._private.thirdparty.pathspec import PathSpec
+
+    what, hint = "this pattern cannot be read", "write it as git takes it, or remove it"
+    for file in sorted((*directory.rglob(".gitignore"), *directory.rglob(".rayignore"))):
+        for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
+            try:
+                PathSpec.from_lines("gitwildmatch", [line.decode()])
+            except (IndexError, ValueError):
+                return UsageError(what, where=f"{file}:{number}", hint=hint)
+    return UsageError("its .gitignore or .rayignore cannot be read", where=str(directory))

@@ -41,3 +41,12 @@ def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9")).touch()
     with pytest.raises(UsageError, match="not UTF-8"):
         list_files(tmp_path)
+
+
+@pytest.mark.parametrize("pattern", [b"!", b"\\", b"caf\xe9"])
+def test_a_pattern_that_cannot_be_read_is_named(pattern: bytes, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / ".gitignore").write_bytes(b"*.bin\n" + pattern + b"\n")
+    with pytest.raises(UsageError, match="this pattern cannot be read") as caught:
+        list_files(tmp_path)
+    assert caught.value.where == f"{tmp_path}/deep/.gitignore:2"
