@@ -62,13 +62,13 @@ def _travel(directory: Path) -> list[Path]:
 
 
 def _bad_pattern(directory: Path) -> UsageError:
-    from ray._private.thirdparty.pathspec import PathSpec
+    from ray._private.thirdparty.pathspec.pathspec import PathSpec
 
     what, hint = "this pattern cannot be read", "write it as git takes it, or remove it"
     for file in sorted((*directory.rglob(".gitignore"), *directory.rglob(".rayignore"))):
         for number, line in enumerate(file.read_bytes().split(b"\n"), start=1):
             try:
-                PathSpec.from_lines("gitwildmatch", [line.decode()])
+                PathSpec.from_lines("gitwildmatch", [line.decode()])  # type: ignore[no-untyped-call]
             except (IndexError, ValueError):
                 return UsageError(what, where=f"{file}:{number}", hint=hint)
     return UsageError("its .gitignore or .rayignore cannot be read", where=str(directory))

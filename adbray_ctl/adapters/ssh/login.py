@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import paramiko
+from paramiko.pkey import UnknownKeyType
 
 from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
 from adbray_ctl.core.errors import HostError, HostKeyError
@@ -138,7 +139,7 @@ def _is_key(path: str) -> bool:
         paramiko.PKey.from_path(path)
     except TypeError:
         return True  # It wants a passphrase.
-    except (OSError, ValueError, paramiko.SSHException, paramiko.UnknownKeyType):
+    except (OSError, ValueError, paramiko.SSHException, UnknownKeyType):
         return False
     return True
 
