@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from adbray_ctl.provider.fleet import LaunchFault
+from adbray_ctl.provider.launches import LaunchFault
 from adbray_ctl.provider.journal import Kind
 from adbray_ctl.provider.model import Power, SlotState
-from adbray_ctl.provider.quarantine import Quarantine
+from adbray_ctl.provider.quarantine import Faults
 from tests.unit.provider.hosts import FakeHosts
 
 
@@ -73,13 +73,13 @@ def test_a_slot_that_does_not_start_is_set_aside_and_another_is_used(hosts: Fake
 
 
 def test_a_fault_in_a_row_doubles_the_time() -> None:
-    quarantine, now = Quarantine(), 0.0
+    faults, now = Faults(), 0.0
     for seconds in (60, 120, 240, 480, 600, 600):
-        assert quarantine.add("v-0", "broken", now).until == now + seconds
-        assert quarantine.fault("v-0", now + seconds - 1)
+        assert faults.add("v-0", "broken", now).until == now + seconds
+        assert faults.fault("v-0", now + seconds - 1)
         now += seconds
-        assert quarantine.fault("v-0", now) is None
-    assert quarantine.add("v-0", "broken", now + 10_000).times == 1, "that is long ago"
+        assert faults.fault("v-0", now) is None
+    assert faults.add("v-0", "broken", now + 10_000).times == 1, "that is long ago"
 
 
 def test_a_launch_waits_for_a_slot_and_longer_each_time(hosts: FakeHosts) -> None:
