@@ -33,14 +33,14 @@ class Chronicle:
     a worker group has no slot.
     """
 
-    def __init__(self, tell: Callable[[Event], None], clock: Callable[[], float]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[Event], None], clock: Callable[[], float]) -> None:
+        self._report = report
         self._clock = clock
         self._lock = threading.Lock()
         self._seen: _Seen | None = None
         self._started: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
-        self._waits = Waits(tell)
+        self._waits = Waits(report)
 
     def look(
         self,
@@ -55,9 +55,9 @@ class Chronicle:
             now = self._clock()
             before, self._seen = self._seen, _Seen(running)
             if before is None:
-                self._tell(Event(Kind.HEAD, f"the autoscaler began; {len(running)} workers run"))
-            self._tell_gone(before or _Seen(), running)
-            self._tell_joined(before, ray, now)
+                self._report(Event(Kind.HEAD, f"the autoscaler began; {len(running)} workers run"))
+            self._report_gone(before or _Seen(), running)
+            self._report_joined(before, ray, now)
             for instance, node in ray.nodes.items():
                 # How long it was idle, the last look before it was drained knows.
                 if node.alive and not node.draining:
@@ -105,7 +105,7 @@ class Chronicle:
         with self._lock:
             self._reasons.setdefault(instance, reason)
 
-    def _tell_gone(self, before: _Seen, running: Mapping[str, Slot]) -> None:
+    def _report_gone(self, before: _Seen, running: Mapping[str, Slot]) -> None:
         again = {(slot.place): slot for slot in running.values()}
         for instance, slot in before.slots.items():
             if instance in running:
@@ -114,14 +114,14 @@ class Chronicle:
             where = {"worker_group": slot.worker_group, "slot": slot.name, "host": slot.host}
             reason = self._reasons.pop(instance, None)
             if reason is not None:
-                self._tell(Event(Kind.STOP, f"stopped {slot.place}: {reason}", **where))
+                self._report(Event(Kind.STOP, f"stopped {slot.place}: {reason}", **where))
             elif slot.place in again:
-                self._tell(Event(Kind.END, f"{slot.place} ended and was started again", **where))
+                self._report(Event(Kind.END, f"{slot.place} ended and was started again", **where))
             else:
                 text = f"{slot.place} was stopped on its host, not by the autoscaler"
-                self._tell(Event(Kind.END, text, **where))
+                self._report(Event(Kind.END, text, **where))
 
-    def _tell_joined(self, before: _Seen | None, ray: RayState, now: float) -> None:
+    def _report_joined(self, before: _Seen | None, ray: RayState, now: float) -> None:
         assert self._seen is not None
         for instance, slot in self._seen.slots.items():
             node = ray.nodes.get(instance)
@@ -133,7 +133,7 @@ class Chronicle:
                     continue
                 since = self._started.pop(instance, None)
                 took = f" {now - since:.1f} s after its start" if since is not None else ""
-                self._tell(
+                self._report(
                     Event(
                         Kind.JOIN,
                         f"{slot.place} joined Ray{took}",

@@ -35,12 +35,12 @@ class SlotFleet:
         connect: Callable[[HostAddress], Link],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
-        tell: Callable[[Event], None],
+        report: Callable[[Event], None],
         run: Callable[[Sequence[str]], None] = run_command,
     ) -> None:
-        power = PowerSwitch(run, clock, sleep, tell)
-        self._quarantine = Quarantine(clock, tell)
-        self._views = HostViews(connect, self._quarantine, clock, tell)
+        power = PowerSwitch(run, clock, sleep, report)
+        self._quarantine = Quarantine(clock, report)
+        self._views = HostViews(connect, self._quarantine, clock, report)
         self._reservations = Reservations(self._views, self._quarantine, clock)
         starter = Starter(
             self._views,
@@ -49,11 +49,11 @@ class SlotFleet:
             power,
             clock=clock,
             sleep=sleep,
-            tell=tell,
+            report=report,
         )
         self._launches = Launches(starter, self._reservations, clock)
         self._stops = Stops(self._views, clock)
-        self._sleeps = Sleeps(self._views, power, tell)
+        self._sleeps = Sleeps(self._views, power, report)
 
     def set_rate(self, most_a_minute: int | None) -> None:
         """Start no more slots a minute than that; None for no limit."""

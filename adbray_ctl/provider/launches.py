@@ -109,7 +109,7 @@ class Starter:
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
-        tell: Callable[[Event], None],
+        report: Callable[[Event], None],
     ) -> None:
         self._views = views
         self._quarantine = quarantine
@@ -117,7 +117,7 @@ class Starter:
         self._power = power
         self._clock = clock
         self._sleep = sleep
-        self._tell = tell
+        self._report = report
 
     def start(self, worker_group: str, until: float, known: frozenset[str]) -> Slot | None:
         """The worker that was started; None where another has come to run that is not ``known``.
@@ -151,7 +151,7 @@ class Starter:
         worker = start(choice)
         self._reservations.started(choice, worker)
         text = f"started {slot.place} within {self._clock() - began:.1f} s"
-        self._tell(Event(Kind.START, text, worker_group, slot.name, slot.host))
+        self._report(Event(Kind.START, text, worker_group, slot.name, slot.host))
         return worker
 
     def _wake(self, choice: Choice) -> Slot:

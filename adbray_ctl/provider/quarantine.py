@@ -68,9 +68,9 @@ class Quarantine:
     Lock: around every method; with it held, no other of the fleet is taken.
     """
 
-    def __init__(self, clock: Callable[[], float], tell: Callable[[Event], None]) -> None:
+    def __init__(self, clock: Callable[[], float], report: Callable[[Event], None]) -> None:
         self._clock = clock
-        self._tell = tell
+        self._report = report
         self._lock = threading.Lock()
         self._faults = Faults()
 
@@ -114,4 +114,4 @@ class Quarantine:
     def _add(self, slot: Slot, reason: str) -> None:
         fault = self._faults.add(slot.place, reason, self._clock())
         text = f"{slot.place} is set aside for {fault.until - fault.at:.0f} s: {reason}"
-        self._tell(Event(Kind.FAULT, text, slot.worker_group, slot.name, slot.host))
+        self._report(Event(Kind.FAULT, text, slot.worker_group, slot.name, slot.host))

@@ -25,10 +25,12 @@ class Sleeps:
     Lock: none; no field changes.
     """
 
-    def __init__(self, views: HostViews, power: PowerSwitch, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self, views: HostViews, power: PowerSwitch, report: Callable[[Event], None]
+    ) -> None:
         self._views = views
         self._power = power
-        self._tell = tell
+        self._report = report
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-sleep")
 
     def put_to_sleep(self, view: HostView) -> None:
@@ -44,7 +46,7 @@ class Sleeps:
             return
         except HostFault as fault:
             text = f"{view.host.name} is not put to sleep: {fault}"
-            self._tell(Event(Kind.FAULT, text, host=view.host.name))
+            self._report(Event(Kind.FAULT, text, host=view.host.name))
             return
         view.link.close()
         self._views.fell_asleep(view)

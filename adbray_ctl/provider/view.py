@@ -43,7 +43,7 @@ class HostView:
     says that it fell silent, and one that it answers again.
     """
 
-    def __init__(self, host: HostAddress, link: Link, tell: Callable[[Event], None]) -> None:
+    def __init__(self, host: HostAddress, link: Link, report: Callable[[Event], None]) -> None:
         self.host = host
         self.link = link
         self.slots = {name: Slot(host.name, name, g, SlotState.STOPPED) for name, g in host.slots}
@@ -51,7 +51,7 @@ class HostView:
         self.idle_since: float | None = None
         self.error = ""
         self.answered = False
-        self._tell = tell
+        self._report = report
         self._pending: Future[tuple[Slot, ...]] | None = None
         self._failures = 0
         self._next_try = 0.0
@@ -156,9 +156,9 @@ class HostView:
         if error and not had:
             asleep = ", which it need not: it may be asleep" if self.may_sleep else ""
             text = f"{self.host.name} does not answer{asleep}: {error}"
-            self._tell(Event(Kind.SILENT, text, host=self.host.name))
+            self._report(Event(Kind.SILENT, text, host=self.host.name))
         elif had and not error:
-            self._tell(Event(Kind.BACK, f"{self.host.name} answers again", host=self.host.name))
+            self._report(Event(Kind.BACK, f"{self.host.name} answers again", host=self.host.name))
 
     def _pause(self, now: float) -> None:
         self._failures += 1

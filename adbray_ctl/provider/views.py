@@ -45,12 +45,12 @@ class HostViews:
         connect: Callable[[HostAddress], Link],
         quarantine: Quarantine,
         clock: Callable[[], float],
-        tell: Callable[[Event], None],
+        report: Callable[[Event], None],
     ) -> None:
         self._connect = connect
         self._quarantine = quarantine
         self._clock = clock
-        self._tell = tell
+        self._report = report
         self._lock = threading.Lock()
         self._views: dict[str, HostView] = {}
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-ask")
@@ -64,7 +64,7 @@ class HostViews:
                 del self._views[view.host.name]
             for name, host in wanted.items():
                 if name not in self._views:
-                    self._views[name] = HostView(host, self._connect(host), self._tell)
+                    self._views[name] = HostView(host, self._connect(host), self._report)
         for view in gone:
             view.link.close()
 

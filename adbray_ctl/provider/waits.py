@@ -26,8 +26,8 @@ class _Wait:
 class Waits:
     """Lock: that of ``Chronicle``, around every method."""
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[Event], None]) -> None:
+        self._report = report
         self._waits: dict[tuple[Shape, str], _Wait] = {}
         self._floors: dict[Demand, float] = {}
 
@@ -47,7 +47,7 @@ class Waits:
                 one.reported = ()
             elif one.blocked.kinds != one.reported:
                 one.reported = one.blocked.kinds
-                self._tell(Event(Kind.BLOCKED, f"{demand} waits: {one.blocked.why}"))
+                self._report(Event(Kind.BLOCKED, f"{demand} waits: {one.blocked.why}"))
 
     def hold(self, floors: Iterable[Demand], now: float) -> None:
         """Take over the floors of now; one event for each that comes or goes."""
@@ -56,9 +56,9 @@ class Waits:
             self._floors[floor] = before.get(floor, now)
             if floor not in before:
                 text = f"{floor} is met, and keeps workers up until it is replaced"
-                self._tell(Event(Kind.FLOOR, text))
+                self._report(Event(Kind.FLOOR, text))
         for floor in before.keys() - self._floors.keys():
-            self._tell(Event(Kind.FLOOR, f"{floor} keeps no workers up any more"))
+            self._report(Event(Kind.FLOOR, f"{floor} keeps no workers up any more"))
 
     def fitting(self, offer: Offer) -> list[Demand]:
         """The demands that a worker which offers that can meet."""

@@ -85,7 +85,7 @@ class FakeHosts:
             self.connect,
             clock=lambda: self.now,
             sleep=self.sleep,
-            tell=self.events.append,
+            report=self.events.append,
             run=self.run,
         )
         self.fleet.set_hosts(self.addresses)
