@@ -97,7 +97,7 @@ class Reservations:
         with self._lock:
             del self._starting[choice.slot.place]
             self._taken.add(worker.instance)
-            self._views.changed(choice.view, worker)
+            self._views.started(choice.view, worker)
 
     def failed(self, choice: Choice, fault: HostFault | SlotFault) -> None:
         """The reserved slot could not be started."""

@@ -83,4 +83,4 @@ class Stops:
         with self._lock:
             self._stopping.discard(instance)
             self._to_stop.pop(instance, None)
-            self._views.changed(view, stopped)
+            self._views.stopped(view, instance, stopped)

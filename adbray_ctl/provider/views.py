@@ -121,10 +121,16 @@ class HostViews:
         with self._lock:
             return not any(view.may_run(instance) for view in self._views.values())
 
-    def changed(self, view: HostView, slot: Slot) -> None:
-        """We changed ``slot``, and this is what it became."""
+    def started(self, view: HostView, slot: Slot) -> None:
+        """We started ``slot``, and this is what it became."""
         with self._lock:
             view.changed(slot)
+
+    def stopped(self, view: HostView, instance: str, slot: Slot) -> None:
+        """We stopped ``instance``, and this is what it became; another start may be seen by now."""
+        with self._lock:
+            if view.running(instance) is not None:
+                view.changed(slot)
 
     def failed(self, view: HostView, fault: HostFault) -> None:
         """The host did not answer when it was to change a slot."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from adbray_ctl.provider.journal import Kind
 from adbray_ctl.provider.launches import LaunchFault
+from adbray_ctl.provider.model import Slot
 from tests.unit.provider.hosts import FakeHosts, until
 
 
@@ -79,3 +82,30 @@ def test_why_a_worker_group_has_no_slot(hosts: FakeHosts) -> None:
     assert hosts.fleet.why_no_slot("w") is None, "there is another host"
     why = hosts.fleet.why_no_slot("v")
     assert why == "no free slot of worker group v: v-0 on a cannot be reached: down"
+
+
+def test_many_threads_of_ray_start_and_stop_each_worker_once() -> None:
+    names = [f"w-{n}" for n in range(40)]
+    hosts = FakeHosts({f"h{n}": names[2 * n : 2 * n + 2] for n in range(20)})
+    hosts.fleet.refresh()
+    started: list[Slot] = []
+
+    def launch_and_stop() -> None:
+        mine: list[Slot] = []
+        hosts.fleet.launch("w", 8, started=mine.append)
+        started.extend(mine)
+        for slot in mine[4:]:
+            hosts.fleet.stop(slot.instance)
+
+    threads = [threading.Thread(target=launch_and_stop) for _ in range(5)]
+    threads += [threading.Thread(target=hosts.fleet.refresh) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert len({slot.instance for slot in started}) == 5 * 8
+    until(lambda: len(hosts.running()) == 5 * 4)
+    log = [line for host in hosts.hosts.values() for line in host.log]
+    assert sum(line.startswith("start") for line in log) == 5 * 8
+    assert sum(line.startswith("stop") for line in log) == 5 * 4

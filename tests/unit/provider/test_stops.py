@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 
 from adbray_ctl.provider.launches import LaunchFault
-from adbray_ctl.provider.model import SlotState
+from adbray_ctl.provider.model import Slot, SlotState
 from tests.unit.provider.hosts import FakeHosts, until
 
 
@@ -66,4 +67,27 @@ def test_a_stopping_slot_is_shown_to_ray_and_cannot_be_started(hosts: FakeHosts)
     hosts["a"].slots["v-0"] = replace(hosts["a"].slots["v-0"], state=SlotState.STOPPING)
     assert hosts.running() == ["v-0"]
     with pytest.raises(LaunchFault, match="v-0 on a is stopping"):
+        hosts.launch("v", 1)
+
+
+def test_a_late_answer_to_a_stop_does_not_hide_a_later_start(
+    hosts: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts.fleet.refresh()
+    hosts.launch("v", 1)
+    (first,) = hosts.fleet.refresh()
+    stop, answered = hosts["a"].stop, threading.Event()
+
+    def stop_and_answer_late(instance: str) -> Slot:
+        answer = stop(instance)
+        hosts.fleet.refresh()
+        hosts.launch("v", 1)
+        answered.set()
+        return answer
+
+    monkeypatch.setattr(hosts["a"], "stop", stop_and_answer_late)
+    hosts.fleet.stop(first.instance)
+    assert answered.wait(10)
+    until(lambda: not hosts.fleet._stops._stopping)
+    with pytest.raises(LaunchFault, match="all 1 run"):
         hosts.launch("v", 1)
