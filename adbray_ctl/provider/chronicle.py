@@ -27,7 +27,7 @@ class _Seen:
 
 
 class Chronicle:
-    """Keeps only what it needs to compare: it may be made anew at any time.
+    """Keeps only what it needs to compare: it may be replaced at any time.
 
     Lock: around every method; with it held, those of the fleet may be taken, as ``look`` asks why
     a worker group has no slot.

@@ -26,8 +26,9 @@ class SlotFleet:
     - ``Launches`` start a worker; ``launch`` waits for them.
     - ``Stops`` stop a worker, and ``Sleeps`` put a host to sleep; nothing waits for them.
 
-    Each class has one lock or none, and none is held while a host is spoken to. They are taken in
-    one order: that of ``Reservations`` or ``Stops``, then ``HostViews``, then ``Quarantine``.
+    Each class has one lock or none. They are taken in one order: that of ``Reservations`` or
+    ``Stops``, then ``HostViews``, then ``Quarantine``. None is held while a host is contacted, but
+    for the one of ``PowerSwitch`` on a host that is woken.
     """
 
     def __init__(

@@ -14,7 +14,7 @@ from adbray_ctl.provider.reservations import Reservations
 from adbray_ctl.provider.views import Choice, HostViews
 
 _THREADS = 64
-# How long a launch waits for a slot to become free before it fails. Ray asks anew at each tick and
+# How long a launch waits for a slot to become free before it fails. Ray asks again at each tick and
 # keeps a row of every failure for ever, so that each failure of a worker group doubles it.
 PATIENCE_S = 5.0
 LONGEST_PATIENCE_S = 120.0

@@ -35,7 +35,7 @@ class Login:
 
 
 class SshLink:
-    """A host's gate. Thread-safe; after any failure the next call connects anew."""
+    """A host's gate. Thread-safe; after any failure the next call connects again."""
 
     def __init__(self, host: HostAddress, login: Login) -> None:
         self._host = host

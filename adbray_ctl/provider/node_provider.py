@@ -53,7 +53,7 @@ class Settings:
 class SlotProvider(NodeProvider):
     """Ray's autoscaler decides which slots run, and this makes it so.
 
-    Every tick asks the hosts anew, so that a head that was restarted knows what runs. Calls come
+    Every tick asks the hosts again, so that a head that was restarted knows what runs. Calls come
     from several threads.
     """
 

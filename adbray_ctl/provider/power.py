@@ -33,7 +33,13 @@ def run_command(words: Sequence[str]) -> None:
 
 
 class PowerSwitch:
-    """Thread-safe; a host is woken once, however many workers are wanted there."""
+    """Hosts that are woken, each once, however many workers are wanted there.
+
+    Our threads, ``adbray-launch``, call: ``wake``, which waits until the host answers.
+    Our threads, ``adbray-sleep``, call: ``put_to_sleep``.
+    Lock: one for each host while it is woken, and one around their table; with the former held, no
+    other of the fleet is taken.
+    """
 
     def __init__(
         self,

@@ -101,7 +101,7 @@ class HostView:
         self._pause(now)
 
     def sleep(self, now: float) -> None:
-        """It was put to sleep: that it is silent from now on is no news."""
+        """It was put to sleep: it is silent from now on, without an event."""
         self.error = "it was put to sleep"
         self._pause(now)
 
@@ -111,7 +111,7 @@ class HostView:
         return bool(self.error) and self.host.power is not None
 
     def is_tired(self, now: float, starting: Container[str]) -> bool:
-        """Whether it has been idle long enough to be put to sleep; true once, then counts anew.
+        """Whether it has been idle long enough to be put to sleep; true once, then it counts again.
 
         ``starting`` are the places of the slots that are being started.
         """
