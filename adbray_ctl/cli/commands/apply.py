@@ -45,7 +45,7 @@ class Consent:
 @click.command(
     epilog="Examples:\n\n  adbray apply\n\n  adbray apply analytics --yes --json"
     "\n\n  adbray apply --plan change.json",
-    short_help="Make groups real on their hosts.",
+    short_help="Create or update groups on their hosts.",
 )
 @click.argument("group", type=GROUP, required=False)
 @click.option(
@@ -72,7 +72,7 @@ def apply(
     canary: int,
     as_json: bool,
 ) -> None:
-    """Make GROUP (default: every group there is a file for) real on its hosts.
+    """Create or update GROUP (default: every group with a file) on its hosts.
 
     What runs already and fits the spec stays as it is. What is lost is shown and asked about
     first. Running workers are drained, changed and awaited, max_unavailable at a time.

@@ -16,10 +16,10 @@ from adbray_ctl.services import check as service
 
 @click.command(
     epilog="Example:\n\n  adbray check analytics --apply",
-    short_help="Tell whether the hosts can carry groups.",
+    short_help="Check whether the hosts can run groups.",
 )
 @click.argument("group", type=GROUP, required=False)
-@click.option("--apply", "fix", is_flag=True, help="Mend what is safe to mend, then check again.")
+@click.option("--apply", "fix", is_flag=True, help="Fix what is safe to fix, then check again.")
 @click.option("--gpu", "burn", is_flag=True, help="Have each GPU work for ten seconds first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_state

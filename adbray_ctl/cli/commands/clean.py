@@ -21,7 +21,7 @@ from adbray_ctl.services import clean as service
 @click.command(
     epilog="Examples:\n\n  adbray clean analytics head --dry-run\n\n"
     "  adbray clean analytics large-0 --yes",
-    short_help="Free what may be freed on a node's disk.",
+    short_help="Free space on a node's disk.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("node")

@@ -21,7 +21,7 @@ GROUP = "quickstart"
 _LAB = LabOrder(hosts=3)
 
 
-@click.command(short_help="Try it all on this machine: lab, group, job.")
+@click.command(short_help="Run a lab, a group and a job on this machine.")
 @pass_state
 def demo(state: State) -> None:
     """Make a lab of three hosts here, put the group quickstart on it, and run a job.

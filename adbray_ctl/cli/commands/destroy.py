@@ -18,7 +18,8 @@ from adbray_ctl.services.history import recorded, unplanned
 
 
 @click.command(
-    epilog="Example:\n\n  adbray destroy analytics", short_help="Remove a group from its hosts."
+    epilog="Example:\n\n  adbray destroy analytics",
+    short_help="Remove a group and its data from its hosts.",
 )
 @click.argument("group", type=GROUP)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask, unless jobs are running.")

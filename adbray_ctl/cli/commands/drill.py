@@ -18,7 +18,7 @@ from adbray_ctl.services import drill as service
 @click.command(
     epilog="Examples:\n\n  adbray drill head-process analytics\n\n"
     "  adbray drill head-host analytics --cut 60 --yes --json",
-    short_help="Break something for real, and measure how it comes back.",
+    short_help="Cause a fault and measure the recovery.",
 )
 @click.argument("fault", type=click.Choice([fault.value for fault in Fault]))
 @click.argument("group", type=GROUP)
@@ -51,7 +51,7 @@ def drill(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Break something of GROUP for real, while a driver in the cluster calls an actor and a task.
+    """Cause a fault in GROUP while a driver in the cluster calls an actor and a task.
 
     head-process kills GCS, the head's raylet, or all of the head's processes. head-hang stops GCS,
     so that it neither ends nor answers. redis kills Redis. head-host and worker-host leave a host

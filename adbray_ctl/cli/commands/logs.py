@@ -17,7 +17,7 @@ from adbray_ctl.services import node_logs as service
     epilog="Examples:\n\n  adbray logs analytics large-0 --follow\n\n"
     "  adbray logs analytics large-0 --previous --file 'raylet.*'\n\n"
     "  adbray logs analytics --list",
-    short_help="Show a node's logs, also those of a worker that ended.",
+    short_help="Show the logs of a node, or of a worker that ended.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("node", required=False)

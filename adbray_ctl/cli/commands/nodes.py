@@ -21,7 +21,7 @@ from adbray_ctl.services.history import recorded, unplanned
 
 @click.command(
     epilog="Examples:\n\n  adbray restart analytics large-0\n\n  adbray restart analytics large",
-    short_help="Restart nodes, workers drained first.",
+    short_help="Restart nodes; workers are drained first.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("names", nargs=-1, required=True, metavar="NODE|WORKERGROUP...")
@@ -41,7 +41,7 @@ def restart(state: State, group: str, names: tuple[str, ...], yes: bool, force: 
 
 @click.command(
     epilog="Example:\n\n  adbray drain analytics large-0",
-    short_help="Let a worker finish, then stop it.",
+    short_help="Stop workers when they have finished their work.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("names", nargs=-1, required=True, metavar="NODE|WORKERGROUP...")

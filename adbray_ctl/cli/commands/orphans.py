@@ -45,7 +45,7 @@ class _Target:
 
 @click.command(
     epilog="Examples:\n\n  adbray orphans\n\n  adbray orphans --remove oldgroup",
-    short_help="Find what no group of this project owns.",
+    short_help="Find and remove what no group of this project owns.",
 )
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--remove", is_flag=True, help="Remove it, or only what is called NAME.")

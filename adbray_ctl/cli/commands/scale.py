@@ -14,7 +14,7 @@ from adbray_ctl.core.unknown import no_such
 
 @click.command(
     epilog="Example:\n\n  adbray scale analytics large --min 2 --max 6",
-    short_help="Change how many workers a worker group has.",
+    short_help="Change the minimum and maximum of a worker group.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("worker_group")

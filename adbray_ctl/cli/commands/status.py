@@ -111,7 +111,7 @@ def _show(found: tuple[GroupStatus, ...]) -> None:
         say("no groups")
 
 
-@click.command(short_help="Show a group's addresses.")
+@click.command(short_help="Show the addresses of a group.")
 @click.argument("group", type=GROUP)
 @_JSON
 @pass_state
@@ -126,7 +126,7 @@ def addresses(state: State, group: str, as_json: bool) -> None:
 
 @click.command(
     epilog='Example:\n\n  eval "$(adbray env analytics)" && ray job list',
-    short_help="Print what a plain Ray client needs, for eval.",
+    short_help="Print the environment for Ray's own tools, for eval.",
 )
 @click.argument("group", type=GROUP)
 @_JSON

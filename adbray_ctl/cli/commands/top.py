@@ -15,7 +15,7 @@ from adbray_ctl.services import top as service
 
 @click.command(
     epilog="Examples:\n\n  adbray top analytics --sort memory\n\n  adbray top --once --json",
-    short_help="Show what nodes use of their CPUs, memory and disk.",
+    short_help="Show the CPU, memory and disk use of nodes.",
 )
 @click.argument("group", type=GROUP, required=False)
 @click.option(
