@@ -165,7 +165,7 @@ class HostViews:
         if slot.place in starting:
             return "is being started"
         if slot.held:
-            return "is held back by an operator"
+            return "is held back; `adbray apply` releases it"
         view = self._views[slot.host]
         if view.error and not view.may_sleep:
             return f"cannot be reached: {view.error}"

@@ -24,7 +24,7 @@ def test_a_launch_without_a_free_slot_fails_with_the_reasons(hosts: FakeHosts) -
     hosts.fleet.refresh()
     hosts["a"].slots["v-0"] = replace(hosts["a"].slots["v-0"], held=True)
     hosts.fleet.refresh()
-    with pytest.raises(LaunchFault, match="v-0 on a is held back by an operator"):
+    with pytest.raises(LaunchFault, match="v-0 on a is held back"):
         hosts.launch("v", 1)
     hosts.launch("w", 4)
     with pytest.raises(LaunchFault, match=r"1 of 1 not started: no free slot .*: all 4 run"):
