@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from adbray_ctl.core.redaction import Redactor
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 
 MANIFEST = "manifest.json"
 _MOST_OF_A_HOST = 16 * 2**20

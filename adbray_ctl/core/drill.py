@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.status import GroupStatus
+from adbray_ctl.core.observed.status import GroupStatus
+from adbray_ctl.core.slot.record import SlotKind
 
 # A call that takes longer than this is an interruption.
 SLOW_S = 1.0

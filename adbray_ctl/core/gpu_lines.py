@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.gpu_units import in_words
-from adbray_ctl.core.topology import Topology
+from adbray_ctl.core.placement.topology import Topology
+from adbray_ctl.core.slot.gpu import in_words
 
 
 def unit_lines(topology: Topology) -> tuple[str, ...]:

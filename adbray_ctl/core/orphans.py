@@ -9,9 +9,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from adbray_ctl.core.external_redis import Namespace
-from adbray_ctl.core.names import NAME
-from adbray_ctl.core.observed import HostObservation, Observed, Trace
+from adbray_ctl.core.observed.hosts import HostObservation, Observed, Trace
+from adbray_ctl.core.preflight.redis import Namespace
+from adbray_ctl.core.spec.strings import NAME
 
 # A group's namespace: its name and eight hex digits, as services.plan makes it. Ray's own users,
 # and KubeRay, name theirs otherwise.

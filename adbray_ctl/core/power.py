@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.spec_fleet import Host
+from adbray_ctl.core.spec.fleet import Host
 
 
 def command_words(host: Host, command: tuple[str, ...]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from adbray_ctl.core.faults import did_you_mean, show, some
+from adbray_ctl.core.spec.faults import did_you_mean, show, some
 
 
 def no_such(kind: str, name: str, known: Iterable[str], *, of: str = "") -> str:

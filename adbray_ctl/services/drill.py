@@ -19,12 +19,12 @@ from adbray_ctl.core.drill import (
 )
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.slot_status import State
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import GroupStatus, group_status
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.slots import State
+from adbray_ctl.core.observed.status import GroupStatus, group_status
+from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 

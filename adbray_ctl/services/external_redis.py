@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from adbray_ctl.core.errors import ClusterError, HostError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.external_redis import RedisReading, judge
-from adbray_ctl.core.findings import Finding, State
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.spec import RayClusterSpec, RedisMode
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.topology import Topology
+from adbray_ctl.core.placement.topology import Topology
+from adbray_ctl.core.preflight.findings import Finding, State
+from adbray_ctl.core.preflight.redis import RedisReading, judge
+from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec, RedisMode
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 

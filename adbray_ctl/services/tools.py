@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adbray_ctl.core.jobs import DirectoryFile
-from adbray_ctl.core.ports import (
+from adbray_ctl.core.protocols.hosts import (
     Clock,
     Drills,
     HeadState,
@@ -26,7 +26,7 @@ from adbray_ctl.core.ports import (
     Specs,
     UsageLog,
 )
-from adbray_ctl.core.ports_insight import BundleProbe, DiskCleaner, LoadProbe, NodeLogs
+from adbray_ctl.core.protocols.nodes import BundleProbe, DiskCleaner, LoadProbe, NodeLogs
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adbray_ctl.core.loads import Loads, SortBy, loads_of
+from adbray_ctl.core.observed.loads import Loads, SortBy, loads_of
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools
 

@@ -15,16 +15,16 @@ import pytest
 import yaml
 from ansible.template import Templar, trust_as_template
 
-from adbray_ctl.core.inventory import Inventory
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.inventory.group import Inventory
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import apply
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 from tests.unit.cluster import NAMESPACE, placed, planned
-from tests.unit.core.test_inventory import SITE
-from tests.unit.core.test_monitoring import fleet, told, watched
+from tests.unit.core.desired.test_scrapes import fleet, told, watched
+from tests.unit.core.inventory.test_group import SITE
 
 ROOT = Path(__file__).resolve().parents[2]
 DELETE = ROOT / "playbooks" / "delete.yml"

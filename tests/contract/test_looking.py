@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.bundle_probe import SshBundleProbe
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.loads import SshLoads
-from adbray_ctl.adapters.node_logs import SshNodeLogs
-from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.ssh.bundle_probe import SshBundleProbe
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
+from adbray_ctl.adapters.ssh.loads import SshLoads
+from adbray_ctl.adapters.ssh.node_logs import SshNodeLogs
 from adbray_ctl.core.bundle import CollectRequest
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.node_logs import LogRequest
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.logs import LogRequest
+from adbray_ctl.core.spec.fleet import Fleet
 from tests.contract.ssh_server import hosts
 
 NOBODY = "nobody-has-this"

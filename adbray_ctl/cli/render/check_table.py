@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.findings import GROUP_WIDE, CheckReport, Finding, State
-from adbray_ctl.core.readings import FixOutcome
+from adbray_ctl.core.preflight.findings import GROUP_WIDE, CheckReport, Finding, State
+from adbray_ctl.core.preflight.readings import FixOutcome
 
 _STYLES = {
     State.OK: "green",

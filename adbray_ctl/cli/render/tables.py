@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.disks import FULL
 from adbray_ctl.core.jobs import Job
 from adbray_ctl.core.lab import LabStatus
-from adbray_ctl.core.slot_status import SlotStatus, State
-from adbray_ctl.core.status import Addresses, GroupStatus
+from adbray_ctl.core.observed.slots import SlotStatus, State
+from adbray_ctl.core.observed.status import Addresses, GroupStatus
+from adbray_ctl.core.slot.disks import FULL
 
 _STATE_STYLES = {
     State.RUNNING: "green",

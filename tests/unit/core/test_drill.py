@@ -12,9 +12,9 @@ from adbray_ctl.core.drill import (
     not_back,
     settled,
 )
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.slot_status import SlotStatus, State, what_lacks
-from adbray_ctl.core.status import GroupStatus
+from adbray_ctl.core.observed.slots import SlotStatus, State, what_lacks
+from adbray_ctl.core.observed.status import GroupStatus
+from adbray_ctl.core.slot.record import SlotKind
 
 ACTOR, TASK, HELD = Kind.ACTOR, Kind.TASK, Kind.HELD
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.spec_file import load_fleet
+from adbray_ctl.adapters.specs.file import load_fleet
 from adbray_ctl.core.lab import SUBNETS, HostState, LabHostStatus, LabPlan, LabStatus, lab_id
 from adbray_ctl.core.lab import fleet_text as fleet_of
 from adbray_ctl.services.lab import MAX_HOSTS, MAX_VMS

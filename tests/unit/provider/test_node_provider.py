@@ -20,9 +20,9 @@ from ray.core.generated.instance_manager_pb2 import (  # type: ignore[attr-defin
 )
 
 import adbray_ctl.provider
-from adbray_ctl.core.scaling import HEAD_TYPE, autoscaling_config
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.desired.autoscaler import HEAD_TYPE, autoscaling_config
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.provider.demand import Demand, Rule, Shape
 from adbray_ctl.provider.journal import EVENTS, VIEW
 from adbray_ctl.provider.lost_jobs import NEVER_BEGAN, Job

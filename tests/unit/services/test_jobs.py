@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl import wiring
-from adbray_ctl.core.disks import DiskUse
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.jobs import JobRequest
-from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, ObservedSlot
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed, ObservedSlot
 from adbray_ctl.core.proxies import not_excepted
+from adbray_ctl.core.slot.disks import DiskUse
 from adbray_ctl.services.jobs import connect_to_submit
 from adbray_ctl.services.tools import Tools
-from tests.unit.core.test_status import HEAD, observed
+from tests.unit.core.observed.test_status import HEAD, observed
 from tests.unit.services.test_secrets import Hosts
 
 JOB = JobRequest(entrypoint="true")

@@ -1,0 +1,305 @@
+"""What is really there: each host's facts, slots and units, and Ray's own view of its nodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.foreign import Foreign
+from adbray_ctl.core.jobs import UploadRoom
+from adbray_ctl.core.observed.gpus import GpuReading
+from adbray_ctl.core.observed.scaling import ScalingView
+from adbray_ctl.core.slot.disks import DiskUse, FileSystem
+from adbray_ctl.core.slot.gpu import Card
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+
+
+class _Observed(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class HostFacts(_Observed):
+    """What a host detects of itself. Memory in MiB; ``file_systems`` are those on its own disks.
+
+    ``address`` is the host's own end of the SSH connection, ``network`` what that end can reach
+    without a router (CIDR notation), empty where it is not known. ``machine`` is its machine-id,
+    ``boot`` is another one after each boot, ``host_keys`` are its SSH host keys' fingerprints.
+    """
+
+    address: str = ""
+    network: str = ""
+    machine: str = ""
+    boot: str = ""
+    host_keys: tuple[str, ...] = ()
+    cpus: int
+    memory_mb: int
+    file_systems: tuple[FileSystem, ...] = ()
+    gpus: int
+    gpu: GpuReading = GpuReading()
+    arch: str
+    os: str
+    pythons: tuple[str, ...]
+
+    @property
+    def card(self) -> Card | None:
+        """What each GPU is; None where that is not known or they differ."""
+        # One that is lost tells nothing of itself.
+        kinds = {(card.name, card.memory_mb) for card in self.gpu.found if card.memory_mb}
+        if len(kinds) != 1:
+            return None
+        ((model, memory_mb),) = kinds
+        return Card(model=model, memory_mb=memory_mb)
+
+
+class UnitState(_Observed):
+    """systemd's view of one unit: ``active`` is its ActiveState, ``sub`` its SubState.
+
+    ``started_at`` is when its main process started, in seconds since the epoch; ``enabled`` says
+    that it is meant to run whenever the host does, which no worker is: the autoscaler decides.
+    ``result`` is how its last run ended, ``load`` its LoadState, both in systemd's words;
+    ``overrides`` are the files that others have put over it.
+    """
+
+    unit: str
+    active: str
+    sub: str
+    restarts: int = 0
+    started_at: float = 0
+    enabled: bool = True
+    result: str = "success"
+    load: str = "loaded"
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process to lose."""
+        return self.active in ("active", "activating", "reloading", "deactivating")
+
+    @property
+    def group(self) -> str:
+        """The group it belongs to; empty for what the groups of a host share."""
+        instance = self.unit.removesuffix(".service").partition("@")[2]
+        return instance.split(".", 1)[0]
+
+
+class KeeperState(StrEnum):
+    """What the keeper of a head or standby does (adbray_ctl/keeper)."""
+
+    WAITS = "waits"
+    STARTS = "starts"
+    LEADS = "leads"
+    STOPS = "stops"
+
+
+class KeeperView(_Observed):
+    """What a keeper told last: who leads as far as it knows, since when (s since the epoch)."""
+
+    state: KeeperState
+    leader: str = ""
+    detail: Foreign = ""
+    since: float = 0
+
+
+class ObservedSlot(_Observed):
+    """A slot's record, when it was applied (seconds since the epoch), and what was done to it.
+
+    ``keeper`` is there for heads and standbys whose unit runs; ``primary`` is the Redis (host:port)
+    that this host's Sentinel takes for the primary; ``disks`` is how full its disks are.
+    """
+
+    record: SlotRecord
+    applied_at: float
+    drift: tuple[str, ...] = ()
+    keeper: KeeperView | None = None
+    primary: str = ""
+    disks: tuple[DiskUse, ...] = ()
+
+
+class RayNode(_Observed):
+    """One node as Ray's state API lists it; ``started_at`` in seconds since the epoch."""
+
+    node_id: str
+    address: str
+    alive: bool
+    is_head: bool
+    labels: dict[str, str] = {}
+    started_at: float = 0
+    resources: dict[str, float] = {}
+
+
+class RayJob(_Observed):
+    """A running job: its submission id, what it runs, and the ids of the nodes it is on."""
+
+    id: Foreign
+    entrypoint: Foreign
+    nodes: tuple[str, ...] = ()
+
+
+class RayLoad(_Observed):
+    """How much runs on one node; ``detached`` are those of the actors that no job waits for."""
+
+    drivers: int = 0
+    actors: int = 0
+    tasks: int = 0
+    detached: int = 0
+
+    @property
+    def ends(self) -> bool:
+        """Whether there is something that ends by itself: detached actors do not."""
+        return bool(self.drivers or self.tasks or self.actors > self.detached)
+
+
+class RayView(_Observed):
+    """Ray's answer, asked on the head host; ``load`` is by node id.
+
+    ``error`` says why there is none, or why it is not whole. ``scaling`` is what the autoscaler
+    told last, whether it still runs or not. ``uploads`` is what its store takes, where it says so.
+    """
+
+    group: str
+    nodes: tuple[RayNode, ...] = ()
+    jobs: tuple[RayJob, ...] = ()
+    load: dict[str, RayLoad] = {}
+    scaling: ScalingView | None = None
+    uploads: UploadRoom | None = None
+    error: Foreign | None = None
+
+
+class Trace(_Observed):
+    """What is there of one group: paths and units. ``changed_at`` is when any was written last.
+
+    ``changed_by`` is who changed the group last, where that is still known.
+    """
+
+    group: str
+    what: tuple[str, ...]
+    changed_at: float = 0
+    changed_by: Foreign = ""
+
+
+class Unseen(_Observed):
+    """What a host could not show, and why: a slot may stand there and not be among the others.
+
+    ``group`` is the group it belongs to, empty where it may be any; ``hint`` is what to do.
+    """
+
+    what: Foreign
+    why: Foreign
+    group: str = ""
+    hint: str = ""
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return f"{self.what}: {self.why}"
+
+
+class HostObservation(_Observed):
+    """One host's answer; ``error`` is set, and all else empty, when it gave none.
+
+    ``unseen`` is what it answered without: what is absent from the rest may be there all the same.
+    ``watched`` has the groups that its Prometheus watches, with the revision of what it knows;
+    ``runtimes`` has the environments that Ray runs in, by path, with what was installed there;
+    ``grafana`` and ``web`` are whether a Grafana and a web server for browsers stand there.
+    """
+
+    host: str
+    facts: HostFacts | None = None
+    slots: tuple[ObservedSlot, ...] = ()
+    units: tuple[UnitState, ...] = ()
+    groups: tuple[str, ...] = ()
+    traces: tuple[Trace, ...] = ()
+    ray: tuple[RayView, ...] = ()
+    watched: dict[str, str] = {}
+    runtimes: dict[str, tuple[str, ...]] = {}
+    grafana: bool = False
+    web: bool = False
+    unseen: tuple[Unseen, ...] = ()
+    error: Foreign | None = None
+
+    def running(self) -> tuple[SlotRecord, ...]:
+        """The slots of all groups whose unit has a process to lose."""
+        run = {unit.unit for unit in self.units if unit.runs}
+        return tuple(slot.record for slot in self.slots if slot.record.unit in run)
+
+    def unit(self, name: str) -> UnitState | None:
+        """The unit called ``name``, if systemd on this host knows it."""
+        return next((unit for unit in self.units if unit.unit == name), None)
+
+
+class Observed(_Observed):
+    """All hosts of the fleet, in its order but retired ones last.
+
+    A retired host that comes back may bring a head that was moved: the one that counts is first.
+    """
+
+    hosts: tuple[HostObservation, ...] = ()
+
+    def host(self, name: str) -> HostObservation:
+        """The observation of ``name``; an empty one when it was not asked."""
+        found = self._by_name.get(name)
+        return found or HostObservation(host=name, error="not observed")
+
+    @cached_property
+    def _by_name(self) -> dict[str, HostObservation]:
+        return {host.host: host for host in self.hosts}
+
+    def records(self) -> Iterator[tuple[str, SlotRecord]]:
+        """Every slot of every group as (host, record)."""
+        for host in self.hosts:
+            for slot in host.slots:
+                yield host.host, slot.record
+
+    def addresses(self) -> tuple[str, ...]:
+        """Each address that a host has by its own word, or that Ray has for a node, once."""
+        hosts = (host.facts.address for host in self.hosts if host.facts and host.facts.address)
+        nodes = (record.address for _, record in self.records())
+        return tuple(dict.fromkeys((*hosts, *nodes)))
+
+    def namespace(self, group: str) -> str | None:
+        """The storage namespace ``group`` was applied with, or None for a new group."""
+        kinds = (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER)
+        mine = [record for _, record in self.records() if record.group == group]
+        mine.sort(key=lambda record: kinds.index(record.kind))
+        return mine[0].namespace if mine else None
+
+    def ray(self, group: str) -> RayView | None:
+        """Ray's view of ``group``, if a host of its head answered: that of the one that leads."""
+        views = [view for host in self.hosts for view in host.ray if view.group == group]
+        return next((view for view in views if not view.error), views[0] if views else None)
+
+    def head(self, group: str) -> tuple[str, SlotRecord] | None:
+        """The group's head with its host, where the plan put it; standbys may run it meanwhile."""
+        found = [(h, r) for h, r in self.records() if (r.group, r.kind) == (group, SlotKind.HEAD)]
+        return min(found, key=lambda pair: pair[1].slot, default=None)
+
+    def leading(self, group: str) -> tuple[str, SlotRecord] | None:
+        """The head or standby whose keeper leads, as far as they told; or else the head."""
+        for host in self.hosts:
+            for slot in host.slots:
+                told = slot.keeper
+                if slot.record.group == group and told and told.state is not KeeperState.WAITS:
+                    return host.host, slot.record
+        return self.head(group)
+
+    def primary(self, group: str) -> str:
+        """host:port of the Redis that most Sentinels of ``group`` take for the primary."""
+        told = Counter(
+            slot.primary
+            for host in self.hosts
+            for slot in host.slots
+            if slot.record.group == group and slot.primary
+        )
+        return told.most_common(1)[0][0] if told else ""
+
+    def watching(self, group: str) -> dict[str, str]:
+        """The hosts whose Prometheus watches ``group``, with the revision of what each knows."""
+        return {h.host: h.watched[group] for h in self.hosts if group in h.watched}
+
+    def hosts_with(self, group: str) -> tuple[str, ...]:
+        """Hosts that hold anything of ``group``: a record, a unit, or a directory."""
+        return tuple(host.host for host in self.hosts if group in host.groups)

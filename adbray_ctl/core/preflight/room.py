@@ -1,0 +1,260 @@
+"""The part of `adbray check` about room: disk, memory, ports, and Redis's packages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adbray_ctl.core.preflight.findings import Finding, State, Subject
+from adbray_ctl.core.preflight.needs import HostNeeds, PortNeed
+from adbray_ctl.core.preflight.readings import Check, DiskReading, Fix, Listener
+from adbray_ctl.core.slot.disks import Backend, DiskPlace, FileSystem, choose
+
+# A runtime takes 1 GiB for Ray itself, and as much again while it is unpacked.
+_RUNTIME_GB = 2
+# Files of one runtime, with room.
+_RUNTIME_INODES = 100_000
+# For one slot of the smallest size, beside what is reserved.
+_MEMORY_MB = 1024
+# Package of each program that makes or grows a slot's disk.
+_PACKAGES = {
+    "mkfs.ext4": "e2fsprogs",
+    "resize2fs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
+    "losetup": "mount",
+    "findmnt": "util-linux",
+    "mount": "mount",
+    "systemctl": "systemd",
+}
+_GONE_AT_BOOT = ("tmpfs", "ramfs")
+_OVER_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "fuse.sshfs")
+
+
+def disk(of: Subject) -> Iterator[Finding]:
+    """Space and file system for slots and runtimes, and the programs that make slots' disks."""
+    missing = of.readings.system.missing_tools
+    if missing:
+        packages = sorted({_PACKAGES.get(tool, tool) for tool in missing})
+        yield of.finding(
+            Check.DISK,
+            State.FAIL,
+            f"not installed: {', '.join(missing)}",
+            expected="the programs that make and mount a slot's disk",
+            remedy=f"install {', '.join(packages)}",
+        )
+    data, needs = of.readings.data_disk, of.needs
+    least = of.fleet.limits.disk_gb.min
+    expected = f"{least} GiB free for one slot, on a local disk"
+    if needs is not None and needs.disk_gb:
+        least = needs.disk_gb
+        expected = f"{least} GiB free for new slots of group {needs.group}, on a local disk"
+    elif needs is not None and needs.placed:
+        least, expected = 0, "a local disk; every slot's is there already"
+    yield _space(of, data, least=least, expected=expected)
+    if of.readings.spill_disk is not None:
+        yield _space(of, of.readings.spill_disk, least=least, expected=expected)
+    for place in _places(of):
+        yield _backend(of, place)
+    yield _runtime_space(of, of.readings.runtime_disk)
+
+
+def _places(of: Subject) -> tuple[DiskPlace | str, ...]:
+    """How new slots' disks are kept here, and those of spilled objects; or why they cannot be."""
+    asked = of.fleet.disk_of(of.host.name)
+    read = [(asked.path, of.readings.data_disk)]
+    if asked.spill_path is not None and of.readings.spill_disk is not None:
+        read.append((asked.spill_path, of.readings.spill_disk))
+    return tuple(choose(path, asked.asked, _file_system(reading)) for path, reading in read)
+
+
+def _file_system(reading: DiskReading) -> FileSystem:
+    return FileSystem(
+        point=reading.point or reading.path,
+        device="",
+        kind=reading.file_system,
+        project_quota=reading.project_quota,
+    )
+
+
+def _backend(of: Subject, place: DiskPlace | str) -> Finding:
+    expected = "a way to keep each slot's disk to its size"
+    if isinstance(place, str):
+        remedy = "mount it with prjquota, or set disk.backend of this host to auto in fleet.yml"
+        return of.finding(Check.DISK, State.FAIL, place, expected=expected, remedy=remedy)
+    found = f"slots' disks below {place.path} by {place.backend}: {place.reason}"
+    return of.finding(Check.DISK, State.OK, found, expected=expected)
+
+
+def _space(of: Subject, data: DiskReading, *, least: int, expected: str) -> Finding:
+    found = f"{data.free_gb:.0f} of {data.total_gb:.0f} GiB free, {data.file_system}, {data.path}"
+    state, remedy = State.OK, ""
+    if data.read_only:
+        state, found = State.FAIL, f"{found}, read-only"
+        remedy = f"mount {data.path} for writing"
+    elif data.file_system in _GONE_AT_BOOT:
+        state, remedy = State.FAIL, "mount a disk at /var/lib/adbray: this one is memory"
+    elif data.free_gb < least:
+        needed = of.needs is not None and of.needs.disk_gb > 0
+        state = State.FAIL if needed else State.WARN
+        remedy = "free some space, or mount a larger disk at /var/lib/adbray"
+    elif data.file_system in _OVER_NETWORK:
+        state, remedy = State.WARN, "mount a local disk at /var/lib/adbray: spilling needs one"
+    return of.finding(Check.DISK, state, found, expected=expected, remedy=remedy)
+
+
+def _runtime_space(of: Subject, runtime: DiskReading) -> Finding:
+    inodes = runtime.free_inodes
+    found = f"{runtime.free_gb:.0f} GiB free, {runtime.path}"
+    state, remedy = State.OK, ""
+    if runtime.read_only:
+        state, found = State.FAIL, f"{found}, read-only"
+        remedy = f"mount {runtime.path} for writing"
+    elif runtime.free_gb < _RUNTIME_GB:
+        state, remedy = State.WARN, "free some space, or mount a larger disk at /opt/adbray"
+    elif inodes is not None and inodes < _RUNTIME_INODES:
+        state, found = State.WARN, f"{found}, {inodes} inodes left"
+        remedy = "remove some files, or mount another disk at /opt/adbray"
+    expected = f"{_RUNTIME_GB} GiB free for a Ray runtime"
+    return of.finding(Check.DISK, state, found, expected=expected, remedy=remedy)
+
+
+def loop(of: Subject) -> Iterator[Finding]:
+    """Loop devices, which make a slot's disk a fixed size on any file system."""
+    expected = "loop devices: they give each slot a disk of its own size"
+    places = [place for place in _places(of) if isinstance(place, DiskPlace)]
+    if places and all(place.backend is not Backend.LOOP for place in places):
+        yield of.finding(
+            Check.LOOP, State.OK, "not needed: disks are kept by quota", expected=expected
+        )
+    elif of.readings.loop.ready:
+        yield of.finding(Check.LOOP, State.OK, "/dev/loop-control is there", expected=expected)
+    elif of.readings.loop.loadable:
+        yield of.finding(
+            Check.LOOP,
+            State.FAIL,
+            "the loop module is not loaded",
+            expected=expected,
+            remedy="run `modprobe loop`, and name it in /etc/modules-load.d",
+            fix=Fix.LOOP_MODULE,
+        )
+    else:
+        inside = bool(of.readings.system.container)
+        remedy = "hand /dev/loop-control and loop devices to this container" if inside else ""
+        yield of.finding(
+            Check.LOOP,
+            State.FAIL,
+            "no loop devices, and no module for the running kernel",
+            expected=expected,
+            remedy=remedy or "install the modules of the running kernel, or reboot into a new one",
+        )
+
+
+def memory(of: Subject) -> Iterator[Finding]:
+    """Memory for new slots, and what fleet.yml declares of it."""
+    seen, needs = of.readings.memory, of.needs
+    found = f"{_gib(seen.available_mb)} of {_gib(seen.total_mb)} GiB available"
+    declared = of.host.capacity.memory_gb if of.host.capacity is not None else None
+    reserved = of.fleet.reserved_on(of.host).memory_gb
+    beyond = (declared or 0) + reserved - seen.total_mb / 1024
+    if declared is not None and beyond > 0:
+        # Slots that all use what is theirs would then meet the bound of adbray.slice.
+        yield of.finding(
+            Check.MEMORY,
+            State.FAIL if beyond > reserved else State.WARN,
+            found,
+            expected=f"{declared:g} GiB, which fleet.yml declares, and {reserved:g} GiB reserved",
+            remedy=f"lower capacity.memory_gb of host {of.host.name} in fleet.yml",
+        )
+        if beyond > reserved:
+            return
+    if needs is None or not needs.placed:
+        least_mb = _MEMORY_MB + int(reserved * 1024)
+        state = State.OK if seen.total_mb >= least_mb else State.WARN
+        remedy = "" if state is State.OK else "use a host with more memory"
+        expected = f"{_gib(least_mb)} GiB, of which {reserved:g} GiB are reserved"
+        yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
+        return
+    state = State.OK if needs.memory_mb <= seen.available_mb else State.WARN
+    if needs.memory_mb > seen.total_mb:
+        state = State.FAIL
+    remedy = "" if state is State.OK else "end what else runs here, or choose smaller sizes"
+    expected = f"{_gib(needs.memory_mb)} GiB for new slots of group {needs.group}"
+    yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
+
+
+def ports(of: Subject) -> Iterator[Finding]:
+    """The ports of a group's slots, or of all port blocks, free or held by adbray's own units."""
+    strangers = [one for one in of.readings.listeners if not one.is_adbrays]
+    needs = of.needs
+    if needs is None or not needs.placed:
+        yield _free_blocks(of, strangers)
+        return
+    expected = f"ports of group {needs.group} free, or held by adbray's units"
+    taken = [(need, one) for need in needs.ports if (one := _holder(need, strangers)) is not None]
+    if not taken:
+        mine = sum(1 for one in of.readings.listeners if one.is_adbrays)
+        count = sum(need.last - need.first + 1 for need in needs.ports)
+        found = f"{count} ports, none held by others; adbray's units listen on {mine}"
+        yield of.finding(Check.PORTS, State.OK, found, expected=expected)
+    for need, one in taken:
+        yield of.finding(
+            Check.PORTS,
+            State.FAIL,
+            f"port {one.port} ({need.purpose} of slot {need.slot}) is held by {one.text}",
+            expected=expected,
+            remedy=_make_room(needs, need, one),
+        )
+
+
+def _free_blocks(of: Subject, strangers: list[Listener]) -> Finding:
+    base, end = of.fleet.ports.base, 32768
+    expected = f"ports {base} to {end - 1} free, or held by adbray's units"
+    taken = {one.port: one.text for one in strangers if base <= one.port < end}
+    if not taken:
+        return of.finding(Check.PORTS, State.OK, "none is held by others", expected=expected)
+    listed = ", ".join(f"{port} by {who}" for port, who in sorted(taken.items()))
+    remedy = "end these programs or give them other ports, or move `ports.base` in fleet.yml"
+    return of.finding(Check.PORTS, State.WARN, f"held: {listed}", expected=expected, remedy=remedy)
+
+
+def _holder(need: PortNeed, strangers: list[Listener]) -> Listener | None:
+    return next((one for one in strangers if need.first <= one.port <= need.last), None)
+
+
+def _make_room(needs: HostNeeds, need: PortNeed, one: Listener) -> str:
+    stop = f"stop {one.unit}" if one.unit else f"end {one.text}"
+    if need.purpose in ("gcs", "dashboard", "client"):
+        return f"{stop}, or set head.ports.{need.purpose} in groups/{needs.group}.yml"
+    return f"{stop}, or move `ports.base` in fleet.yml"
+
+
+def packages(of: Subject) -> Iterator[Finding]:
+    """Where Redis and its exporter come from: not what monitoring and drivers need."""
+    seen = of.readings.packages
+    needed = of.needs is not None and of.needs.redis
+    expected = "Redis and its exporter installed, or a package server to get them from"
+    missing = " and ".join(seen.missing)
+    if not missing:
+        found = "Redis and its exporter are installed"
+        yield of.finding(Check.PACKAGES, State.OK, found, expected=expected)
+        return
+    bad = State.FAIL if needed else State.WARN
+    if not seen.apt:
+        remedy = f"install {missing} by hand, or set redis.mode to external or none"
+        found = f"no apt, and no {missing}"
+        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
+    elif not seen.servers and seen.offered != seen.missing:
+        remedy = "name a server in /etc/apt/sources.list"
+        found = "apt knows no package server"
+        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
+    elif seen.unreachable:
+        found = f"not reached: {', '.join(seen.unreachable)}"
+        remedy = f"check name resolution and the way out, or install {missing} by hand"
+        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
+    else:
+        how = "through a proxy, not tried" if seen.proxy else "reached"
+        found = f"{', '.join(seen.servers) or 'local sources'} ({how})"
+        yield of.finding(Check.PACKAGES, State.OK, found, expected=expected)
+
+
+def _gib(mebibytes: int) -> str:
+    return f"{mebibytes / 1024:.1f}"
