@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from adbray_ctl.core.spec.schema import json_schema
+from adbray_ctl.core.spec.group import json_schema
 from adbray_ctl.core.spec.sizes import BUILTIN
 
 Schema: TypeAlias = dict[str, Any]

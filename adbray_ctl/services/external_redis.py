@@ -10,8 +10,9 @@ from adbray_ctl.core.preflight.redis import RedisReading, judge
 from adbray_ctl.core.protocols.hosts import Report
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec, RedisMode
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.impact import Impact
+from adbray_ctl.core.spec.redis import RedisMode
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 

@@ -13,7 +13,7 @@ from adbray_ctl.core.protocols.hosts import Report
 from adbray_ctl.core.slot.record import NodeAt, SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.impact import Impact
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.text import no_such
 from adbray_ctl.services.history import only_step
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools

@@ -12,8 +12,9 @@ from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.placement.wanted import slot_names
 from adbray_ctl.core.preflight.machines import ONE_LINE, Where, twins, twins_text, unseen_text
 from adbray_ctl.core.slot.disks import host_disk, room_gb
-from adbray_ctl.core.spec.fleet import Fleet, Host
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.hosts import Host
 
 _WAY_OUT = "bring the host back, or give it up: `adbray replace {0} NEWHOST`, or `retired: true`"
 

@@ -21,7 +21,8 @@ from adbray_ctl.core.orphans import (
 from adbray_ctl.core.preflight.machines import host_problems
 from adbray_ctl.core.protocols.hosts import Report
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec, RedisMode, RedisSpec
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.redis import RedisMode, RedisSpec
 from adbray_ctl.services import destroy
 from adbray_ctl.services.tools import Tools
 

@@ -9,7 +9,7 @@ from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.status import Addresses, GroupStatus, group_status
 from adbray_ctl.core.preflight.machines import host_problems
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.text import no_such
 from adbray_ctl.services.observe import silent_hosts, unseen_nodes
 from adbray_ctl.services.tools import Tools
 

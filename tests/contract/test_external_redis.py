@@ -13,7 +13,7 @@ import pytest
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.redis_check import SshRedis
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RedisSpec
+from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.keeper.redis import Redis, Server
 from tests.contract.redis_server import certificate_for, fill, keys_of, running, running_tls
 

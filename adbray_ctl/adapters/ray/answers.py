@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import ClusterError
-from adbray_ctl.core.reasons import is_page, reason_in
+from adbray_ctl.core.foreign import is_page, reason_in
 
 # By ray/dashboard/modules/dashboard_sdk.py, ray/_private/authentication (2.60).
 _REFUSED = re.compile(r"Request failed with status code (\d{3}): (.*?)\.?\s*$", re.DOTALL)

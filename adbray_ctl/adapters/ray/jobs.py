@@ -15,7 +15,7 @@ from adbray_ctl.adapters.ray.answers import UNREADABLE, AwayError, NoJobError, e
 from adbray_ctl.adapters.ray.client import connect
 from adbray_ctl.core.errors import AdbrayError, ClusterError, UsageError
 from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.text import no_such
 
 if TYPE_CHECKING:
     from ray.job_submission import JobDetails, JobSubmissionClient

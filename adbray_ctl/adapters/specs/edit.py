@@ -28,7 +28,8 @@ from adbray_ctl.adapters.specs.places import (
 )
 from adbray_ctl.adapters.specs.source import Broken, parse
 from adbray_ctl.core.errors import SpecError
-from adbray_ctl.core.spec.faults import show, show_path
+from adbray_ctl.core.spec.faults import show_path
+from adbray_ctl.core.text import show
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1 takes for the end of a line
 # A word that is plain text in every place of a document; all else goes into quotes.

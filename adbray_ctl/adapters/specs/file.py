@@ -17,7 +17,7 @@ from adbray_ctl.adapters.specs.source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.adapters.state.certificate import fingerprint_of
 from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.rules.group import check, check_fleet
-from adbray_ctl.core.spec.faults import Fault, faults_of
+from adbray_ctl.core.spec.faults import Fault
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.grafana import Grafana
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -25,7 +25,8 @@ from adbray_ctl.core.spec.monitoring import Monitoring
 from adbray_ctl.core.spec.salvage import salvage
 from adbray_ctl.core.spec.ssh import Jump, Ssh, SshOverride
 from adbray_ctl.core.spec.strings import ALLOWED, NAME, WEBHOOK_URL
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.spec.validation import faults_of
+from adbray_ctl.core.text import no_such
 
 FLEET_FILE = "fleet.yml"
 GROUPS_DIR = "groups"

@@ -22,8 +22,7 @@ from adbray_ctl.adapters.specs.source import Broken, parse
 from adbray_ctl.core.bundle import Masked
 from adbray_ctl.core.errors import RefusedError, SpecError
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec
-from adbray_ctl.core.spec.schema import json_schema
+from adbray_ctl.core.spec.group import RayClusterSpec, json_schema
 
 
 class ProjectFiles:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from adbray_ctl.core.spec.faults import Path, show
+from adbray_ctl.core.spec.faults import Path
+from adbray_ctl.core.text import show
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20

@@ -14,7 +14,7 @@ from adbray_ctl.core.errors import HostError, SpecError
 from adbray_ctl.core.orphans import NAMESPACE
 from adbray_ctl.core.preflight.redis import Cleared, Namespaces, RedisReading
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RedisSpec
+from adbray_ctl.core.spec.redis import RedisSpec
 
 # Follows the client's source, by standard input: no argument list ever shows the password.
 _OPEN = """

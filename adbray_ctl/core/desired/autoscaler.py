@@ -13,9 +13,9 @@ from pydantic import JsonValue
 
 from adbray_ctl.core.desired.slots import slot_vars
 from adbray_ctl.core.placement.topology import Topology
-from adbray_ctl.core.power import command_words
-from adbray_ctl.core.spec.fleet import Fleet, Host
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec.hosts import Host, command_words
 
 # Ray's word for kinds of nodes; a worker group's name cannot be this, for the dot.
 HEAD_TYPE = "ray.head"

@@ -30,8 +30,9 @@ from adbray_ctl.core.slot.record import ExternalRedis, SlotKind, SlotRecord, rev
 from adbray_ctl.core.slot.settings import without_sizes
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.gpu import GPU
-from adbray_ctl.core.spec.group import RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.spec.impact import settings_of
+from adbray_ctl.core.spec.redis import RedisMode
 from adbray_ctl.core.spec.sizes import Catalog
 
 

@@ -10,7 +10,8 @@ from adbray_ctl.core.placement.wanted import STANDBY
 from adbray_ctl.core.slot.gpu import Isolation, thread_percentage
 from adbray_ctl.core.slot.record import Gpu, SlotKind
 from adbray_ctl.core.slot.shares import head_share, worker_share
-from adbray_ctl.core.spec.group import RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec.redis import RedisMode
 
 # The ACL user of a managed Redis.
 REDIS_USER = "ray"
@@ -32,7 +33,7 @@ def unit_name(kind: SlotKind, group: str, slot: str) -> str:
 
 def kind_of(slot: str) -> SlotKind:
     """What a slot is, by its name."""
-    # No worker group is called so (core.names.RESERVED_SLOTS).
+    # No worker group is called so (core.spec.strings.RESERVED_SLOTS).
     if re.fullmatch(rf"{SlotKind.REDIS}(-[0-9]+)?", slot):
         return SlotKind.REDIS
     if re.fullmatch(rf"{SlotKind.HEAD}|{STANDBY}-[0-9]+", slot):

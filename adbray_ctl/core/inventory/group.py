@@ -34,7 +34,8 @@ from adbray_ctl.core.placement.topology import Placement, Topology
 from adbray_ctl.core.placement.wanted import SENTINEL_MB
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec, RedisMode, WorkerGroup
+from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec.redis import RedisMode
 
 
 class Site(BaseModel):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.errors import HostError, UsageError
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.text import no_such
 
 STARTED = "%Y%m%dT%H%M%SZ"
 """How a start is named, by when it began, in UTC; behind it may stand a number."""

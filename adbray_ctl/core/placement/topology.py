@@ -15,7 +15,8 @@ from adbray_ctl.core.slot.disks import SlotDisk, kept
 from adbray_ctl.core.slot.gpu import Card
 from adbray_ctl.core.slot.record import Gpu, SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec, Selector
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.hosts import Selector
 
 
 class Placement(BaseModel):

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.placement.ledger import Demand
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec, RedisMode, Selector, WorkerGroup
+from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec.hosts import Selector
+from adbray_ctl.core.spec.redis import RedisMode
 from adbray_ctl.core.spec.sizes import Catalog
 
 # Redis needs room above maxmemory. While the append-only file is rewritten, whatever is written

@@ -17,7 +17,8 @@ from adbray_ctl.core.preflight.readings import (
     HostFixResults,
     HostReadings,
 )
-from adbray_ctl.core.spec.fleet import Fleet, Host
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.hosts import Host
 
 # What is not about one host stands under this name; no host can have it.
 GROUP_WIDE = "-"

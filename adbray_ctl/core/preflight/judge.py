@@ -20,8 +20,9 @@ from adbray_ctl.core.preflight.readings import (
     TimeSyncReading,
 )
 from adbray_ctl.core.preflight.room import disk, loop, memory, packages, ports
-from adbray_ctl.core.spec.fleet import Fleet, Host
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.hosts import Host
 
 # Seconds a host's clock may differ: a log's order suffers from the first, tokens and TLS from
 # the second.

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Placement, Topology
 from adbray_ctl.core.slot.record import SlotKind
-from adbray_ctl.core.spec.fleet import Fleet, Host
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.hosts import Host
 
 
 class PortNeed(BaseModel):

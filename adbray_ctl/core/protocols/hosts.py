@@ -25,7 +25,8 @@ from adbray_ctl.core.preflight.readings import HostAnswer, HostFixes, HostFixRes
 from adbray_ctl.core.preflight.redis import Cleared, Namespaces, RedisReading
 from adbray_ctl.core.slot.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec, RedisSpec
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.core.usage.usage import HostUsage
 
 Report: TypeAlias = Callable[[RunEvent], None]

@@ -8,22 +8,17 @@ from itertools import combinations
 from adbray_ctl.core.rules.monitoring import monitoring_faults
 from adbray_ctl.core.rules.ports import EPHEMERAL_PORTS, few_ports_faults, port_faults
 from adbray_ctl.core.slot.shares import held_back_mb
-from adbray_ctl.core.spec.faults import Fault, Path, did_you_mean, some
+from adbray_ctl.core.spec.faults import Fault, Path
 from adbray_ctl.core.spec.fleet import Fleet, Range
 from adbray_ctl.core.spec.gpu import Driver, HostGpu
-from adbray_ctl.core.spec.group import (
-    GcsStorage,
-    HeadSpec,
-    RayClusterSpec,
-    RaySpec,
-    RedisMode,
-    RedisSpec,
-    Selector,
-    WorkerGroup,
-    WorkerType,
-)
+from adbray_ctl.core.spec.group import RayClusterSpec, RaySpec, WorkerGroup, WorkerType
+from adbray_ctl.core.spec.head import HeadSpec
+from adbray_ctl.core.spec.hosts import Selector
+from adbray_ctl.core.spec.redis import GcsStorage, RedisMode, RedisSpec
+from adbray_ctl.core.spec.requirements import requirement_name
 from adbray_ctl.core.spec.sizes import Catalog
-from adbray_ctl.core.spec.strings import RESERVED_SLOTS, requirement_name
+from adbray_ctl.core.spec.strings import RESERVED_SLOTS
+from adbray_ctl.core.text import did_you_mean, some
 
 # The first Ray that it was tried with.
 MIN_ROCKSDB = (2, 60, 0)

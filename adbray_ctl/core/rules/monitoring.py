@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adbray_ctl.core.rules.ports import port_faults
-from adbray_ctl.core.spec.faults import Fault, did_you_mean, some
+from adbray_ctl.core.spec.faults import Fault
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.grafana import Grafana
 from adbray_ctl.core.spec.monitoring import Listen
+from adbray_ctl.core.text import did_you_mean, some
 
 
 def monitoring_faults(fleet: Fleet) -> Iterator[Fault]:

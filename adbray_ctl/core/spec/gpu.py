@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel
 
+from adbray_ctl.core.spec.base import SPEC_CONFIG
 from adbray_ctl.core.spec.impact import DRIVES
-from adbray_ctl.core.spec.ssh import SPEC_CONFIG
 from adbray_ctl.core.spec.strings import CudaVersion, DriverBranch, RunfileUrl, Sha256
 
 # Before the name of each of a host's settings that are about its driver.

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel
 
+from adbray_ctl.core.spec.base import SPEC_CONFIG, Bool
 from adbray_ctl.core.spec.impact import MEASURES, SHOWS
-from adbray_ctl.core.spec.ssh import SPEC_CONFIG, Bool
 from adbray_ctl.core.spec.strings import DownloadUrl, FilePath, PageUrl, Sha256
 
 

@@ -7,47 +7,40 @@ Memory and disk are in GiB where a name ends in ``_gb``, in MiB where it ends in
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from adbray_ctl.core.slot.gpu import Isolation
-from adbray_ctl.core.spec.fleet import Host
+from adbray_ctl.core.spec.base import SPEC_CONFIG, Bool
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.head import HeadSpec
+from adbray_ctl.core.spec.hosts import Selector
 from adbray_ctl.core.spec.impact import (
     DELETES_WORKERS,
-    GROWS_HEAD,
     GROWS_WORKERS,
     KEEPS,
-    MOVES,
     RESTARTS_HEAD,
     RESTARTS_RAY,
-    RESTARTS_REDIS,
     RESTARTS_WORKERS,
     SCALES_DOWN,
     SCALES_UP,
     TELLS_HEAD,
 )
-from adbray_ctl.core.spec.ssh import SPEC_CONFIG, Bool, UserPort
+from adbray_ctl.core.spec.redis import GcsStorage, RedisMode, RedisSpec
+from adbray_ctl.core.spec.requirements import Requirement
 from adbray_ctl.core.spec.strings import (
     VERSION,
     AllocationUnit,
     EnvKey,
     EnvValue,
-    FilePath,
     FreeLabelKey,
-    Ipv4,
-    LabelKey,
     LabelValue,
     Name,
-    RedisUrl,
-    Requirement,
     ShareOfWorkers,
     SizeName,
     Unfit,
-    User,
 )
-
-T = TypeVar("T")
 
 MIN_RAY = (2, 54, 0)
 
@@ -69,21 +62,6 @@ class _Spec(BaseModel):
     model_config = SPEC_CONFIG
 
 
-class Selector(_Spec):
-    """Which hosts may be used: all that match. An empty selector admits every host."""
-
-    names: Annotated[tuple[Name, ...], MOVES] = ()
-    """Only these hosts."""
-    labels: Annotated[dict[LabelKey, LabelValue], MOVES] = {}
-    """Only hosts with all of these labels."""
-
-    def admits(self, host: Host) -> bool:
-        """Whether ``host`` may be used."""
-        if self.names and host.name not in self.names:
-            return False
-        return all(host.labels.get(key) == value for key, value in self.labels.items())
-
-
 class RaySpec(_Spec):
     """The runtime on every host of the group."""
 
@@ -93,84 +71,6 @@ class RaySpec(_Spec):
     """Python's version, in quotes. Clients need the same."""
     packages: Annotated[tuple[Requirement, ...], RESTARTS_RAY] = ()
     """Python packages installed beside Ray, which brings no numpy of its own."""
-
-
-class HeadPorts(_Spec):
-    """The head's well-known ports."""
-
-    gcs: Annotated[UserPort, RESTARTS_RAY] = 6379
-    """What workers and drivers in the cluster connect to."""
-    dashboard: Annotated[UserPort, RESTARTS_HEAD] = 8265
-    """Dashboard and job submission."""
-    client: Annotated[UserPort, RESTARTS_HEAD] = 10001
-    """Ray client (ray://)."""
-
-
-class HeadSpec(_Spec):
-    """The head: it runs Ray's control plane and dashboard, and no tasks."""
-
-    size: Annotated[SizeName, RESTARTS_HEAD] = "small"
-    """Size from the catalogue."""
-    disk_gb: Annotated[int, Field(strict=True, ge=1), GROWS_HEAD] = 100
-    """Disk in GiB for logs and temporary files."""
-    hosts: Selector = Selector()
-    """Hosts it may stand on."""
-    ports: HeadPorts = HeadPorts()
-    """Well-known ports."""
-    standby: Annotated[int, Field(strict=True, ge=0, le=2), RESTARTS_HEAD] = 0
-    """Hosts that wait to take the head over when its host dies. Needs virtual_ip and Redis."""
-    virtual_ip: Annotated[Ipv4 | None, RESTARTS_RAY] = None
-    """A free IPv4 address of the hosts' network, which moves with the head: the one address that
-    workers and clients use. Default: the head's host's own."""
-    hang_after_s: Annotated[int, Field(strict=True, ge=3, le=600), RESTARTS_HEAD] = 10
-    """Seconds for which the head's Ray may leave its health checks unanswered; then it is started
-    anew."""
-
-
-class RedisMode(StrEnum):
-    """Where the head keeps its state."""
-
-    MANAGED = "managed"
-    """A Redis of the group's own, on a host other than the head's when there is one."""
-    SENTINEL = "sentinel"
-    """Three of them on three hosts, of which any one may be lost: Redis Sentinel decides which of
-    them the head writes to."""
-    EXTERNAL = "external"
-    """A Redis that is already there."""
-    NONE = "none"
-    """Nowhere: the cluster's state is lost when the head restarts."""
-
-
-class GcsStorage(StrEnum):
-    """Where the head's state is kept."""
-
-    REDIS = "redis"
-    """Where ``redis`` says."""
-    ROCKSDB = "rocksdb"
-    """On the head's own disk, by Ray itself; Ray calls it alpha. It outlives the head's processes,
-    not its host."""
-
-
-class RedisSpec(_Spec):
-    """The Redis that lets the cluster survive a restart of its head."""
-
-    mode: Annotated[RedisMode, RESTARTS_HEAD] = RedisMode.MANAGED
-    """managed, sentinel, external or none."""
-    hosts: Selector = Selector()
-    """Managed and sentinel only: hosts it may stand on."""
-    maxmemory_mb: Annotated[int, Field(strict=True, ge=64, le=1_048_576), RESTARTS_REDIS] = 256
-    """Managed and sentinel only: what Redis may hold, in MiB; its host reserves twice as much and
-    128 MiB. Ray's metadata takes tens of MiB, and what jobs upload the rest: one package of 40 MiB
-    or three of 20 MB at 128, of 99 MiB, the most that Ray takes, at 296 and more."""
-    url: Annotated[RedisUrl | None, RESTARTS_HEAD] = None
-    """External only: redis://HOST:PORT, or rediss:// for TLS."""
-    username: Annotated[User | None, RESTARTS_HEAD] = None
-    """External only: login name."""
-    password_file: Annotated[FilePath | None, RESTARTS_HEAD] = None
-    """External only: file on this machine that holds the password; relative to fleet.yml."""
-    ca_file: Annotated[FilePath | None, RESTARTS_HEAD] = None
-    """External only: file on this machine with the certificates (PEM) that the server of a rediss://
-    URL is held against; relative to fleet.yml. Default: those that each host trusts."""
 
 
 class WorkerType(StrEnum):
@@ -269,3 +169,12 @@ class RayClusterSpec(_Spec):
     def redis_mode(self) -> RedisMode:
         """Which Redis the group has; none where its head keeps the state on its disk."""
         return RedisMode.NONE if self.gcs_storage is GcsStorage.ROCKSDB else self.redis.mode
+
+
+def json_schema(kind: Literal["fleet", "group"]) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of ``fleet.yml`` or of ``groups/*.yml``."""
+    model = Fleet if kind == "fleet" else RayClusterSpec
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **model.model_json_schema(mode="validation"),
+    }

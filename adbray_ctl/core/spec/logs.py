@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from adbray_ctl.core.spec.base import SPEC_CONFIG
 from adbray_ctl.core.spec.impact import TELLS_HOSTS
-from adbray_ctl.core.spec.ssh import SPEC_CONFIG
 
 KEPT_LOGS = "kept_logs."
 """Its settings begin so."""

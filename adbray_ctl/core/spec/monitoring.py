@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from adbray_ctl.core.spec.base import SPEC_CONFIG
 from adbray_ctl.core.spec.grafana import Grafana
 from adbray_ctl.core.spec.impact import MEASURES
-from adbray_ctl.core.spec.ssh import SPEC_CONFIG
 from adbray_ctl.core.spec.strings import DURATION, FilePath, Name
 from adbray_ctl.core.spec.web import Port, Web
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from adbray_ctl.core.spec.base import SPEC_CONFIG
 from adbray_ctl.core.spec.impact import KEEPS
-from adbray_ctl.core.spec.ssh import SPEC_CONFIG
 from adbray_ctl.core.spec.strings import CURRENCY, GPU_FULL_NAME
 
 Price = Annotated[float, Field(strict=True, ge=0, le=1_000_000, allow_inf_nan=False)]

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from adbray_ctl.core.spec.faults import Fault, Path, faults_of
+from adbray_ctl.core.spec.faults import Fault, Path
+from adbray_ctl.core.spec.validation import faults_of
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -1,27 +1,15 @@
-"""How hosts are logged in to, as fleet.yml says it; and what all models of the spec share."""
+"""How hosts are logged in to, as fleet.yml says it."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from adbray_ctl.core.spec.addresses import Address
+from adbray_ctl.core.spec.base import SPEC_CONFIG, Port
 from adbray_ctl.core.spec.impact import KEEPS
-from adbray_ctl.core.spec.strings import Address, FilePath, User
-
-# YAML knows its types: "5" is no number and true is not 1, so nothing is converted silently.
-Int = Annotated[int, Field(strict=True)]
-Bool = Annotated[bool, Field(strict=True)]
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
-UserPort = Annotated[int, Field(strict=True, ge=1024, le=65535)]
-
-
-SPEC_CONFIG = ConfigDict(
-    frozen=True,
-    extra="forbid",
-    use_attribute_docstrings=True,
-    hide_input_in_errors=True,
-)
+from adbray_ctl.core.spec.strings import FilePath, User
 
 
 class _Spec(BaseModel):

@@ -6,13 +6,9 @@ Ansible (which evaluates ``{{``) into unit files. Each rule is refused here, onc
 
 from __future__ import annotations
 
-import difflib
-import ipaddress
 import re
 import unicodedata
-from collections.abc import Iterable
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
@@ -99,19 +95,6 @@ _RESERVED_ENV_PREFIXES = (
     *("ray_object_spilling", "ray_use_tls", "ray_tls_", "ray_gcs_rpc_server_reconnect"),
 )
 
-# PEP 440 versions, without epochs and the spellings that it only normalises.
-_PLAIN = r"[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.post[0-9]+)?(\.dev[0-9]+)?"
-_CLAUSE = (
-    rf"((==|!=)({_PLAIN}(\+[a-z0-9]+([.-][a-z0-9]+)*)?|[0-9]+(\.[0-9]+)*\.\*)"
-    rf"|~=[0-9]+\.{_PLAIN}|(<=|>=|<|>){_PLAIN})"
-)
-_EXTRA = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
-_REQUIREMENT = re.compile(
-    rf"(?P<name>[A-Za-z0-9]([A-Za-z0-9._-]{{0,98}}[A-Za-z0-9])?)"
-    rf"(\[{_EXTRA}(,{_EXTRA})*\])?({_CLAUSE}(,{_CLAUSE})*)?"
-)
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9-]{1,63})*")
-
 
 class Unfit(ValueError):
     """A value that a rule refuses: ``what`` is wrong with it, and what is ``allowed`` instead."""
@@ -120,13 +103,6 @@ class Unfit(ValueError):
         super().__init__(f"{what}; allowed: {allowed}")
         self.what = what
         self.allowed = allowed
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that ``word`` most likely meant, or None."""
-    choices = {choice.lower(): choice for choice in sorted(known)}
-    found = difflib.get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
-    return choices[found[0]] if found else None
 
 
 def has_control(text: str) -> bool:
@@ -142,13 +118,6 @@ def is_template(text: str) -> bool:
 def is_reserved_env(key: str) -> bool:
     """Whether adbray sets the environment variable ``key`` itself."""
     return key.lower() in _RESERVED_ENV or key.lower().startswith(_RESERVED_ENV_PREFIXES)
-
-
-def requirement_name(requirement: str) -> str:
-    """The normalised project name of a checked requirement (PEP 503)."""
-    match = _REQUIREMENT.fullmatch(requirement)
-    name = match["name"] if match else requirement
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _name(text: str) -> str:
@@ -190,64 +159,6 @@ def _path(text: str) -> str:
     return text
 
 
-def _ipv4(text: str) -> str:
-    try:
-        found = ipaddress.IPv4Address(text)
-    except ValueError:
-        raise Unfit(f"{text!r} is no IPv4 address", "one such as 10.0.0.100") from None
-    if found.is_unspecified or found.is_loopback or found.is_multicast:
-        raise Unfit(f"{text!r} cannot be the address of a host", "one such as 10.0.0.100")
-    return text
-
-
-def _address(text: str) -> str:
-    allowed = "an IPv4 address or a DNS name"
-    if ":" in text:
-        raise Unfit(f"{text!r} has a port or is IPv6", f"{allowed} (a port goes to ssh.port)")
-    if len(text) > 253 or not _HOST.fullmatch(text):
-        raise Unfit(f"{text!r} is not an address", allowed)
-    if re.fullmatch(r"[0-9.]+", text):
-        parts = text.split(".")
-        if len(parts) != 4 or any(not _is_octet(part) for part in parts):
-            raise Unfit(f"{text!r} is not an IPv4 address", allowed)
-    return text
-
-
-def _is_octet(text: str) -> bool:
-    return text.isdecimal() and int(text) <= 255 and text == str(int(text))
-
-
-def _requirement(text: str) -> str:
-    allowed = "a package name with extras and versions, for example numpy>=2,<3"
-    if any(mark in text for mark in ("/", "@", ";", "\\")) or text.startswith("-"):
-        raise Unfit(f"{text!r} is a URL, path, marker or option", allowed)
-    if not _REQUIREMENT.fullmatch(text):
-        raise Unfit(f"{text!r} is not a package requirement without spaces", allowed)
-    if requirement_name(text) == "ray":
-        raise Unfit(f"{text!r} would replace Ray itself", "ray.version sets Ray's version")
-    return text
-
-
-def _redis_url(text: str) -> str:
-    allowed = "redis://HOST:PORT or rediss://HOST:PORT"
-    try:
-        url = urlsplit(text)
-        host, port = url.hostname, url.port
-    except ValueError as error:
-        raise Unfit("this is not a URL", allowed) from error
-    if url.password is not None or url.username is not None:
-        # The value itself is not repeated: it holds a secret.
-        raise Unfit(
-            "the URL has a user or password in it",
-            f"{allowed}, with username and password_file as keys of their own",
-        )
-    plain = f"{url.scheme}://{host}:{port}"
-    if url.scheme not in {"redis", "rediss"} or not host or not port or plain != text:
-        raise Unfit(f"{text!r} is not a Redis address", allowed)
-    _address(host)
-    return text
-
-
 def _allocation_unit(value: object) -> int | str:
     allowed = 'a number of whole cards from 1 to 16, or a slice "1/2" to "1/16"'
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 16:
@@ -282,10 +193,6 @@ RunfileUrl = Annotated[str, Field(pattern=RUNFILE_URL, max_length=300)]
 DownloadUrl = Annotated[str, Field(pattern=DOWNLOAD_URL, max_length=300)]
 PageUrl = Annotated[str, Field(pattern=PAGE_URL, max_length=300)]
 FilePath = Annotated[str, Field(max_length=1024), AfterValidator(_path)]
-Address = Annotated[str, AfterValidator(_address)]
-Ipv4 = Annotated[str, AfterValidator(_ipv4)]
-Requirement = Annotated[str, Field(max_length=200), AfterValidator(_requirement)]
-RedisUrl = Annotated[str, Field(max_length=300), AfterValidator(_redis_url)]
 AllocationUnit = Annotated[
     int | str,
     PlainValidator(_allocation_unit),

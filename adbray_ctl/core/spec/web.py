@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, PrivateAttr
 
+from adbray_ctl.core.spec.addresses import Address
+from adbray_ctl.core.spec.base import SPEC_CONFIG
 from adbray_ctl.core.spec.impact import MEASURES
-from adbray_ctl.core.spec.ssh import SPEC_CONFIG
-from adbray_ctl.core.spec.strings import USER, Address, FilePath
+from adbray_ctl.core.spec.strings import USER, FilePath
 
 Port = Annotated[int, Field(strict=True, ge=1024, le=65535), MEASURES]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adbray_ctl.core.reasons import reason_in
+from adbray_ctl.core.foreign import reason_in
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "reasons").glob("*.yml"))
 

@@ -18,7 +18,7 @@ from adbray_ctl.core.orphans import Leftovers, OrphanKind
 from adbray_ctl.core.preflight.readings import HostAnswer, HostFixes, HostFixResults
 from adbray_ctl.core.preflight.redis import Cleared, Namespace, Namespaces, RedisReading
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RedisSpec
+from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.services.orphans import find, remove_keys
 from adbray_ctl.services.tools import Tools
 

@@ -17,8 +17,8 @@ from adbray_ctl.core.preflight.judge import preflight
 from adbray_ctl.core.preflight.readings import Check, HostAnswer, Silence
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RedisMode, RedisSpec
 from adbray_ctl.core.spec.impact import Impact
+from adbray_ctl.core.spec.redis import RedisMode, RedisSpec
 from adbray_ctl.services.observe import require_hosts, require_seen, unseen_nodes
 from adbray_ctl.services.replace import check_hosts
 from tests.unit.cluster import NAMESPACE, ROOM, applied, placed, planned

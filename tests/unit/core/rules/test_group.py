@@ -8,10 +8,13 @@ import pytest
 from pydantic import ValidationError
 
 from adbray_ctl.core.rules.group import check, check_fleet
-from adbray_ctl.core.spec.faults import Fault, faults_of, show, show_path
+from adbray_ctl.core.spec.faults import Fault, show_path
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec, Selector
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.hosts import Selector
 from adbray_ctl.core.spec.salvage import salvage
+from adbray_ctl.core.spec.validation import faults_of
+from adbray_ctl.core.text import show
 
 FLEET = Fleet.model_validate(
     {

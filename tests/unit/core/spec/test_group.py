@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec, RedisMode, WorkerGroup
-from adbray_ctl.core.spec.schema import json_schema
+from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup, json_schema
+from adbray_ctl.core.spec.redis import RedisMode
 from adbray_ctl.core.spec.ssh import Ssh
 
 

@@ -7,56 +7,59 @@ from typing import Any, Literal
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from adbray_ctl.core.spec import strings as names
-from adbray_ctl.core.spec.schema import json_schema
+from adbray_ctl.core.spec import strings
+from adbray_ctl.core.spec.addresses import Address, RedisUrl
+from adbray_ctl.core.spec.group import json_schema
+from adbray_ctl.core.spec.requirements import Requirement
+from adbray_ctl.core.text import nearest
 
 KINDS: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
     "name": (
-        names.Name,
+        strings.Name,
         ("a", "a1", "lab-1", "a" * 32),
         ("", "-a", "a-", "1a", "A", "a_b", "a.b", "a/b", "..", "a" * 33, "a\n", "all", "é"),
     ),
     "size": (
-        names.SizeName,
+        strings.SizeName,
         ("small", "c.small", "2xlarge", "a-b"),
         ("", ".a", "a.", "a b", "A", "a/b", "a\n"),
     ),
-    "user": (names.User, ("root", "_x", "a.b-c", "Ops"), ("", "-a", "a b", "a;b", "a\n", "1a")),
+    "user": (strings.User, ("root", "_x", "a.b-c", "Ops"), ("", "-a", "a b", "a;b", "a\n", "1a")),
     "env key": (
-        names.EnvKey,
+        strings.EnvKey,
         ("A", "_a", "OMP_NUM_THREADS", "RAY_DEDUP_LOGS", "PATHS"),
         ("", "1A", "A-B", "A=B", "A B", "A\n", "PATH", "path", "RAY_AUTH_TOKEN", "RAY_TLS_CA_CERT")
         + ("ADBRAY_X", "RAY_external_storage_namespace", "RAY_REDIS_ADDRESS", "TMPDIR"),
     ),
     "env value": (
-        names.EnvValue,
+        strings.EnvValue,
         ("", "a b", "100%", "$HOME", "'\"\\", "é", "{x}", "a=b"),
         ("a\nb", "a\rb", "a\0b", "\x1b[0m", "a\u2028b", "{{ x }}", "{% x %}", "{# x", "x" * 4097),
     ),
     "label key": (
-        names.FreeLabelKey,
+        strings.FreeLabelKey,
         ("a", "a-._b", "123", "example.com/a", "zone", "x" * 63),
         ("", "-a", "a-", "a b", "a@b", "/a", "a/", "A.com/a", "a/b/c", "x" * 64, "ray.io/x")
         + ("adbray.io/x", "a\n", "a..b/c"),
     ),
     "label value": (
-        names.LabelValue,
+        strings.LabelValue,
         ("a", "A-1_b.c", "x" * 63),
         ("", "-a", "a b", "a,b", "a=b", "x" * 64, "a\n", "{{a}}"),
     ),
     "address": (
-        names.Address,
+        Address,
         ("10.0.0.1", "host", "a.example.com", "x-1.example"),
         ("", "-a", "10.0.0", "10.0.0.256", "010.0.0.1", "::1", "a:22", "a b", "a_b", "a\n", "a/b")
         + ("x" * 254, "$(id)"),
     ),
     "file": (
-        names.FilePath,
+        strings.FilePath,
         ("~/.ssh/id", "/a/b c", "../x", "keys/é"),
         ("", "-oX", "a\nb", "%h", "$HOME/x", "`id`", '"', "'", "{{x}}", "a\\b"),
     ),
     "requirement": (
-        names.Requirement,
+        Requirement,
         ("numpy", "numpy>=2,<3", "a[b,c]==1.*", "a~=1.0", "a.b_c-d!=1", "a==1+cpu"),
         ("", "-r x", "--pre", "a b", "a @ x", "./a", "http://x/y", "a; x", "a\n-r b", "a>=", "a[b")
         + (
@@ -73,7 +76,7 @@ KINDS: dict[str, tuple[Any, tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "redis": (
-        names.RedisUrl,
+        RedisUrl,
         ("redis://h:1", "rediss://10.0.0.1:6379"),
         ("redis://h", "redis://:p@h:1", "redis://u@h:1", "http://h:1", "redis://h:1/0", "h:1")
         + ("redis://h:99999", "redis://h:1?x", "redis://[::1]:1", "redis://h:1\n", ""),
@@ -100,11 +103,11 @@ def test_refused(kind: str, text: str) -> None:
     [("min_worker", "min_workers"), ("MAX_WORKERS", "max_workers"), ("zzz", None), ("", None)],
 )
 def test_nearest(word: str, near: str | None) -> None:
-    assert names.nearest(word, ("min_workers", "max_workers", "name")) == near
+    assert nearest(word, ("min_workers", "max_workers", "name")) == near
 
 
 # Of values that may be numbers too, whose own rules tell what is allowed.
-OWN_RULES = {"^1/([2-9]|1[0-6])$", f"^{names.SHARE}$"}
+OWN_RULES = {"^1/([2-9]|1[0-6])$", f"^{strings.SHARE}$"}
 
 
 def patterns(schema: object) -> set[str]:
@@ -122,4 +125,4 @@ def patterns(schema: object) -> set[str]:
 def test_every_pattern_is_told_in_words(kind: Literal["fleet", "group"]) -> None:
     found = patterns(json_schema(kind)) - OWN_RULES
     assert found
-    assert found <= names.ALLOWED.keys()
+    assert found <= strings.ALLOWED.keys()
