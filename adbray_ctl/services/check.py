@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.observed.hosts import Observed
-from adbray_ctl.core.placement.topology import place
+from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.preflight.findings import CheckReport, Finding, fixes_of
 from adbray_ctl.core.preflight.gate import unreached
 from adbray_ctl.core.preflight.gpu import burned

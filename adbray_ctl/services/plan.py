@@ -9,7 +9,8 @@ from adbray_ctl.core.desired.scrapes import monitoring_of
 from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.inventory.group import Inventory, build_inventory
 from adbray_ctl.core.observed.hosts import Observed
-from adbray_ctl.core.placement.topology import Replacement, Topology, place
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.placement.topology import Replacement, Topology
 from adbray_ctl.core.plan.changes import ChangePlan, moved_since
 from adbray_ctl.core.plan.monitoring import unmonitoring
 from adbray_ctl.core.plan.plan import make_plan

@@ -17,7 +17,7 @@ import yaml
 
 from adbray_ctl.core.desired.scrapes import monitoring_of
 from adbray_ctl.core.placement.ledger import Capacity
-from adbray_ctl.core.placement.topology import place
+from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 

@@ -16,7 +16,7 @@ from adbray_ctl.core.inventory.group import (
 )
 from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.placement.ledger import Capacity
-from adbray_ctl.core.placement.topology import place
+from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 

@@ -15,7 +15,8 @@ from adbray_ctl.core.observed.hosts import (
 )
 from adbray_ctl.core.observed.status import SLOT_LABEL
 from adbray_ctl.core.placement.ledger import Capacity
-from adbray_ctl.core.placement.topology import Placement, Replacement, Topology, place
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.placement.topology import Placement, Replacement, Topology
 from adbray_ctl.core.plan.changes import ChangePlan
 from adbray_ctl.core.plan.plan import make_plan
 from adbray_ctl.core.plan.starts import settled

@@ -16,7 +16,8 @@ from adbray_ctl.adapters.specs.places import KeyPath
 from adbray_ctl.adapters.specs.source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.adapters.state.certificate import fingerprint_of
 from adbray_ctl.core.errors import SpecError
-from adbray_ctl.core.rules.group import check, check_fleet
+from adbray_ctl.core.rules.fleet import check_fleet
+from adbray_ctl.core.rules.group import check
 from adbray_ctl.core.spec.faults import Fault
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.grafana import Grafana

@@ -16,18 +16,17 @@ from pydantic_core import to_jsonable_python
 from adbray_ctl.core.desired.autoscaler import scaling_settings
 from adbray_ctl.core.desired.grafana import panels
 from adbray_ctl.core.desired.runtime import runtime_venv
-from adbray_ctl.core.desired.slots import (
+from adbray_ctl.core.desired.slots import REDIS_USER, redis_address
+from adbray_ctl.core.placement.topology import Placement, Topology
+from adbray_ctl.core.slot.names import unit_name
+from adbray_ctl.core.slot.record import ExternalRedis, SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.slot.settings import (
     GPU_SHARE,
     HEAD_ADDRESS,
     HOST_RESERVE,
     PANELS,
-    REDIS_USER,
-    redis_address,
-    unit_name,
+    without_sizes,
 )
-from adbray_ctl.core.placement.topology import Placement, Topology
-from adbray_ctl.core.slot.record import ExternalRedis, SlotKind, SlotRecord, revision_of
-from adbray_ctl.core.slot.settings import without_sizes
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.gpu import GPU
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup

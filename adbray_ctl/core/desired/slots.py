@@ -1,49 +1,18 @@
-"""A slot in words of the host: its unit, its environment, and its variables for the roles."""
+"""A slot as the roles take it: its variables, its environment, and where its Redis is."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from adbray_ctl.core.placement.topology import Placement, Topology
-from adbray_ctl.core.placement.wanted import STANDBY
 from adbray_ctl.core.slot.gpu import Isolation, thread_percentage
-from adbray_ctl.core.slot.record import Gpu, SlotKind
+from adbray_ctl.core.slot.record import Gpu
 from adbray_ctl.core.slot.shares import head_share, worker_share
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.spec.redis import RedisMode
 
 # The ACL user of a managed Redis.
 REDIS_USER = "ray"
-# The setting of a worker that tells where its head is.
-HEAD_ADDRESS = "head address"
-# The setting of a worker that tells which cards it has, and how much of them.
-GPU_SHARE = "GPU share"
-# The setting of a host that tells how much of its memory slots cannot have.
-HOST_RESERVE = "system_reserved.memory_gb"
-# The setting of a head that tells where the panels of its dashboard come from.
-PANELS = "monitoring.grafana.panels_in_ray"
-
-
-def unit_name(kind: SlotKind, group: str, slot: str) -> str:
-    """The systemd unit of a slot."""
-    instance = f"{group}.{slot}" if kind is SlotKind.WORKER else group
-    return f"adbray-{kind}@{instance}.service"
-
-
-def kind_of(slot: str) -> SlotKind:
-    """What a slot is, by its name."""
-    # No worker group is called so (core.spec.strings.RESERVED_SLOTS).
-    if re.fullmatch(rf"{SlotKind.REDIS}(-[0-9]+)?", slot):
-        return SlotKind.REDIS
-    if re.fullmatch(rf"{SlotKind.HEAD}|{STANDBY}-[0-9]+", slot):
-        return SlotKind.HEAD
-    return SlotKind.WORKER
-
-
-def disk_name(kind: SlotKind, slot: str) -> str:
-    """The directory of a slot's disk; a host has one head of a group, or one standby."""
-    return str(SlotKind.HEAD) if kind is SlotKind.HEAD else slot
 
 
 def redis_address(spec: RayClusterSpec, topology: Topology) -> str:

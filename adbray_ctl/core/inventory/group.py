@@ -15,13 +15,7 @@ from adbray_ctl.core.desired.grafana import head_settings
 from adbray_ctl.core.desired.records import slot_records
 from adbray_ctl.core.desired.runtime import requirements, runtime_venv
 from adbray_ctl.core.desired.scrapes import monitoring_of
-from adbray_ctl.core.desired.slots import (
-    REDIS_USER,
-    disk_name,
-    redis_address,
-    slice_vars,
-    slot_vars,
-)
+from adbray_ctl.core.desired.slots import REDIS_USER, redis_address, slice_vars, slot_vars
 from adbray_ctl.core.inventory.connection import connection
 from adbray_ctl.core.inventory.monitoring import (
     grafana_vars,
@@ -32,6 +26,7 @@ from adbray_ctl.core.inventory.monitoring import (
 )
 from adbray_ctl.core.placement.topology import Placement, Topology
 from adbray_ctl.core.placement.wanted import SENTINEL_MB
+from adbray_ctl.core.slot.names import disk_name
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup

@@ -8,23 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.slot.disks import SlotDisk
 from adbray_ctl.core.slot.gpu import Card, Isolation, share_of, unservable
-from adbray_ctl.core.slot.record import Gpu, SlotKind, SlotRecord
+from adbray_ctl.core.slot.record import Gpu, SlotRecord
 from adbray_ctl.core.spec.fleet import PortPolicy
-
-# Each slot owns one block of ports; a port's place in the block never changes, so that a firewall
-# can be written down once. Offsets up to 9 are single services, the rest serves Ray's workers.
-_SHARED_OFFSETS = {
-    "node_manager": 0,
-    "object_manager": 1,
-    "dashboard_agent_http": 2,
-    "dashboard_agent_grpc": 3,
-    "runtime_env_agent": 4,
-    "metrics": 5,
-}
-_HEAD_OFFSETS = {"autoscaler_metrics": 7, "dashboard_metrics": 8}
-_REDIS_OFFSETS = {"redis": 6, "exporter": 8}
-_SENTINEL_OFFSETS = {"sentinel": 7}
-WORKER_PORTS_OFFSET = 10
 
 
 class Capacity(BaseModel):
@@ -44,7 +29,7 @@ class Capacity(BaseModel):
     disk: SlotDisk = SlotDisk()
 
 
-class Demand(BaseModel):
+class ResourceRequest(BaseModel):
     """What a slot asks of a host. ``slices`` is n for an allocation unit of 1/n of one card.
 
     ``only`` names what a host can carry one of.
@@ -118,8 +103,8 @@ class HostLedger:
         for card in record.gpu.cards if record.gpu else ():
             self._cards.setdefault(card, []).append(_cut(record.gpu) if record.gpu else (1, None))
 
-    def why_not(self, demand: Demand, standing: Gpu | None = None) -> str | None:
-        """The reason why ``demand`` does not fit here, or None when it does.
+    def why_not(self, request: ResourceRequest, standing: Gpu | None = None) -> str | None:
+        """The reason why ``request`` does not fit here, or None when it does.
 
         ``standing`` is the share of cards that the slot has here already: it may be had again even
         while the host does not tell what its cards are.
@@ -130,29 +115,29 @@ class HostLedger:
         short = [
             f"{max(free, 0):g} of {total:g} {unit} free, {need:g} needed"
             for need, free, total, unit in (
-                (demand.cpus, capacity.cpus - self._cpus, capacity.cpus, "CPU"),
+                (request.cpus, capacity.cpus - self._cpus, capacity.cpus, "CPU"),
                 (
-                    _gib(demand.memory_mb),
+                    _gib(request.memory_mb),
                     _gib(capacity.memory_mb - self._memory),
                     _gib(capacity.memory_mb),
                     "GiB memory",
                 ),
-                (demand.disk_gb, capacity.disk_gb - self._disk, capacity.disk_gb, "GiB disk"),
+                (request.disk_gb, capacity.disk_gb - self._disk, capacity.disk_gb, "GiB disk"),
             )
             if need > free and need
         ]
         unfit = None
-        if demand.cards and (capacity.card or not self.gpu_is_free(standing, demand)):
-            unfit = unservable(capacity.card, demand.slices, demand.isolation)
+        if request.cards and (capacity.card or not self.gpu_is_free(standing, request)):
+            unfit = unservable(capacity.card, request.slices, request.isolation)
         if unfit is not None and capacity.gpus:
             short.append(unfit)
-        elif demand.cards and not self._free_cards(demand):
-            short.append(f"no free GPU for {demand.text.rsplit(', ', 1)[-1]} ({self._gpu_text()})")
-        for port in demand.own_ports:
+        elif request.cards and not self._free_cards(request):
+            short.append(f"no free GPU for {request.text.rsplit(', ', 1)[-1]} ({self._gpu_text()})")
+        for port in request.own_ports:
             if port in self._ports:
                 short.append(f"port {port} is used by {self._ports[port]}")
-        if demand.only in self._only:
-            short.append(f"a {demand.only} is here already")
+        if request.only in self._only:
+            short.append(f"a {request.only} is here already")
         if self._free_block() is None:
             short.append("no port block left (ports in fleet.yml)")
         return "; ".join(short) or None
@@ -160,40 +145,35 @@ class HostLedger:
     def block_is_free(self, block: int) -> bool:
         return block not in self._blocks and block in self._all_blocks()
 
-    def gpu_is_free(self, gpu: Gpu | None, demand: Demand) -> bool:
-        """Whether the very share ``gpu`` can be taken again for ``demand``."""
-        if gpu is None or not is_asked_for(gpu, demand):
-            return False
-        return all(card in self._open_cards(demand) for card in gpu.cards)
+    def block_ports(self, block: int) -> range:
+        """The ports of one block."""
+        first = self._policy.base + block * self._policy.block
+        return range(first, first + self._policy.block)
 
-    def take(self, demand: Demand, *, block: int | None, gpu: Gpu | None) -> tuple[int, Gpu | None]:
-        """Book ``demand`` (which must fit); a given block and GPU share are kept, else chosen."""
+    def gpu_is_free(self, gpu: Gpu | None, request: ResourceRequest) -> bool:
+        """Whether the very share ``gpu`` can be taken again for ``request``."""
+        if gpu is None or not is_asked_for(gpu, request):
+            return False
+        return all(card in self._open_cards(request) for card in gpu.cards)
+
+    def take(
+        self, request: ResourceRequest, *, block: int | None, gpu: Gpu | None
+    ) -> tuple[int, Gpu | None]:
+        """Book ``request`` (which must fit); a given block and GPU share are kept, else chosen."""
         chosen = block if block is not None else self._free_block()
         if chosen is None:
             raise ValueError(f"{self.host}: take() without a free port block")
-        if demand.cards and (gpu is None or self.card is not None):
-            gpu = self._share(demand, gpu.cards if gpu else self._free_cards(demand))
-        self._cpus += demand.cpus
-        self._memory += demand.memory_mb
-        self._disk += demand.disk_gb
+        if request.cards and (gpu is None or self.card is not None):
+            gpu = self._share(request, gpu.cards if gpu else self._free_cards(request))
+        self._cpus += request.cpus
+        self._memory += request.memory_mb
+        self._disk += request.disk_gb
         self._blocks.add(chosen)
-        self._ports.update(dict.fromkeys(demand.own_ports, "this group's head"))
-        self._only |= {demand.only} - {""}
+        self._ports.update(dict.fromkeys(request.own_ports, "this group's head"))
+        self._only |= {request.only} - {""}
         for card in gpu.cards if gpu else ():
-            self._cards.setdefault(card, []).append(_cut(demand))
+            self._cards.setdefault(card, []).append(_cut(request))
         return chosen, gpu
-
-    def block_ports(self, block: int, kind: SlotKind, sentinel: bool = False) -> dict[str, int]:
-        """The ports of a block by name; ``worker_min``..``worker_max`` is an inclusive range."""
-        start = self._policy.base + block * self._policy.block
-        if kind is SlotKind.REDIS:
-            offsets = _REDIS_OFFSETS | (_SENTINEL_OFFSETS if sentinel else {})
-            return {name: start + offset for name, offset in offsets.items()}
-        offsets = _SHARED_OFFSETS | (_HEAD_OFFSETS if kind is SlotKind.HEAD else {})
-        ports = {name: start + offset for name, offset in offsets.items()}
-        ports["worker_min"] = start + WORKER_PORTS_OFFSET
-        ports["worker_max"] = start + self._policy.block - 1
-        return ports
 
     def _all_blocks(self) -> range:
         # 32768 is where Linux's ephemeral ports start (net.ipv4.ip_local_port_range).
@@ -202,26 +182,26 @@ class HostLedger:
     def _free_block(self) -> int | None:
         return next((block for block in self._all_blocks() if block not in self._blocks), None)
 
-    def _open_cards(self, demand: Demand) -> Iterable[int]:
-        """Cards that can take the demand's share, half-used ones first so that slices pack."""
+    def _open_cards(self, request: ResourceRequest) -> Iterable[int]:
+        """Cards that can take the request's share, half-used ones first so that slices pack."""
         total = self._capacity.gpus if isinstance(self._capacity, Capacity) else 0
         shared, empty = [], []
         for card in range(total):
             used = self._cards.get(card, [])
             if not used:
                 empty.append(card)
-            elif set(used) == {_cut(demand)} and len(used) < demand.slices:
+            elif set(used) == {_cut(request)} and len(used) < request.slices:
                 shared.append(card)
         return shared + empty
 
-    def _free_cards(self, demand: Demand) -> tuple[int, ...]:
-        cards = tuple(self._open_cards(demand))[: demand.cards]
-        return cards if len(cards) == demand.cards else ()
+    def _free_cards(self, request: ResourceRequest) -> tuple[int, ...]:
+        cards = tuple(self._open_cards(request))[: request.cards]
+        return cards if len(cards) == request.cards else ()
 
-    def _share(self, demand: Demand, cards: tuple[int, ...]) -> Gpu:
-        held = share_of(self.card, demand.slices, demand.isolation)
+    def _share(self, request: ResourceRequest, cards: tuple[int, ...]) -> Gpu:
+        held = share_of(self.card, request.slices, request.isolation)
         return Gpu(
-            cards=cards, slices=demand.slices, isolation=demand.isolation, **held.model_dump()
+            cards=cards, slices=request.slices, isolation=request.isolation, **held.model_dump()
         )
 
     def _gpu_text(self) -> str:
@@ -236,14 +216,14 @@ class HostLedger:
         return ", ".join([text, *cut])
 
 
-def is_asked_for(gpu: Gpu | None, demand: Demand) -> bool:
-    """Whether ``demand`` asks for a share like ``gpu``, on whichever cards."""
+def is_asked_for(gpu: Gpu | None, request: ResourceRequest) -> bool:
+    """Whether ``request`` asks for a share like ``gpu``, on whichever cards."""
     if gpu is None:
-        return not demand.cards
-    return _cut(gpu) == _cut(demand) and len(gpu.cards) == demand.cards
+        return not request.cards
+    return _cut(gpu) == _cut(request) and len(gpu.cards) == request.cards
 
 
-def _cut(share: Gpu | Demand) -> tuple[int, Isolation | None]:
+def _cut(share: Gpu | ResourceRequest) -> tuple[int, Isolation | None]:
     """What all slots on a card have in common."""
     return share.slices, share.isolation
 

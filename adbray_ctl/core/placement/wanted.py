@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.placement.ledger import Demand
+from adbray_ctl.core.placement.ledger import ResourceRequest
+from adbray_ctl.core.slot.names import STANDBY
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
@@ -22,8 +23,6 @@ _REDIS_ROOM_MB = 128
 SENTINEL_MB = 64
 # How many stand together under Redis Sentinel: the fewest of which a majority outlives one's loss.
 REDIS_MEMBERS = 3
-# Slots that may take the head over are called so, with a number.
-STANDBY = "standby"
 
 
 class Wanted(BaseModel):
@@ -37,7 +36,7 @@ class Wanted(BaseModel):
     slot: str
     kind: SlotKind
     selector: Selector
-    demand: Demand
+    request: ResourceRequest
     worker_group: str | None = None
     index: int | None = None
     size: str | None = None
@@ -60,7 +59,7 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
     catalog = Catalog(fleet.sizes)
     head = catalog[spec.head.size]
     ports = spec.head.ports
-    demand = Demand(
+    request = ResourceRequest(
         cpus=head.cpus,
         memory_mb=int(head.memory_gb * 1024),
         disk_gb=spec.head.disk_gb,
@@ -73,7 +72,7 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
             kind=SlotKind.HEAD,
             selector=spec.head.hosts,
             size=spec.head.size,
-            demand=demand,
+            request=request,
         )
         for name in names
     ]
@@ -88,21 +87,23 @@ def _redis(spec: RayClusterSpec) -> Iterable[Wanted]:
         return
     several = spec.redis_mode is RedisMode.SENTINEL
     name = str(SlotKind.REDIS)
-    demand = Demand(memory_mb=redis_memory_mb(spec.redis.maxmemory_mb), only="Redis of this group")
+    request = ResourceRequest(
+        memory_mb=redis_memory_mb(spec.redis.maxmemory_mb), only="Redis of this group"
+    )
     others = (f"{name}-{index}" for index in range(1, REDIS_MEMBERS)) if several else ()
     for slot in (name, *others):
         yield Wanted(
             slot=slot,
             kind=SlotKind.REDIS,
             selector=spec.redis.hosts,
-            demand=demand,
+            request=request,
             sentinel=several,
         )
 
 
 def _workers(catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
     size = catalog[group.size]
-    demand = Demand(
+    request = ResourceRequest(
         cpus=size.cpus,
         memory_mb=int(size.memory_gb * 1024),
         disk_gb=group.disk_gb,
@@ -115,7 +116,7 @@ def _workers(catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
             slot=f"{group.name}-{index}",
             kind=SlotKind.WORKER,
             selector=group.hosts,
-            demand=demand,
+            request=request,
             worker_group=group.name,
             index=index,
             size=group.size,

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from adbray_ctl.core.desired.slots import HOST_RESERVE
 from adbray_ctl.core.observed.hosts import Observed, ObservedSlot, RayLoad, RayView, UnitState
 from adbray_ctl.core.observed.slots import failure
 from adbray_ctl.core.observed.status import SlotAt, ended_nodes, living_nodes
@@ -20,7 +19,7 @@ from adbray_ctl.core.plan.reasons import Origins
 from adbray_ctl.core.plan.starts import set_aside
 from adbray_ctl.core.slot.disks import Backend
 from adbray_ctl.core.slot.record import NodeAt, SlotKind, SlotRecord, revision_of
-from adbray_ctl.core.slot.settings import FieldChange, differences, grows, in_words
+from adbray_ctl.core.slot.settings import HOST_RESERVE, FieldChange, differences, grows, in_words
 from adbray_ctl.core.spec.gpu import GPU
 from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.core.spec.logs import KEPT_LOGS, KEPT_LOGS_DEFAULTS

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from adbray_ctl.core.desired.slots import GPU_SHARE, HEAD_ADDRESS
 from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.plan.changes import NodeChange, Step
 from adbray_ctl.core.plan.hosts import HostBoot
 from adbray_ctl.core.slot.record import NodeAt, SlotKind
+from adbray_ctl.core.slot.settings import GPU_SHARE, HEAD_ADDRESS
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.spec.impact import Impact
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adbray_ctl.core.desired.slots import unit_name
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology
+from adbray_ctl.core.slot.names import unit_name
 from adbray_ctl.core.slot.record import SlotKind
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adbray_ctl.core.placement.ledger import WORKER_PORTS_OFFSET
+from adbray_ctl.core.slot.ports import WORKER_PORTS_OFFSET
 from adbray_ctl.core.spec.faults import Fault, Path
 from adbray_ctl.core.spec.fleet import Fleet
 

@@ -1,10 +1,19 @@
-"""What differs between two sets of settings, field by field, as a plan tells it."""
+"""The settings a slot is made of: names that no field of the spec has, and what differs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
+
+# The setting of a worker that tells where its head is.
+HEAD_ADDRESS = "head address"
+# The setting of a worker that tells which cards it has, and how much of them.
+GPU_SHARE = "GPU share"
+# The setting of a host that tells how much of its memory slots cannot have.
+HOST_RESERVE = "system_reserved.memory_gb"
+# The setting of a head that tells where the panels of its dashboard come from.
+PANELS = "monitoring.grafana.panels_in_ray"
 
 
 class FieldChange(BaseModel):

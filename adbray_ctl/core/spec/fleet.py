@@ -23,9 +23,7 @@ from adbray_ctl.core.spec.monitoring import Monitoring
 from adbray_ctl.core.spec.prices import Prices
 from adbray_ctl.core.spec.sizes import Size
 from adbray_ctl.core.spec.ssh import Ssh
-from adbray_ctl.core.spec.strings import (
-    SizeName,
-)
+from adbray_ctl.core.spec.strings import SizeName
 
 
 class _Spec(BaseModel):

@@ -14,9 +14,7 @@ from adbray_ctl.core.spec.impact import (
     RESTARTS_HEAD,
     RESTARTS_RAY,
 )
-from adbray_ctl.core.spec.strings import (
-    SizeName,
-)
+from adbray_ctl.core.spec.strings import SizeName
 
 
 class _Spec(BaseModel):

@@ -14,10 +14,7 @@ from adbray_ctl.core.spec.impact import (
     RESTARTS_HEAD,
     RESTARTS_REDIS,
 )
-from adbray_ctl.core.spec.strings import (
-    FilePath,
-    User,
-)
+from adbray_ctl.core.spec.strings import FilePath, User
 
 
 class _Spec(BaseModel):

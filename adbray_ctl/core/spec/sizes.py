@@ -60,10 +60,6 @@ class Catalog(Mapping[str, Size]):
     def __len__(self) -> int:
         return len(self._sizes)
 
-    def acu(self, name: str) -> float:
-        """The size's compute units: cores times its family's factor. KeyError if unknown."""
-        return float(self[name].cpus * acu_factor(name))
-
 
 def acu_factor(name: str) -> Fraction:
     """The compute units of a core of the size called ``name``, by its family."""

@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from adbray_ctl.core.desired.slots import kind_of
-from adbray_ctl.core.placement.wanted import STANDBY
+from adbray_ctl.core.slot.names import STANDBY, kind_of
 from adbray_ctl.core.slot.record import SlotKind
 
 KEPT_MONTHS = 13

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from adbray_ctl.core.desired.slots import unit_name
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.events import Note
 from adbray_ctl.core.observed.hosts import (
@@ -23,6 +22,7 @@ from adbray_ctl.core.observed.hosts import (
 from adbray_ctl.core.observed.status import SLOT_LABEL
 from adbray_ctl.core.plan.changes import Step
 from adbray_ctl.core.protocols.hosts import Scope
+from adbray_ctl.core.slot.names import unit_name
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.apply import carry_out

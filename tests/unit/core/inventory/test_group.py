@@ -11,7 +11,8 @@ from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.slots import State
 from adbray_ctl.core.observed.status import group_status
 from adbray_ctl.core.placement.ledger import Capacity
-from adbray_ctl.core.placement.topology import Topology, place
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from tests.unit.cluster import applied

@@ -10,7 +10,8 @@ import yaml
 
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.placement.ledger import Capacity
-from adbray_ctl.core.placement.topology import Replacement, Topology, place
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.placement.topology import Replacement, Topology
 from adbray_ctl.core.slot.gpu import Card
 from adbray_ctl.core.slot.record import Gpu, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.placement.ledger import Capacity
-from adbray_ctl.core.placement.topology import Topology, place
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.plan.changes import ChangePlan
 from adbray_ctl.core.plan.plan import make_plan
 from adbray_ctl.core.rules.group import check

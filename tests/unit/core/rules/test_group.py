@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from adbray_ctl.core.rules.group import check, check_fleet
+from adbray_ctl.core.rules.fleet import check_fleet
+from adbray_ctl.core.rules.group import check
 from adbray_ctl.core.spec.faults import Fault, show_path
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
