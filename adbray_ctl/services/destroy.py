@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory.removal import build_removal_inventory
-from adbray_ctl.core.observed.hosts import Observed, RayJob
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.ray import RayJob
 from adbray_ctl.core.protocols.hosts import Report
 from adbray_ctl.core.slot.record import NodeAt
 from adbray_ctl.core.spec.fleet import Fleet

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from adbray_ctl.core.errors import HostError, RefusedError, UsageError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.observed.hosts import Observed, RayLoad
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.ray import RayLoad
 from adbray_ctl.core.observed.status import SlotAt, living_nodes
 from adbray_ctl.core.protocols.hosts import Report
 from adbray_ctl.core.slot.record import NodeAt, SlotKind

@@ -14,7 +14,7 @@ from adbray_ctl.core.placement.topology import Replacement, Topology
 from adbray_ctl.core.plan.changes import ChangePlan, moved_since
 from adbray_ctl.core.plan.monitoring import unmonitoring
 from adbray_ctl.core.plan.plan import make_plan
-from adbray_ctl.core.plan.starts import settled
+from adbray_ctl.core.plan.starts import choose_starts
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services.observe import (
@@ -77,7 +77,7 @@ def prepare(
         addresses=addresses(fleet, observed),
         replacing=replacing,
     )
-    topology = settled(placed, observed)
+    topology = choose_starts(placed, observed)
     require_network(spec, topology, observed)
     namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
     return Prepared(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adbray_ctl.core.observed.hosts import HostObservation, ObservedSlot
+from adbray_ctl.core.observed.hosts import HostObservation
+from adbray_ctl.core.observed.units import ObservedSlot
 from adbray_ctl.core.slot.disks import DATA, DiskUse, FileSystem, carrier
 
 # Ray makes no more objects at 95 %; nothing else works where a few MiB are left.

@@ -1,19 +1,18 @@
-"""What is really there: each host's facts, slots and units, and Ray's own view of its nodes."""
+"""What is really there: all hosts of the fleet, each with its facts, slots and units."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from enum import StrEnum
 from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.foreign import Foreign
-from adbray_ctl.core.jobs import UploadRoom
 from adbray_ctl.core.observed.gpus import GpuReading
-from adbray_ctl.core.observed.scaling import ScalingView
-from adbray_ctl.core.slot.disks import DiskUse, FileSystem
+from adbray_ctl.core.observed.ray import RayView
+from adbray_ctl.core.observed.units import KeeperState, ObservedSlot, UnitState
+from adbray_ctl.core.slot.disks import FileSystem
 from adbray_ctl.core.slot.gpu import Card
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
@@ -53,120 +52,6 @@ class HostFacts(_Observed):
             return None
         ((model, memory_mb),) = kinds
         return Card(model=model, memory_mb=memory_mb)
-
-
-class UnitState(_Observed):
-    """systemd's view of one unit: ``active`` is its ActiveState, ``sub`` its SubState.
-
-    ``started_at`` is when its main process started, in seconds since the epoch; ``enabled`` says
-    that it is meant to run whenever the host does, which no worker is: the autoscaler decides.
-    ``result`` is how its last run ended, ``load`` its LoadState, both in systemd's words;
-    ``overrides`` are the files that others have put over it.
-    """
-
-    unit: str
-    active: str
-    sub: str
-    restarts: int = 0
-    started_at: float = 0
-    enabled: bool = True
-    result: str = "success"
-    load: str = "loaded"
-    overrides: tuple[str, ...] = ()
-
-    @property
-    def runs(self) -> bool:
-        """Whether there is a process to lose."""
-        return self.active in ("active", "activating", "reloading", "deactivating")
-
-    @property
-    def group(self) -> str:
-        """The group it belongs to; empty for what the groups of a host share."""
-        instance = self.unit.removesuffix(".service").partition("@")[2]
-        return instance.split(".", 1)[0]
-
-
-class KeeperState(StrEnum):
-    """What the keeper of a head or standby does (adbray_ctl/keeper)."""
-
-    WAITS = "waits"
-    STARTS = "starts"
-    LEADS = "leads"
-    STOPS = "stops"
-
-
-class KeeperView(_Observed):
-    """What a keeper told last: who leads as far as it knows, since when (s since the epoch)."""
-
-    state: KeeperState
-    leader: str = ""
-    detail: Foreign = ""
-    since: float = 0
-
-
-class ObservedSlot(_Observed):
-    """A slot's record, when it was applied (seconds since the epoch), and what was done to it.
-
-    ``keeper`` is there for heads and standbys whose unit runs; ``primary`` is the Redis (host:port)
-    that this host's Sentinel takes for the primary; ``disks`` is how full its disks are.
-    """
-
-    record: SlotRecord
-    applied_at: float
-    drift: tuple[str, ...] = ()
-    keeper: KeeperView | None = None
-    primary: str = ""
-    disks: tuple[DiskUse, ...] = ()
-
-
-class RayNode(_Observed):
-    """One node as Ray's state API lists it; ``started_at`` in seconds since the epoch."""
-
-    node_id: str
-    address: str
-    alive: bool
-    is_head: bool
-    labels: dict[str, str] = {}
-    started_at: float = 0
-    resources: dict[str, float] = {}
-
-
-class RayJob(_Observed):
-    """A running job: its submission id, what it runs, and the ids of the nodes it is on."""
-
-    id: Foreign
-    entrypoint: Foreign
-    nodes: tuple[str, ...] = ()
-
-
-class RayLoad(_Observed):
-    """How much runs on one node; ``detached`` are those of the actors that no job waits for."""
-
-    drivers: int = 0
-    actors: int = 0
-    tasks: int = 0
-    detached: int = 0
-
-    @property
-    def ends(self) -> bool:
-        """Whether there is something that ends by itself: detached actors do not."""
-        return bool(self.drivers or self.tasks or self.actors > self.detached)
-
-
-class RayView(_Observed):
-    """Ray's answer, asked on the head host; ``load`` is by node id.
-
-    ``error`` says why there is none, or why it is not whole. ``scaling`` is what the autoscaler
-    told last, whether it still runs or not. ``uploads`` is what its store takes, where it says so.
-    """
-
-    group: str
-    nodes: tuple[RayNode, ...] = ()
-    jobs: tuple[RayJob, ...] = ()
-    load: dict[str, RayLoad] = {}
-    scaling: ScalingView | None = None
-    uploads: UploadRoom | None = None
-    error: Foreign | None = None
 
 
 class Trace(_Observed):

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.observed.hosts import KeeperState, KeeperView, UnitState
+from adbray_ctl.core.observed.units import KeeperState, KeeperView, UnitState
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 # systemd's words for how a unit ended (systemd.exec(5)), in ours.
@@ -29,7 +29,7 @@ _RESULTS = {
 _LEAST = re.compile(r"worker_groups\.(?P<group>[^.]+)\.min_workers")
 
 
-class State(StrEnum):
+class SlotState(StrEnum):
     RUNNING = "running"
     STARTING = "starting"
     PREPARED = "prepared"
@@ -63,7 +63,7 @@ class SlotStatus(BaseModel):
     disk_used: float | None = None
     disk_full: str = ""
     gpu: str = ""
-    state: State
+    state: SlotState
     detail: str = ""
     ports: dict[str, int]
     ray_node: str | None = None
@@ -73,31 +73,33 @@ class SlotStatus(BaseModel):
 
 def state_of(
     record: SlotRecord, unit: UnitState | None, keeper: KeeperView | None, *, joined: bool
-) -> tuple[State, str]:
+) -> tuple[SlotState, str]:
     """The state, and what to know of it; ``joined`` says that Ray knows the slot's node."""
     if unit is None:
-        return State.UNKNOWN, "systemd does not know its unit; `adbray apply` recreates it"
+        return SlotState.UNKNOWN, "systemd does not know its unit; `adbray apply` recreates it"
     if unit.load not in ("loaded", ""):
         detail = f"systemd cannot start it: its unit is {unit.load}; `adbray apply` writes it again"
-        return State.FAILED, detail
+        return SlotState.FAILED, detail
     if unit.active == "failed":
         cleared = "the next start clears it" if record.worker_group else "`adbray apply` starts it"
-        return State.FAILED, f"{failure(unit)}; {cleared}{_see(record)}"
+        return SlotState.FAILED, f"{failure(unit)}; {cleared}{_see(record)}"
     if unit.sub == "auto-restart":
-        return State.FAILED, f"it keeps exiting ({unit.restarts} restarts){_see(record)}"
+        return SlotState.FAILED, f"it keeps exiting ({unit.restarts} restarts){_see(record)}"
     if unit.active in ("inactive", "deactivating"):
         return _stopped(record, unit)
     if keeper is not None and keeper.state is KeeperState.WAITS:
         if keeper.leader:
-            return State.STANDBY, f"{keeper.leader} leads"
-        return State.STARTING, f"waits {keeper.detail}"
+            return SlotState.STANDBY, f"{keeper.leader} leads"
+        return SlotState.STARTING, f"waits {keeper.detail}"
     if record.kind is SlotKind.REDIS or joined:
         running = unit.active == "active"
-        return (State.RUNNING, "") if running else (State.STARTING, f"its unit is {unit.sub}")
+        return (
+            (SlotState.RUNNING, "") if running else (SlotState.STARTING, f"its unit is {unit.sub}")
+        )
     detail = "Ray does not know this node yet"
     if unit.restarts:
         detail += f"; systemd has started it {unit.restarts + 1} times{_see(record)}"
-    return State.STARTING, detail
+    return SlotState.STARTING, detail
 
 
 def failure(unit: UnitState) -> str:
@@ -110,12 +112,12 @@ def failure(unit: UnitState) -> str:
     return "; ".join(parts)
 
 
-def _stopped(record: SlotRecord, unit: UnitState) -> tuple[State, str]:
+def _stopped(record: SlotRecord, unit: UnitState) -> tuple[SlotState, str]:
     stopping = unit.active == "deactivating"
     if record.worker_group is not None:
-        return State.PREPARED, "is stopping" if stopping else ""
+        return SlotState.PREPARED, "is stopping" if stopping else ""
     detail = "its unit is stopping" if stopping else "its unit is stopped; `adbray apply` starts it"
-    return State.STOPPED, detail
+    return SlotState.STOPPED, detail
 
 
 def _see(record: SlotRecord) -> str:
@@ -137,15 +139,15 @@ def unsettled(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[Sl
     business. A standby is, while a head runs.
     """
     count = _running(slots)
-    leads = any(s.kind is SlotKind.HEAD and s.state is State.RUNNING for s in slots)
+    leads = any(s.kind is SlotKind.HEAD and s.state is SlotState.RUNNING for s in slots)
 
     def is_settled(slot: SlotStatus) -> bool:
         match slot.state:
-            case State.RUNNING:
+            case SlotState.RUNNING:
                 return True
-            case State.STANDBY:
+            case SlotState.STANDBY:
                 return leads
-            case State.PREPARED:
+            case SlotState.PREPARED:
                 return count[slot.worker_group or ""] >= least.get(slot.worker_group or "", 0)
         return False
 
@@ -155,7 +157,7 @@ def unsettled(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[Sl
 def what_lacks(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[str, ...]:
     """Why a group is not ready, in words; nothing where all that should run does."""
     lacks = []
-    if not any(s.kind is SlotKind.HEAD and s.state is State.RUNNING for s in slots):
+    if not any(s.kind is SlotKind.HEAD and s.state is SlotState.RUNNING for s in slots):
         lacks.append("no head runs")
     count = _running(slots)
     lacks += [
@@ -166,7 +168,7 @@ def what_lacks(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[s
     lacks += [
         f"{slot.slot} on {slot.host} is {slot.state}"
         for slot in unsettled(slots, least)
-        if slot.state not in (State.PREPARED, State.STANDBY)
+        if slot.state not in (SlotState.PREPARED, SlotState.STANDBY)
     ]
     return tuple(lacks)
 
@@ -178,4 +180,4 @@ def why(slot: SlotStatus, least: Mapping[str, int]) -> str:
 
 
 def _running(slots: Sequence[SlotStatus]) -> Counter[str]:
-    return Counter(s.worker_group or "" for s in slots if s.state is State.RUNNING)
+    return Counter(s.worker_group or "" for s in slots if s.state is SlotState.RUNNING)

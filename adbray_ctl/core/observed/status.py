@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.jobs import UploadRoom
 from adbray_ctl.core.observed.disks import full_hosts, full_slot
-from adbray_ctl.core.observed.hosts import KeeperState, KeeperView, Observed, ObservedSlot, RayNode
+from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.protection import Protection, protection_of
+from adbray_ctl.core.observed.ray import RayNode
 from adbray_ctl.core.observed.scaling import SILENT_AFTER_S, ScalingView
-from adbray_ctl.core.observed.slots import SlotStatus, State, least_of, state_of, what_lacks
+from adbray_ctl.core.observed.slots import SlotState, SlotStatus, least_of, state_of, what_lacks
+from adbray_ctl.core.observed.units import KeeperState, KeeperView, ObservedSlot
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 SLOT_LABEL = "adbray.io/slot"
@@ -65,9 +67,9 @@ class GroupStatus(BaseModel):
     @property
     def head_runs(self) -> bool:
         """Whether Ray's head runs on one of its hosts."""
-        return any(s.kind is SlotKind.HEAD and s.state is State.RUNNING for s in self.slots)
+        return any(s.kind is SlotKind.HEAD and s.state is SlotState.RUNNING for s in self.slots)
 
-    def count(self, state: State) -> int:
+    def count(self, state: SlotState) -> int:
         return sum(1 for slot in self.slots if slot.state is state)
 
 
@@ -122,7 +124,7 @@ def group_status(
         uploads=view.uploads if view else None,
         protection=protection_of(
             records,
-            {slot.host for slot in slots if slot.state is State.STANDBY},
+            {slot.host for slot in slots if slot.state is SlotState.STANDBY},
             [one.host for one in silent if one.host not in retired],
         ),
     )
@@ -172,7 +174,7 @@ def _slot(
     name = str(SlotKind.HEAD) if record.kind is SlotKind.HEAD else record.slot
     node = None if waits else nodes.get((name, record.address))
     state, detail = state_of(record, unit, keeper, joined=node is not None)
-    if state is State.RUNNING:
+    if state is SlotState.RUNNING:
         detail = _redis_role(record, observed)
     return SlotStatus(
         slot=record.slot,

@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from adbray_ctl.core.observed.hosts import Observed, ObservedSlot, RayLoad, RayView, UnitState
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.ray import RayLoad, RayView
 from adbray_ctl.core.observed.slots import failure
 from adbray_ctl.core.observed.status import SlotAt, ended_nodes, living_nodes
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
 from adbray_ctl.core.placement.topology import Placement, Topology
 from adbray_ctl.core.plan.hosts import HostBoot, SilentHost
 from adbray_ctl.core.plan.reasons import Origins

@@ -14,7 +14,7 @@ from adbray_ctl.core.slot.names import unit_name
 from adbray_ctl.core.slot.record import SlotKind
 
 
-def settled(topology: Topology, observed: Observed) -> Topology:
+def choose_starts(topology: Topology, observed: Observed) -> Topology:
     """``topology`` with ``started`` moved from stopped workers to others that run already.
 
     A worker whose card is of no use is not to be started, whether another can be or not.

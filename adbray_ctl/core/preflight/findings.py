@@ -24,7 +24,7 @@ from adbray_ctl.core.spec.hosts import Host
 GROUP_WIDE = "-"
 
 
-class State(StrEnum):
+class FindingState(StrEnum):
     OK = "ok"
     SKIPPED = "skipped"
     """It could not be judged; ``found`` says why."""
@@ -41,7 +41,7 @@ class Finding(BaseModel):
 
     host: str
     check: Check
-    state: State
+    state: FindingState
     found: str
     expected: str
     remedy: str = ""
@@ -69,12 +69,12 @@ class CheckReport(BaseModel):
     findings: tuple[Finding, ...]
     fixes: tuple[HostFixResults, ...] = ()
 
-    def count(self, state: State) -> int:
+    def count(self, state: FindingState) -> int:
         return sum(1 for finding in self.findings if finding.state is state)
 
     @property
     def failed(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.state is State.FAIL)
+        return tuple(finding for finding in self.findings if finding.state is FindingState.FAIL)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Subject:
     def finding(
         self,
         check: Check,
-        state: State,
+        state: FindingState,
         found: str,
         *,
         expected: str,
@@ -113,16 +113,16 @@ class Subject:
         )
 
 
-def worse_of(*states: State) -> State:
+def worse_of(*states: FindingState) -> FindingState:
     """The worst of ``states``."""
-    return max(states, key=list(State).index)
+    return max(states, key=list(FindingState).index)
 
 
 def fixes_of(findings: Sequence[Finding]) -> tuple[HostFixes, ...]:
     """What `--apply` would do, host by host; hosts with nothing to fix are left out."""
     wanted: dict[str, list[Fix]] = {}
     for finding in findings:
-        if finding.fix is not None and finding.state in (State.WARN, State.FAIL):
+        if finding.fix is not None and finding.state in (FindingState.WARN, FindingState.FAIL):
             fixes = wanted.setdefault(finding.host, [])
             if finding.fix not in fixes:
                 fixes.append(finding.fix)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from adbray_ctl.core.desired.autoscaler import SLOT_USER
 from adbray_ctl.core.observed.scaling import ScalingView
-from adbray_ctl.core.preflight.findings import Finding, State, Subject
+from adbray_ctl.core.preflight.findings import Finding, FindingState, Subject
 from adbray_ctl.core.preflight.readings import Check, GateReading
 
 HOME = "/etc/adbray/.slot"
@@ -20,17 +20,17 @@ def gate(of: Subject) -> Iterator[Finding]:
     reading = of.readings.gate
     if not reading.known:
         found = f"what sshd makes of {SLOT_USER} is not known: {reading.why}"
-        yield of.finding(Check.GATE, State.SKIPPED, found, expected=_EXPECTED)
+        yield of.finding(Check.GATE, FindingState.SKIPPED, found, expected=_EXPECTED)
         return
     faults = list(_faults(reading))
     if not faults:
         found = f"sshd lets {SLOT_USER} in, {reading.max_sessions} sessions a connection"
-        yield of.finding(Check.GATE, State.OK, found, expected=_EXPECTED)
+        yield of.finding(Check.GATE, FindingState.OK, found, expected=_EXPECTED)
         return
     carries = of.needs is not None and of.needs.placed
     yield of.finding(
         Check.GATE,
-        State.FAIL if carries else State.WARN,
+        FindingState.FAIL if carries else FindingState.WARN,
         "; ".join(what for what, _ in faults),
         expected=_EXPECTED,
         remedy="in sshd_config there, " + "; ".join(remedy for _, remedy in faults),
@@ -43,7 +43,7 @@ def unreached(scaling: ScalingView | None) -> Iterator[Finding]:
         yield Finding(
             host=silent.host,
             check=Check.GATE,
-            state=State.FAIL,
+            state=FindingState.FAIL,
             found=f"the head cannot log in here: {silent.reason}",
             expected=_EXPECTED,
             remedy=f"see what sshd on {silent.host} logs about {SLOT_USER}",

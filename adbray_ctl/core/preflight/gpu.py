@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from adbray_ctl.core.observed.gpus import BurnIn, GpuReading
-from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, State, Subject
+from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, FindingState, Subject
 from adbray_ctl.core.preflight.readings import Check
 
 # The oldest NVIDIA driver for CUDA 12.
@@ -19,7 +19,7 @@ def gpu(of: Subject) -> Iterator[Finding]:
     if seen.reboot:
         yield of.finding(
             Check.GPU,
-            State.FAIL,
+            FindingState.FAIL,
             seen.reboot,
             expected="the module that is installed is the one that is loaded",
             remedy="`adbray apply` drains and boots it, if fleet.yml has `gpu` for it; or boot it",
@@ -27,7 +27,7 @@ def gpu(of: Subject) -> Iterator[Finding]:
     elif seen.error:
         yield of.finding(
             Check.GPU,
-            State.FAIL,
+            FindingState.FAIL,
             seen.error,
             expected="NVML tells of every card",
             remedy="run `nvidia-smi` there; where it hangs, boot the host",
@@ -48,25 +48,25 @@ def _driver(of: Subject, seen: GpuReading) -> Finding:
         return _none(of, found, expected, wanted)
     if seen.cards < wanted:
         remedy = "see to its driver (`gpu` in fleet.yml), or lower capacity.gpus there"
-        return of.finding(Check.GPU, State.FAIL, found, expected=expected, remedy=remedy)
+        return of.finding(Check.GPU, FindingState.FAIL, found, expected=expected, remedy=remedy)
     if on_pci > seen.cards:
         remedy = "see to their driver (`gpu` in fleet.yml), or leave the cards unused"
-        return of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
+        return of.finding(Check.GPU, FindingState.WARN, found, expected=expected, remedy=remedy)
     if int(seen.driver.split(".")[0] or 0) < _DRIVER:
         remedy = f"update the NVIDIA driver to {_DRIVER} or newer, which CUDA 12 needs"
-        return of.finding(Check.GPU, State.WARN, found, expected=expected, remedy=remedy)
-    return of.finding(Check.GPU, State.OK, found, expected=expected)
+        return of.finding(Check.GPU, FindingState.WARN, found, expected=expected, remedy=remedy)
+    return of.finding(Check.GPU, FindingState.OK, found, expected=expected)
 
 
 def _none(of: Subject, found: str, expected: str, wanted: int) -> Finding:
     """The host has no card, which is well unless one is wanted, or a driver was asked for."""
     looked_after = of.fleet.gpu_of(of.host.name) is not None
     if not wanted and not looked_after:
-        return of.finding(Check.GPU, State.OK, "no NVIDIA card", expected=expected)
+        return of.finding(Check.GPU, FindingState.OK, "no NVIDIA card", expected=expected)
     out = "lower capacity.gpus there" if wanted else "take `gpu` of this host out of fleet.yml"
     return of.finding(
         Check.GPU,
-        State.FAIL if wanted else State.WARN,
+        FindingState.FAIL if wanted else FindingState.WARN,
         f"no GPU found; {found}",
         expected=expected,
         remedy=f"put a card in, hand one to this machine if it is virtual, or {out}",
@@ -93,7 +93,7 @@ def _health(of: Subject, seen: GpuReading) -> Iterator[Finding]:
         if card.faults:
             yield of.finding(
                 Check.GPU,
-                State.FAIL,
+                FindingState.FAIL,
                 f"{card.title}: {', '.join(card.faults)}",
                 expected=expected,
                 remedy="`adbray apply` sets its workers aside; boot the host, or change the card",
@@ -101,7 +101,7 @@ def _health(of: Subject, seen: GpuReading) -> Iterator[Finding]:
         if card.complaints:
             yield of.finding(
                 Check.GPU,
-                State.WARN,
+                FindingState.WARN,
                 f"{card.title}: {', '.join(card.complaints)}",
                 expected=expected,
                 remedy="look at its cooling and its seat in the slot",
@@ -112,7 +112,7 @@ def burned(answers: Sequence[BurnIn]) -> Iterator[Finding]:
     """The findings of a burn-in, card by card."""
     expected = "every pattern comes back as it was written"
 
-    def finding(host: str, state: State, found: str, remedy: str = "") -> Finding:
+    def finding(host: str, state: FindingState, found: str, remedy: str = "") -> Finding:
         return Finding(
             host=host,
             check=Check.GPU,
@@ -123,18 +123,22 @@ def burned(answers: Sequence[BurnIn]) -> Iterator[Finding]:
         )
 
     if not answers:
-        yield finding(GROUP_WIDE, State.SKIPPED, "no burn-in: no host shows a card with a driver")
+        yield finding(
+            GROUP_WIDE, FindingState.SKIPPED, "no burn-in: no host shows a card with a driver"
+        )
     for answer in answers:
         if answer.error:
             remedy = "run `nvidia-smi` there; where it hangs, boot the host"
-            yield finding(answer.host, State.FAIL, f"burn-in: {answer.error}", remedy)
+            yield finding(answer.host, FindingState.FAIL, f"burn-in: {answer.error}", remedy)
         for card in answer.cards:
             if card.busy:
                 what = f"{card.title}: no burn-in, others have it, or all of its memory"
-                yield finding(answer.host, State.SKIPPED, what, "stop what uses it, and try again")
+                yield finding(
+                    answer.host, FindingState.SKIPPED, what, "stop what uses it, and try again"
+                )
             elif card.fault:
                 remedy = "take it out of use: lower capacity.gpus, and change the card"
-                yield finding(answer.host, State.FAIL, f"{card.title}: {card.fault}", remedy)
+                yield finding(answer.host, FindingState.FAIL, f"{card.title}: {card.fault}", remedy)
             else:
                 what = f"{card.title}: {card.passes} passes over {card.mb} MiB, all data right"
-                yield finding(answer.host, State.OK, what)
+                yield finding(answer.host, FindingState.OK, what)

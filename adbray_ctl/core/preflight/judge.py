@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from adbray_ctl.core.preflight.advisories import advisories_for
-from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, State, Subject, worse_of
+from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, FindingState, Subject, worse_of
 from adbray_ctl.core.preflight.gate import gate
 from adbray_ctl.core.preflight.gpu import gpu
 from adbray_ctl.core.preflight.needs import HostNeeds
@@ -92,7 +92,7 @@ def ray_version(spec: RayClusterSpec) -> Finding:
         return Finding(
             host=GROUP_WIDE,
             check=Check.RAY,
-            state=State.OK,
+            state=FindingState.OK,
             found=f"{found}: it has none that adbray knows",
             expected=expected,
         )
@@ -100,7 +100,7 @@ def ray_version(spec: RayClusterSpec) -> Finding:
     return Finding(
         host=GROUP_WIDE,
         check=Check.RAY,
-        state=State.FAIL,
+        state=FindingState.FAIL,
         found=f"{found}: {'; '.join(f'{one.id}, {one.what}' for one in known)}",
         expected=expected,
         remedy=f"set ray.version to {fixed.fixed_text} or newer in groups/{spec.name}.yml",
@@ -112,7 +112,7 @@ def unplaced(spec: RayClusterSpec, silent: Sequence[str]) -> Finding:
     return Finding(
         host=GROUP_WIDE,
         check=Check.PLACEMENT,
-        state=State.SKIPPED,
+        state=FindingState.SKIPPED,
         found=f"where the slots of group {spec.name} come is not known while"
         f" {', '.join(silent)} gives no answer",
         expected="every host answers",
@@ -125,7 +125,7 @@ def does_not_fit(spec: RayClusterSpec, what: str, hint: str) -> Finding:
     return Finding(
         host=GROUP_WIDE,
         check=Check.PLACEMENT,
-        state=State.FAIL,
+        state=FindingState.FAIL,
         found=what,
         expected=f"every slot of group {spec.name} fits on a host",
         remedy=hint,
@@ -137,7 +137,7 @@ def placed(spec: RayClusterSpec, needs: Mapping[str, HostNeeds]) -> Finding:
     return Finding(
         host=GROUP_WIDE,
         check=Check.PLACEMENT,
-        state=State.OK,
+        state=FindingState.OK,
         found="; ".join(f"{host}: {', '.join(need.slots)}" for host, need in needs.items()),
         expected=f"every slot of group {spec.name} fits on a host",
     )
@@ -149,7 +149,7 @@ def _silent(host: Host, silence: Silence | None) -> Finding:
     return Finding(
         host=host.name,
         check=silence.check,
-        state=State.FAIL,
+        state=FindingState.FAIL,
         found=silence.what,
         expected=_STEPS.get(silence.check, "an answer"),
         remedy=silence.hint,
@@ -161,7 +161,7 @@ def _retired(host: Host, answer: HostAnswer) -> Finding:
     return Finding(
         host=host.name,
         check=answer.silence.check if answer.silence else Check.SSH,
-        state=State.SKIPPED,
+        state=FindingState.SKIPPED,
         found="it is retired, and " + ("gives no answer" if silent else "answers"),
         expected="nothing: no group uses it",
         remedy="`adbray apply` removes what stands there as soon as it answers" if silent else "",
@@ -179,15 +179,15 @@ def _access(of: Subject) -> Iterator[Finding]:
     ssh = of.fleet.ssh_for(of.host)
     took = of.answer.answered_at - of.answer.asked_at
     found = f"{ssh.user}@{of.host.address}:{ssh.port}, asked and answered in {took:.1f} s"
-    yield of.finding(Check.SSH, State.OK, found, expected=_STEPS[Check.SSH])
+    yield of.finding(Check.SSH, FindingState.OK, found, expected=_STEPS[Check.SSH])
     expected = _STEPS[Check.SUDO]
     if of.readings.root:
         how = "root" if ssh.user == "root" else f"{ssh.user} becomes root without a password"
-        yield of.finding(Check.SUDO, State.OK, how, expected=expected)
+        yield of.finding(Check.SUDO, FindingState.OK, how, expected=expected)
     else:
         remedy = f"give {ssh.user} passwordless sudo (NOPASSWD) to root, or log in as root"
         found = f"commands of {ssh.user} do not run as root"
-        yield of.finding(Check.SUDO, State.FAIL, found, expected=expected, remedy=remedy)
+        yield of.finding(Check.SUDO, FindingState.FAIL, found, expected=expected, remedy=remedy)
 
 
 def _os(of: Subject) -> Iterator[Finding]:
@@ -197,23 +197,23 @@ def _os(of: Subject) -> Iterator[Finding]:
     if not system.systemd:
         yield of.finding(
             Check.OS,
-            State.FAIL,
+            FindingState.FAIL,
             f"{found}; systemd is not PID 1",
             expected=expected,
             remedy="use a host that systemd boots: slots are its units",
         )
     elif system.arch not in _ARCHITECTURES:
         remedy = "use another host, or leave this one out of the fleet: Ray has no wheels for it"
-        yield of.finding(Check.OS, State.FAIL, found, expected=expected, remedy=remedy)
+        yield of.finding(Check.OS, FindingState.FAIL, found, expected=expected, remedy=remedy)
     elif not system.libc.startswith("glibc"):
         remedy = "use a host with glibc: Ray has no wheels for any other"
         found = f"{found}; C library {system.libc or 'unknown'}"
-        yield of.finding(Check.OS, State.FAIL, found, expected=expected, remedy=remedy)
+        yield of.finding(Check.OS, FindingState.FAIL, found, expected=expected, remedy=remedy)
     elif not _is_known_os(system.os_id, system.os_version):
         remedy = "adbray is tested on Debian 12; try a group on this host first"
-        yield of.finding(Check.OS, State.WARN, found, expected=expected, remedy=remedy)
+        yield of.finding(Check.OS, FindingState.WARN, found, expected=expected, remedy=remedy)
     else:
-        yield of.finding(Check.OS, State.OK, found, expected=expected)
+        yield of.finding(Check.OS, FindingState.OK, found, expected=expected)
 
 
 def _cgroup(of: Subject) -> Iterator[Finding]:
@@ -222,13 +222,13 @@ def _cgroup(of: Subject) -> Iterator[Finding]:
     missing = [name for name in _CONTROLLERS if name not in cgroup.controllers]
     if cgroup.unified and not missing:
         found = f"cgroup v2 with {', '.join(cgroup.controllers)}"
-        yield of.finding(Check.CGROUP, State.OK, found, expected=expected)
+        yield of.finding(Check.CGROUP, FindingState.OK, found, expected=expected)
         return
     found = f"cgroup v2 without {', '.join(missing)}" if cgroup.unified else "no cgroup v2"
     where = "on the machine that runs this container" if of.readings.system.container else "here"
     yield of.finding(
         Check.CGROUP,
-        State.WARN,
+        FindingState.WARN,
         f"{found}: CPU and memory limits of slots are not enforced",
         expected=expected,
         remedy=f"boot with systemd.unified_cgroup_hierarchy=1 {where}",
@@ -238,26 +238,26 @@ def _cgroup(of: Subject) -> Iterator[Finding]:
 def _clock(of: Subject) -> Iterator[Finding]:
     offset, margin = clock_offset(of.answer)
     certain = max(abs(offset) - margin, 0.0)
-    skew = State.OK
+    skew = FindingState.OK
     if certain > WARN_SKEW_S:
-        skew = State.FAIL if certain > FAIL_SKEW_S else State.WARN
+        skew = FindingState.FAIL if certain > FAIL_SKEW_S else FindingState.WARN
     direction = "ahead of" if offset > 0 else "behind"
     found = f"{abs(offset):.2f} s {direction} this machine (within {margin:.2f} s)"
     sync, container = of.readings.time_sync, of.readings.system.container
     expected = f"within {WARN_SKEW_S:g} s of this machine, and synchronized"
     if container:
         found += f", kept by the machine around this container ({container})"
-        remedy = "set the clock of the machine around it" if skew is not State.OK else ""
+        remedy = "set the clock of the machine around it" if skew is not FindingState.OK else ""
         yield of.finding(Check.CLOCK, skew, found, expected=expected, remedy=remedy)
         return
     remedy, fix = "", None
     if sync.synchronized:
         state, found = skew, f"{found}, synchronized"
-        if skew is not State.OK:
+        if skew is not FindingState.OK:
             remedy = "compare with this machine's own clock: one of the two is wrong"
     else:
         problem, remedy = _unsynchronized(sync)
-        state, found = worse_of(skew, State.WARN), f"{found}, {problem}"
+        state, found = worse_of(skew, FindingState.WARN), f"{found}, {problem}"
         fix = Fix.NTP if sync.can_ntp and not sync.ntp else None
     yield of.finding(Check.CLOCK, state, found, expected=expected, remedy=remedy, fix=fix)
 
@@ -303,10 +303,10 @@ def _names(of: Subject) -> Iterator[Finding]:
     expected = "a nameserver, and names that resolve"
     if problems:
         found, remedy = "; ".join(problems), "; ".join(remedies)
-        yield of.finding(Check.NAMES, State.WARN, found, expected=expected, remedy=remedy)
+        yield of.finding(Check.NAMES, FindingState.WARN, found, expected=expected, remedy=remedy)
         return
     found = f"{names.hostname} is {', '.join(names.own)}; asks {', '.join(names.nameservers)}"
-    yield of.finding(Check.NAMES, State.OK, found, expected=expected)
+    yield of.finding(Check.NAMES, FindingState.OK, found, expected=expected)
 
 
 def _kernel(of: Subject) -> Iterator[Finding]:
@@ -316,7 +316,9 @@ def _kernel(of: Subject) -> Iterator[Finding]:
     low = [limit for limit in limits if 0 < limit[1] < limit[2]]
     if not low:
         names = ", ".join(f"{name} {value}" for name, value, _ in limits)
-        yield of.finding(Check.KERNEL, State.OK, names, expected="room for files, ports, threads")
+        yield of.finding(
+            Check.KERNEL, FindingState.OK, names, expected="room for files, ports, threads"
+        )
     for name, value, least in low:
         setting = f'{name}="{least} 60999"' if name == _PORT_RANGE else f"{name}={least}"
         remedy = f"set {setting} in /etc/sysctl.d"
@@ -324,7 +326,7 @@ def _kernel(of: Subject) -> Iterator[Finding]:
             remedy += " of the machine around this container"
         yield of.finding(
             Check.KERNEL,
-            State.WARN,
+            FindingState.WARN,
             f"{name} is {value}",
             expected=f"{least} or more",
             remedy=remedy,
@@ -355,10 +357,10 @@ def _runtimes(of: Subject) -> Iterator[Finding]:
     if bad:
         found = f"installed: {', '.join(bad)}"
         remedy = "raise ray.version of the groups that use it, and apply them"
-        yield of.finding(Check.RAY, State.WARN, found, expected=expected, remedy=remedy)
+        yield of.finding(Check.RAY, FindingState.WARN, found, expected=expected, remedy=remedy)
     else:
         found = f"installed: {', '.join(versions) or 'none yet'}"
-        yield of.finding(Check.RAY, State.OK, found, expected=expected)
+        yield of.finding(Check.RAY, FindingState.OK, found, expected=expected)
 
 
 def _is_known_os(name: str, version: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
-from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, State
+from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, FindingState
 from adbray_ctl.core.preflight.readings import Check
 
 # Says where fleet.yml has a host, as file:line.
@@ -64,18 +64,20 @@ def machine_findings(observed: Observed, where: Where) -> Iterator[Finding]:
     """One finding on what machines the hosts are, and one for each host not seen whole."""
     found = [twins_text(hosts, observed, where) for hosts in twins(observed)]
     for text in found:
-        yield _finding(GROUP_WIDE, Check.MACHINES, State.FAIL, text, _APART, ONE_LINE)
+        yield _finding(GROUP_WIDE, Check.MACHINES, FindingState.FAIL, text, _APART, ONE_LINE)
     copies = list(_copies(observed))
     for text, remedy in copies:
-        yield _finding(GROUP_WIDE, Check.MACHINES, State.WARN, text, _APART, remedy)
+        yield _finding(GROUP_WIDE, Check.MACHINES, FindingState.WARN, text, _APART, remedy)
     seen = sum(1 for host in observed.hosts if host.facts and host.facts.boot)
     if not found and not copies and seen:
         many = f"each of the {seen} hosts is a separate machine"
         text = many if seen > 1 else "the one host seen is a separate machine"
-        yield _finding(GROUP_WIDE, Check.MACHINES, State.OK, text, _APART)
+        yield _finding(GROUP_WIDE, Check.MACHINES, FindingState.OK, text, _APART)
     for host in observed.hosts:
         if text := unseen_text(host):
-            yield _finding(host.host, Check.RECORDS, State.FAIL, text, _WHOLE, host.unseen[0].hint)
+            yield _finding(
+                host.host, Check.RECORDS, FindingState.FAIL, text, _WHOLE, host.unseen[0].hint
+            )
 
 
 def _are_one(a: HostFacts, b: HostFacts) -> bool:
@@ -120,7 +122,7 @@ def _placed_under(host: HostObservation, name: str, observed: Observed) -> bool:
 
 
 def _finding(
-    host: str, check: Check, state: State, found: str, expected: str, remedy: str = ""
+    host: str, check: Check, state: FindingState, found: str, expected: str, remedy: str = ""
 ) -> Finding:
     return Finding(
         host=host, check=check, state=state, found=found, expected=expected, remedy=remedy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adbray_ctl.core.preflight.findings import Finding, State, Subject
+from adbray_ctl.core.preflight.findings import Finding, FindingState, Subject
 from adbray_ctl.core.preflight.readings import Check
 from adbray_ctl.core.proxies import NO_PROXY, not_excepted, own_addresses, set_in
 
@@ -16,7 +16,7 @@ def proxies(of: Subject) -> Iterator[Finding]:
     login, units = of.readings.proxies.login, of.readings.proxies.systemd
     found = _named("logins have", login) + _named("systemd gives its units", units)
     if not found:
-        yield of.finding(Check.PROXY, State.OK, "none", expected=_EXPECTED)
+        yield of.finding(Check.PROXY, FindingState.OK, "none", expected=_EXPECTED)
         return
     own = own_addresses(of.fleet, seen=of.addresses)
     seen = [environment for environment in (login, units) if set_in(environment)]
@@ -24,17 +24,17 @@ def proxies(of: Subject) -> Iterator[Finding]:
     text = "; ".join(found)
     if not missing:
         text += "; no_proxy has the fleet's addresses"
-        yield of.finding(Check.PROXY, State.OK, text, expected=_EXPECTED)
+        yield of.finding(Check.PROXY, FindingState.OK, text, expected=_EXPECTED)
         return
     text += f"; no_proxy lacks {', '.join(missing)}"
     # Only what systemd gives its units reaches jobs.
-    state = State.WARN if set_in(units) and not_excepted(units, own) else State.OK
+    state = FindingState.WARN if set_in(units) and not_excepted(units, own) else FindingState.OK
     remedy = (
         f"add {','.join(missing)} to {' and '.join(NO_PROXY)}: adbray and Ray take no proxy to the"
         " fleet, but other programs here, and what jobs ask of other hosts of the fleet, would"
     )
-    remedy = remedy if state is State.WARN else ""
-    if state is State.OK:
+    remedy = remedy if state is FindingState.WARN else ""
+    if state is FindingState.OK:
         text += "; adbray and Ray take no proxy to the fleet"
     yield of.finding(Check.PROXY, state, text, expected=_EXPECTED, remedy=remedy)
 

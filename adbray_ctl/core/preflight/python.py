@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, State, Subject
+from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, FindingState, Subject
 from adbray_ctl.core.preflight.needs import HostNeeds
 from adbray_ctl.core.preflight.readings import Check, HostAnswer
 
@@ -20,24 +20,24 @@ def python(of: Subject) -> Iterator[Finding]:
     if numbers(own) < _MODULE_PYTHON:
         yield of.finding(
             Check.PYTHON,
-            State.FAIL,
+            FindingState.FAIL,
             found,
             expected=f"python3 of {oldest} or newer, which Ansible needs",
             remedy=f"install Python {oldest} or newer as /usr/bin/python3",
         )
     if of.needs is None:
         expected = f"{oldest} or newer"
-        state = State.OK if there else State.WARN
+        state = FindingState.OK if there else FindingState.WARN
         remedy = "" if there else "install the Python that groups ask for (ray.python)"
         yield of.finding(Check.PYTHON, state, found, expected=expected, remedy=remedy)
         return
     wanted = of.needs.python
     expected = f"{wanted} for group {of.needs.group}"
     if wanted in there:
-        yield of.finding(Check.PYTHON, State.OK, found, expected=expected)
+        yield of.finding(Check.PYTHON, FindingState.OK, found, expected=expected)
         return
     remedy = f"install python{wanted} on this host, or set ray.python to a version every host has"
-    yield of.finding(Check.PYTHON, State.FAIL, found, expected=expected, remedy=remedy)
+    yield of.finding(Check.PYTHON, FindingState.FAIL, found, expected=expected, remedy=remedy)
 
 
 def releases(answers: Sequence[HostAnswer], needs: Mapping[str, HostNeeds]) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def releases(answers: Sequence[HostAnswer], needs: Mapping[str, HostNeeds]) -> I
         yield Finding(
             host=GROUP_WIDE,
             check=Check.PYTHON,
-            state=State.WARN,
+            state=FindingState.WARN,
             found="; ".join(f"{release} on {', '.join(found[release])}" for release in found),
             expected="one release of Python on all hosts of the group",
             remedy="bring all to one release; Ray's nodes work together meanwhile, but objects that"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.preflight.findings import Finding, State
+from adbray_ctl.core.preflight.findings import Finding, FindingState
 from adbray_ctl.core.preflight.readings import Check
 
 # ACL users came with Redis 6 (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/).
@@ -80,41 +80,41 @@ def judge(host: str, url: str, reading: RedisReading) -> tuple[Finding, ...]:
     if found:
         return found
     text = f"Redis {reading.version} at {url}"
-    return (_finding(host, State.OK, text, ""),)
+    return (_finding(host, FindingState.OK, text, ""),)
 
 
 def _findings(host: str, url: str, reading: RedisReading) -> Iterator[Finding]:
     if reading.error:
         remedy = "check redis.url, username and password_file, and the way from this host to there"
-        yield _finding(host, State.FAIL, f"{url} does not answer: {reading.error}", remedy)
+        yield _finding(host, FindingState.FAIL, f"{url} does not answer: {reading.error}", remedy)
         return
     numbers = [int(part) for part in reading.version.split(".")[:2] if part.isdigit()]
     if numbers and tuple(numbers) < MIN_REDIS:
         told = f"{url} is Redis {reading.version}"
-        yield _finding(host, State.FAIL, told, "upgrade it to 6 or newer")
+        yield _finding(host, FindingState.FAIL, told, "upgrade it to 6 or newer")
     if reading.role and reading.role != "master":
         remedy = "name the primary in redis.url"
-        yield _finding(host, State.FAIL, f"{url} is a {reading.role}", remedy)
+        yield _finding(host, FindingState.FAIL, f"{url} is a {reading.role}", remedy)
     if not reading.leads:
         told = f"the user may not keep the leadership there: {reading.refused}"
         remedy = "allow it scan, eval, get, set, pttl and del on the keys RAY*"
-        yield _finding(host, State.FAIL, told, remedy)
+        yield _finding(host, FindingState.FAIL, told, remedy)
     if reading.policy.startswith("allkeys"):
         told = f"{url} evicts what it needs room for ({reading.policy})"
-        yield _finding(host, State.FAIL, told, "set maxmemory-policy noeviction")
+        yield _finding(host, FindingState.FAIL, told, "set maxmemory-policy noeviction")
     if reading.aof is False and not reading.snapshots:
         told = f"{url} keeps nothing on disk: what the head knows is lost when it restarts"
-        yield _finding(host, State.WARN, told, "set appendonly yes")
+        yield _finding(host, FindingState.WARN, told, "set appendonly yes")
     elif reading.aof is False:
         told = f"{url} keeps snapshots only: what came after the last one is lost when it restarts"
-        yield _finding(host, State.WARN, told, "set appendonly yes")
+        yield _finding(host, FindingState.WARN, told, "set appendonly yes")
     if reading.idle_timeout_s:
         told = f"{url} closes connections that were idle for {reading.idle_timeout_s} s"
         remedy = "set timeout 0: Ray's GCS ends when its connection does"
-        yield _finding(host, State.WARN, told, remedy)
+        yield _finding(host, FindingState.WARN, told, remedy)
 
 
-def _finding(host: str, state: State, found: str, remedy: str) -> Finding:
+def _finding(host: str, state: FindingState, found: str, remedy: str) -> Finding:
     return Finding(
         host=host, check=Check.REDIS, state=state, found=found, expected=EXPECTED, remedy=remedy
     )

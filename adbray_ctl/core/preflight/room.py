@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adbray_ctl.core.preflight.findings import Finding, State, Subject
+from adbray_ctl.core.preflight.findings import Finding, FindingState, Subject
 from adbray_ctl.core.preflight.needs import HostNeeds, PortNeed
 from adbray_ctl.core.preflight.readings import Check, DiskReading, Fix, Listener
 from adbray_ctl.core.slot.disks import Backend, DiskPlace, FileSystem, choose
@@ -36,7 +36,7 @@ def disk(of: Subject) -> Iterator[Finding]:
         packages = sorted({_PACKAGES.get(tool, tool) for tool in missing})
         yield of.finding(
             Check.DISK,
-            State.FAIL,
+            FindingState.FAIL,
             f"not installed: {', '.join(missing)}",
             expected="the programs that make and mount a slot's disk",
             remedy=f"install {', '.join(packages)}",
@@ -79,39 +79,42 @@ def _backend(of: Subject, place: DiskPlace | str) -> Finding:
     expected = "a way to keep each slot's disk to its size"
     if isinstance(place, str):
         remedy = "mount it with prjquota, or set disk.backend of this host to auto in fleet.yml"
-        return of.finding(Check.DISK, State.FAIL, place, expected=expected, remedy=remedy)
+        return of.finding(Check.DISK, FindingState.FAIL, place, expected=expected, remedy=remedy)
     found = f"slots' disks below {place.path} by {place.backend}: {place.reason}"
-    return of.finding(Check.DISK, State.OK, found, expected=expected)
+    return of.finding(Check.DISK, FindingState.OK, found, expected=expected)
 
 
 def _space(of: Subject, data: DiskReading, *, least: int, expected: str) -> Finding:
     found = f"{data.free_gb:.0f} of {data.total_gb:.0f} GiB free, {data.file_system}, {data.path}"
-    state, remedy = State.OK, ""
+    state, remedy = FindingState.OK, ""
     if data.read_only:
-        state, found = State.FAIL, f"{found}, read-only"
+        state, found = FindingState.FAIL, f"{found}, read-only"
         remedy = f"mount {data.path} for writing"
     elif data.file_system in _GONE_AT_BOOT:
-        state, remedy = State.FAIL, "mount a disk at /var/lib/adbray: this one is memory"
+        state, remedy = FindingState.FAIL, "mount a disk at /var/lib/adbray: this one is memory"
     elif data.free_gb < least:
         needed = of.needs is not None and of.needs.disk_gb > 0
-        state = State.FAIL if needed else State.WARN
+        state = FindingState.FAIL if needed else FindingState.WARN
         remedy = "free some space, or mount a larger disk at /var/lib/adbray"
     elif data.file_system in _OVER_NETWORK:
-        state, remedy = State.WARN, "mount a local disk at /var/lib/adbray: spilling needs one"
+        state, remedy = (
+            FindingState.WARN,
+            "mount a local disk at /var/lib/adbray: spilling needs one",
+        )
     return of.finding(Check.DISK, state, found, expected=expected, remedy=remedy)
 
 
 def _runtime_space(of: Subject, runtime: DiskReading) -> Finding:
     inodes = runtime.free_inodes
     found = f"{runtime.free_gb:.0f} GiB free, {runtime.path}"
-    state, remedy = State.OK, ""
+    state, remedy = FindingState.OK, ""
     if runtime.read_only:
-        state, found = State.FAIL, f"{found}, read-only"
+        state, found = FindingState.FAIL, f"{found}, read-only"
         remedy = f"mount {runtime.path} for writing"
     elif runtime.free_gb < _RUNTIME_GB:
-        state, remedy = State.WARN, "free some space, or mount a larger disk at /opt/adbray"
+        state, remedy = FindingState.WARN, "free some space, or mount a larger disk at /opt/adbray"
     elif inodes is not None and inodes < _RUNTIME_INODES:
-        state, found = State.WARN, f"{found}, {inodes} inodes left"
+        state, found = FindingState.WARN, f"{found}, {inodes} inodes left"
         remedy = "remove some files, or mount another disk at /opt/adbray"
     expected = f"{_RUNTIME_GB} GiB free for a Ray runtime"
     return of.finding(Check.DISK, state, found, expected=expected, remedy=remedy)
@@ -123,14 +126,16 @@ def loop(of: Subject) -> Iterator[Finding]:
     places = [place for place in _places(of) if isinstance(place, DiskPlace)]
     if places and all(place.backend is not Backend.LOOP for place in places):
         yield of.finding(
-            Check.LOOP, State.OK, "not needed: disks are kept by quota", expected=expected
+            Check.LOOP, FindingState.OK, "not needed: disks are kept by quota", expected=expected
         )
     elif of.readings.loop.ready:
-        yield of.finding(Check.LOOP, State.OK, "/dev/loop-control is there", expected=expected)
+        yield of.finding(
+            Check.LOOP, FindingState.OK, "/dev/loop-control is there", expected=expected
+        )
     elif of.readings.loop.loadable:
         yield of.finding(
             Check.LOOP,
-            State.FAIL,
+            FindingState.FAIL,
             "the loop module is not loaded",
             expected=expected,
             remedy="run `modprobe loop`, and name it in /etc/modules-load.d",
@@ -141,7 +146,7 @@ def loop(of: Subject) -> Iterator[Finding]:
         remedy = "hand /dev/loop-control and loop devices to this container" if inside else ""
         yield of.finding(
             Check.LOOP,
-            State.FAIL,
+            FindingState.FAIL,
             "no loop devices, and no module for the running kernel",
             expected=expected,
             remedy=remedy or "install the modules of the running kernel, or reboot into a new one",
@@ -159,7 +164,7 @@ def memory(of: Subject) -> Iterator[Finding]:
         # Slots that all use what is theirs would then meet the bound of adbray.slice.
         yield of.finding(
             Check.MEMORY,
-            State.FAIL if beyond > reserved else State.WARN,
+            FindingState.FAIL if beyond > reserved else FindingState.WARN,
             found,
             expected=f"{declared:g} GiB, which fleet.yml declares, and {reserved:g} GiB reserved",
             remedy=f"lower capacity.memory_gb of host {of.host.name} in fleet.yml",
@@ -168,15 +173,15 @@ def memory(of: Subject) -> Iterator[Finding]:
             return
     if needs is None or not needs.placed:
         least_mb = _MEMORY_MB + int(reserved * 1024)
-        state = State.OK if seen.total_mb >= least_mb else State.WARN
-        remedy = "" if state is State.OK else "use a host with more memory"
+        state = FindingState.OK if seen.total_mb >= least_mb else FindingState.WARN
+        remedy = "" if state is FindingState.OK else "use a host with more memory"
         expected = f"{_gib(least_mb)} GiB, of which {reserved:g} GiB are reserved"
         yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
         return
-    state = State.OK if needs.memory_mb <= seen.available_mb else State.WARN
+    state = FindingState.OK if needs.memory_mb <= seen.available_mb else FindingState.WARN
     if needs.memory_mb > seen.total_mb:
-        state = State.FAIL
-    remedy = "" if state is State.OK else "end what else runs here, or choose smaller sizes"
+        state = FindingState.FAIL
+    remedy = "" if state is FindingState.OK else "end what else runs here, or choose smaller sizes"
     expected = f"{_gib(needs.memory_mb)} GiB for new slots of group {needs.group}"
     yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
 
@@ -194,11 +199,11 @@ def ports(of: Subject) -> Iterator[Finding]:
         mine = sum(1 for one in of.readings.listeners if one.is_adbrays)
         count = sum(need.last - need.first + 1 for need in needs.ports)
         found = f"{count} ports, none held by others; adbray's units listen on {mine}"
-        yield of.finding(Check.PORTS, State.OK, found, expected=expected)
+        yield of.finding(Check.PORTS, FindingState.OK, found, expected=expected)
     for need, one in taken:
         yield of.finding(
             Check.PORTS,
-            State.FAIL,
+            FindingState.FAIL,
             f"port {one.port} ({need.purpose} of slot {need.slot}) is held by {one.text}",
             expected=expected,
             remedy=_make_room(needs, need, one),
@@ -210,10 +215,12 @@ def _free_blocks(of: Subject, strangers: list[Listener]) -> Finding:
     expected = f"ports {base} to {end - 1} free, or held by adbray's units"
     taken = {one.port: one.text for one in strangers if base <= one.port < end}
     if not taken:
-        return of.finding(Check.PORTS, State.OK, "none is held by others", expected=expected)
+        return of.finding(Check.PORTS, FindingState.OK, "none is held by others", expected=expected)
     listed = ", ".join(f"{port} by {who}" for port, who in sorted(taken.items()))
     remedy = "end these programs or give them other ports, or move `ports.base` in fleet.yml"
-    return of.finding(Check.PORTS, State.WARN, f"held: {listed}", expected=expected, remedy=remedy)
+    return of.finding(
+        Check.PORTS, FindingState.WARN, f"held: {listed}", expected=expected, remedy=remedy
+    )
 
 
 def _holder(need: PortNeed, strangers: list[Listener]) -> Listener | None:
@@ -235,9 +242,9 @@ def packages(of: Subject) -> Iterator[Finding]:
     missing = " and ".join(seen.missing)
     if not missing:
         found = "Redis and its exporter are installed"
-        yield of.finding(Check.PACKAGES, State.OK, found, expected=expected)
+        yield of.finding(Check.PACKAGES, FindingState.OK, found, expected=expected)
         return
-    bad = State.FAIL if needed else State.WARN
+    bad = FindingState.FAIL if needed else FindingState.WARN
     if not seen.apt:
         remedy = f"install {missing} by hand, or set redis.mode to external or none"
         found = f"no apt, and no {missing}"
@@ -253,7 +260,7 @@ def packages(of: Subject) -> Iterator[Finding]:
     else:
         how = "through a proxy, not tried" if seen.proxy else "reached"
         found = f"{', '.join(seen.servers) or 'local sources'} ({how})"
-        yield of.finding(Check.PACKAGES, State.OK, found, expected=expected)
+        yield of.finding(Check.PACKAGES, FindingState.OK, found, expected=expected)
 
 
 def _gib(mebibytes: int) -> str:

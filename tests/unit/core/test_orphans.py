@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from adbray_ctl.core.observed.hosts import HostObservation, Observed, ObservedSlot, Trace, UnitState
+from adbray_ctl.core.observed.hosts import HostObservation, Observed, Trace
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
 from adbray_ctl.core.orphans import (
     NO_GROUP,
     Leftovers,

@@ -10,16 +10,10 @@ import pytest
 
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.observed.hosts import (
-    HostFacts,
-    HostObservation,
-    Observed,
-    ObservedSlot,
-    RayNode,
-    RayView,
-    UnitState,
-)
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayNode, RayView
 from adbray_ctl.core.observed.status import SLOT_LABEL
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
 from adbray_ctl.core.plan.changes import Step
 from adbray_ctl.core.protocols.hosts import Scope
 from adbray_ctl.core.slot.names import unit_name

@@ -10,7 +10,8 @@ import pytest
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.jobs import JobRequest
-from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed, ObservedSlot
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed.units import ObservedSlot
 from adbray_ctl.core.proxies import not_excepted
 from adbray_ctl.core.slot.disks import DiskUse
 from adbray_ctl.services.jobs import connect_to_submit

@@ -8,7 +8,7 @@ from typing import Any
 from adbray_ctl.core.inventory.group import Inventory, Site, build_inventory
 from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
-from adbray_ctl.core.observed.slots import State
+from adbray_ctl.core.observed.slots import SlotState
 from adbray_ctl.core.observed.status import group_status
 from adbray_ctl.core.placement.ledger import Capacity
 from adbray_ctl.core.placement.place import place
@@ -108,10 +108,10 @@ def test_status_joins_host_systemd_and_ray() -> None:
     status = group_status("demo", applied(FLEET, spec, _topology(spec)))
     assert status.ready
     assert {s.slot: s.state for s in status.slots} == {
-        "head": State.RUNNING,
-        "redis": State.RUNNING,
-        "w-0": State.RUNNING,
-        "w-1": State.PREPARED,
+        "head": SlotState.RUNNING,
+        "redis": SlotState.RUNNING,
+        "w-0": SlotState.RUNNING,
+        "w-1": SlotState.PREPARED,
     }
     assert status.addresses is not None
     assert status.addresses.dashboard == "http://10.0.0.1:8265"
@@ -122,7 +122,7 @@ def test_status_without_ray_is_not_ready() -> None:
     spec = _spec()
     status = group_status("demo", applied(FLEET, spec, _topology(spec), ray=False))
     assert not status.ready
-    assert {s.slot: s.state for s in status.slots}["w-0"] is State.STARTING
+    assert {s.slot: s.state for s in status.slots}["w-0"] is SlotState.STARTING
 
 
 def test_silent_host_is_a_problem_not_a_crash() -> None:

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from adbray_ctl.core.observed.hosts import (
-    HostObservation,
-    KeeperState,
-    KeeperView,
-    Observed,
-    ObservedSlot,
-    RayNode,
-    RayView,
-    UnitState,
-)
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.protection import Level
-from adbray_ctl.core.observed.slots import State
+from adbray_ctl.core.observed.ray import RayNode, RayView
+from adbray_ctl.core.observed.slots import SlotState
 from adbray_ctl.core.observed.status import group_status
+from adbray_ctl.core.observed.units import KeeperState, KeeperView, ObservedSlot, UnitState
 from adbray_ctl.core.slot.record import ExternalRedis, SlotKind, SlotRecord
 
 VIRTUAL = "10.0.0.100"
@@ -76,11 +69,13 @@ AWAY = host("c", error="no answer")
 @pytest.mark.parametrize(
     ("hosts", "states"),
     [
-        ((HEAD_LEADS, STANDBY_WAITS), [State.RUNNING, State.STANDBY]),
-        ((HEAD_WAITS, STANDBY_LEADS), [State.STANDBY, State.RUNNING]),
+        ((HEAD_LEADS, STANDBY_WAITS), [SlotState.RUNNING, SlotState.STANDBY]),
+        ((HEAD_WAITS, STANDBY_LEADS), [SlotState.STANDBY, SlotState.RUNNING]),
     ],
 )
-def test_one_runs_and_one_waits(hosts: tuple[HostObservation, ...], states: list[State]) -> None:
+def test_one_runs_and_one_waits(
+    hosts: tuple[HostObservation, ...], states: list[SlotState]
+) -> None:
     status = group_status("g", Observed(hosts=(*hosts, REDIS)))
     assert [s.state for s in status.slots if s.kind is SlotKind.HEAD] == states
     assert (status.ready, status.problems) == (True, ())
@@ -92,7 +87,7 @@ def test_while_nobody_leads_nothing_is_ready() -> None:
     nobody = host("b", slot(record("standby-0"), WAITS))
     status = group_status("g", Observed(hosts=(nobody, REDIS)))
     assert not status.ready
-    assert status.slots[0].state is State.STARTING
+    assert status.slots[0].state is SlotState.STARTING
 
 
 @pytest.mark.parametrize(

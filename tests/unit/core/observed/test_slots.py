@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.core.observed.hosts import UnitState
 from adbray_ctl.core.observed.slots import (
+    SlotState,
     SlotStatus,
-    State,
     failure,
     least_of,
     state_of,
@@ -18,6 +17,7 @@ from adbray_ctl.core.observed.slots import (
     what_lacks,
     why,
 )
+from adbray_ctl.core.observed.units import UnitState
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 UNIT = "adbray-worker@g.w-0.service"
@@ -54,7 +54,7 @@ def unit(active: str, **fields: Any) -> UnitState:
     return UnitState(unit=UNIT, active=active, sub=fields.pop("sub", "x"), **fields)
 
 
-def slot(kind: SlotKind, state: State, detail: str = "", name: str = "") -> SlotStatus:
+def slot(kind: SlotKind, state: SlotState, detail: str = "", name: str = "") -> SlotStatus:
     of = record(kind)
     return SlotStatus(
         slot=name or of.slot,
@@ -81,7 +81,7 @@ def test_no_state_but_a_good_one_is_without_a_word(kind: SlotKind) -> None:
     ):
         told = unit(active, sub=sub, load=load, result=result)
         state, detail = state_of(record(kind), told, None, joined=joined)
-        assert detail or state in (State.RUNNING, State.PREPARED), (told, joined)
+        assert detail or state in (SlotState.RUNNING, SlotState.PREPARED), (told, joined)
         assert "()" not in why(slot(kind, state, detail), {"w": 1})
 
 
@@ -90,38 +90,38 @@ def test_no_state_but_a_good_one_is_without_a_word(kind: SlotKind) -> None:
     [
         (
             unit("failed", result="signal"),
-            State.FAILED,
+            SlotState.FAILED,
             "its unit failed: a process of it was killed by a signal" + CLEARED,
         ),
         (
             unit("failed", result="timeout", overrides=("/etc/x.conf",)),
-            State.FAILED,
+            SlotState.FAILED,
             f"its unit failed: its start or stop took too long; {OVERRIDDEN}{CLEARED}",
         ),
         (
             unit("inactive", load="masked"),
-            State.FAILED,
+            SlotState.FAILED,
             "systemd cannot start it: its unit is masked; `adbray apply` writes it again",
         ),
         (
             unit("activating", sub="auto-restart", restarts=7),
-            State.FAILED,
+            SlotState.FAILED,
             "it keeps exiting (7 restarts); see `adbray logs g w-0`",
         ),
-        (unit("deactivating"), State.PREPARED, "is stopping"),
-        (unit("inactive"), State.PREPARED, ""),
-        (None, State.UNKNOWN, "systemd does not know its unit; `adbray apply` recreates it"),
+        (unit("deactivating"), SlotState.PREPARED, "is stopping"),
+        (unit("inactive"), SlotState.PREPARED, ""),
+        (None, SlotState.UNKNOWN, "systemd does not know its unit; `adbray apply` recreates it"),
     ],
 )
-def test_a_worker_says_what_is_wrong(told: UnitState | None, state: State, detail: str) -> None:
+def test_a_worker_says_what_is_wrong(told: UnitState | None, state: SlotState, detail: str) -> None:
     assert state_of(record(SlotKind.WORKER), told, None, joined=False) == (state, detail)
 
 
 @pytest.mark.parametrize("kind", [SlotKind.HEAD, SlotKind.REDIS])
 def test_what_is_no_worker_is_not_prepared_but_stopped(kind: SlotKind) -> None:
     told = state_of(record(kind), unit("inactive"), None, joined=False)
-    assert told == (State.STOPPED, "its unit is stopped; `adbray apply` starts it")
-    slots = [slot(SlotKind.HEAD, State.RUNNING), slot(kind, *told)]
+    assert told == (SlotState.STOPPED, "its unit is stopped; `adbray apply` starts it")
+    slots = [slot(SlotKind.HEAD, SlotState.RUNNING), slot(kind, *told)]
     assert what_lacks(slots, {}) == (f"{kind} on h is stopped",)
 
 
@@ -129,15 +129,15 @@ def test_a_failure_without_a_result_is_one_all_the_same() -> None:
     assert failure(unit("failed")) == "its unit failed"
 
 
-HEAD = slot(SlotKind.HEAD, State.RUNNING)
+HEAD = slot(SlotKind.HEAD, SlotState.RUNNING)
 
 
-def worker(number: int, state: State, detail: str = "") -> SlotStatus:
+def worker(number: int, state: SlotState, detail: str = "") -> SlotStatus:
     return slot(SlotKind.WORKER, state, detail, f"w-{number}")
 
 
 def test_a_stopped_worker_is_missed_below_the_minimum_alone() -> None:
-    slots = [HEAD, worker(0, State.RUNNING), worker(1, State.PREPARED)]
+    slots = [HEAD, worker(0, SlotState.RUNNING), worker(1, SlotState.PREPARED)]
     assert unsettled(slots, {"w": 1}) == ()
     assert what_lacks(slots, {"w": 1}) == ()
     (missed,) = unsettled(slots, {"w": 2})

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from adbray_ctl.core.observed.hosts import (
-    HostObservation,
-    Observed,
-    ObservedSlot,
-    RayNode,
-    RayView,
-    UnitState,
-)
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayNode, RayView
 from adbray_ctl.core.observed.scaling import ScalingView, parse_events
-from adbray_ctl.core.observed.slots import State
+from adbray_ctl.core.observed.slots import SlotState
 from adbray_ctl.core.observed.status import group_status
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
 from adbray_ctl.core.slot.disks import DiskUse
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
@@ -66,20 +61,20 @@ def observed(active: str, sub: str, *, restarts: int = 0, joined: bool = True) -
 @pytest.mark.parametrize(
     ("active", "sub", "joined", "state", "ready"),
     [
-        ("active", "running", True, State.RUNNING, True),
-        ("active", "running", False, State.STARTING, False),
-        ("activating", "start", False, State.STARTING, False),
-        ("activating", "auto-restart", False, State.FAILED, False),
-        ("failed", "failed", False, State.FAILED, False),
-        ("inactive", "dead", False, State.PREPARED, True),
-        ("deactivating", "stop-sigterm", True, State.PREPARED, True),
+        ("active", "running", True, SlotState.RUNNING, True),
+        ("active", "running", False, SlotState.STARTING, False),
+        ("activating", "start", False, SlotState.STARTING, False),
+        ("activating", "auto-restart", False, SlotState.FAILED, False),
+        ("failed", "failed", False, SlotState.FAILED, False),
+        ("inactive", "dead", False, SlotState.PREPARED, True),
+        ("deactivating", "stop-sigterm", True, SlotState.PREPARED, True),
     ],
 )
 def test_the_unit_and_ray_decide(
-    active: str, sub: str, joined: bool, state: State, ready: bool
+    active: str, sub: str, joined: bool, state: SlotState, ready: bool
 ) -> None:
     status = group_status("g", observed(active, sub, joined=joined))
-    assert [slot.state for slot in status.slots] == [State.RUNNING, state]
+    assert [slot.state for slot in status.slots] == [SlotState.RUNNING, state]
     assert status.ready is ready
 
 
@@ -105,7 +100,7 @@ def test_the_fuller_one_of_a_slot_s_disks_is_told() -> None:
 def test_a_slot_without_its_unit_is_unknown() -> None:
     seen = observed("active", "running").hosts[0]
     status = group_status("g", Observed(hosts=(seen.model_copy(update={"units": ()}),)))
-    assert {slot.state for slot in status.slots} == {State.UNKNOWN}
+    assert {slot.state for slot in status.slots} == {SlotState.UNKNOWN}
     assert not status.ready
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
-from adbray_ctl.core.observed.slots import State
+from adbray_ctl.core.observed.slots import SlotState
 from adbray_ctl.core.observed.status import group_status
 from adbray_ctl.core.placement.topology import Replacement
 from adbray_ctl.core.plan.changes import ChangePlan
@@ -157,7 +157,7 @@ def test_a_host_that_comes_back_gives_up_what_it_still_has() -> None:
     assert step.leaving
     assert all(host == "c" for _, host in step.drained)
     status = group_status("demo", back, fleet("c").retired)
-    moved = [slot for slot in status.slots if slot.state is State.RUNNING and slot.host in "cd"]
+    moved = [slot for slot in status.slots if slot.state is SlotState.RUNNING and slot.host in "cd"]
     assert {slot.host for slot in moved} == {"c", "d"}
     for slot in moved:
         assert slot.ray_node == ("old-" if slot.host == "c" else "") + f"id-{slot.slot}"
@@ -253,5 +253,5 @@ def test_a_retired_host_is_named_and_not_judged(*, silent: bool) -> None:
     if silent:
         seen = HostAnswer(host="a", silence=Silence(check=Check.SSH, what="no", hint=""))
     (finding,) = preflight(fleet=fleet, answers=[seen], needs={})
-    assert finding.state is findings.State.SKIPPED
+    assert finding.state is findings.FindingState.SKIPPED
     assert ("gives no answer" in finding.found) is silent

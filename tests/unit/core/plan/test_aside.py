@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.observed.hosts import Observed, UnitState
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.units import UnitState
 from adbray_ctl.core.plan.changes import ChangePlan
 from adbray_ctl.core.slot.gpu import Card
 from adbray_ctl.core.spec.group import RayClusterSpec

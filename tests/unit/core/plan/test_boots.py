@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from adbray_ctl.core.observed.gpus import GpuReading
-from adbray_ctl.core.observed.hosts import HostFacts, Observed, ObservedSlot, UnitState
+from adbray_ctl.core.observed.hosts import HostFacts, Observed
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
 from adbray_ctl.core.plan.changes import ChangePlan
 from adbray_ctl.core.spec.impact import Impact
 from tests.unit.cluster import applied, placed, planned

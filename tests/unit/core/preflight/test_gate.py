@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adbray_ctl.core.observed.scaling import ScalingView, SilentHost
-from adbray_ctl.core.preflight.findings import State
+from adbray_ctl.core.preflight.findings import FindingState
 from adbray_ctl.core.preflight.gate import unreached
 from adbray_ctl.core.preflight.judge import preflight
 from adbray_ctl.core.preflight.readings import Check, HostAnswer, Silence
@@ -35,7 +35,7 @@ def gate(**changes: Any) -> Any:
     ],
 )
 def test_an_sshd_that_lets_the_head_in(changes: dict[str, Any]) -> None:
-    assert gate(**changes).state is State.OK
+    assert gate(**changes).state is FindingState.OK
 
 
 @pytest.mark.parametrize(
@@ -56,26 +56,26 @@ def test_an_sshd_that_lets_the_head_in(changes: dict[str, Any]) -> None:
 )
 def test_an_sshd_that_keeps_the_head_out(changes: dict[str, Any], text: str) -> None:
     found = gate(**changes)
-    assert found.state is State.FAIL
+    assert found.state is FindingState.FAIL
     assert text in found.found
     assert found.remedy.startswith("in sshd_config there, ")
 
 
 def test_what_is_not_known_of_sshd_is_not_judged() -> None:
     found = gate(known=False, why="there is no OpenSSH sshd")
-    assert (found.state, "no OpenSSH" in found.found) == (State.SKIPPED, True)
+    assert (found.state, "no OpenSSH" in found.found) == (FindingState.SKIPPED, True)
 
 
 def test_without_a_group_it_is_a_warning() -> None:
     (found,) = [one for one in judge(gate={"denyusers": ("*",)}) if one.check is Check.GATE]
-    assert found.state is State.WARN
+    assert found.state is FindingState.WARN
 
 
 def test_what_a_head_met_is_a_finding_of_that_host() -> None:
     assert list(unreached(None)) == []
     view = ScalingView(at=1.0, silent=(SilentHost(host="b", reason="u@b does not let it in"),))
     (found,) = unreached(view)
-    assert (found.host, found.check, found.state) == ("b", Check.GATE, State.FAIL)
+    assert (found.host, found.check, found.state) == ("b", Check.GATE, FindingState.FAIL)
     assert "u@b does not let it in" in found.found
 
 
@@ -94,7 +94,7 @@ def test_hosts_with_other_releases_of_one_python_are_named() -> None:
         for finding in preflight(fleet=fleet, answers=answers, needs=needs)
         if finding.check is Check.PYTHON and finding.host == "-"
     ]
-    assert (found.state, found.found) == (State.WARN, "3.11.2 on a, c; 3.11.9 on b")
+    assert (found.state, found.found) == (FindingState.WARN, "3.11.2 on a, c; 3.11.9 on b")
     same = [one(host, "3.11.2") for host in "abc"]
     findings = preflight(fleet=fleet, answers=same, needs=needs)
     assert not [f for f in findings if f.check is Check.PYTHON and f.host == "-"]

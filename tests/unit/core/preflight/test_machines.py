@@ -8,7 +8,7 @@ import pytest
 
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed, Unseen
 from adbray_ctl.core.observed.status import group_status
-from adbray_ctl.core.preflight.findings import Finding, State
+from adbray_ctl.core.preflight.findings import Finding, FindingState
 from adbray_ctl.core.preflight.machines import host_problems, machine_findings, twins
 from adbray_ctl.core.preflight.readings import Check
 
@@ -36,7 +36,7 @@ def findings(*hosts: HostObservation) -> list[Finding]:
 
 def test_two_names_of_one_machine_are_named_with_both_lines() -> None:
     (found,) = findings(host("a", "m1", "b1"), host("b", "m2", "b2"), host("c", "m1", "b1"))
-    assert (found.check, found.state) == (Check.MACHINES, State.FAIL)
+    assert (found.check, found.state) == (Check.MACHINES, FindingState.FAIL)
     assert found.found.startswith("a (fleet.yml:3) and c (fleet.yml:7) are one machine")
 
 
@@ -57,7 +57,7 @@ def test_copies_of_an_image_are_two_machines_and_a_warning(one: Any, other: Any,
     seen = (host("a", *one), host("b", *other))
     assert twins(Observed(hosts=seen)) == ()
     (found,) = findings(*seen)
-    assert found.state is State.WARN
+    assert found.state is FindingState.WARN
     assert text in found.found
 
 
@@ -91,19 +91,25 @@ def test_one_host_key_in_common_or_none_that_is_shown_leaves_one_machine() -> No
 def test_a_silent_host_is_no_twin() -> None:
     seen = (host("a", "m", "b"), HostObservation(host="b", error="no answer"))
     (found,) = findings(*seen)
-    assert (found.state, found.found) == (State.OK, "the one host seen is a separate machine")
+    assert (found.state, found.found) == (
+        FindingState.OK,
+        "the one host seen is a separate machine",
+    )
 
 
 def test_hosts_that_are_separate_machines_are_counted() -> None:
     (found,) = findings(host("a", "m1", "b1"), host("b", "m2", "b2"))
-    assert (found.state, found.found) == (State.OK, "each of the 2 hosts is a separate machine")
+    assert (found.state, found.found) == (
+        FindingState.OK,
+        "each of the 2 hosts is a separate machine",
+    )
 
 
 def test_what_a_host_cannot_show_is_a_finding_and_a_problem_and_not_ready() -> None:
     unseen = Unseen(what="/etc/adbray/g/w-0.json", why="cut off", group="g", hint="put it back")
     seen = Observed(hosts=(host("a", "m", "b").model_copy(update={"unseen": (unseen,)}),))
     found = findings(*seen.hosts)[-1]
-    assert (found.host, found.check, found.state) == ("a", Check.RECORDS, State.FAIL)
+    assert (found.host, found.check, found.state) == ("a", Check.RECORDS, FindingState.FAIL)
     assert (found.found, found.remedy) == ("/etc/adbray/g/w-0.json: cut off", "put it back")
     assert list(host_problems(seen, LINES.__getitem__)) == ["a: /etc/adbray/g/w-0.json: cut off"]
     assert not group_status("g", seen).ready

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.core.preflight.findings import State
+from adbray_ctl.core.preflight.findings import FindingState
 from adbray_ctl.core.preflight.redis import RedisReading, judge
 
 GOOD: dict[str, Any] = {
@@ -24,27 +24,31 @@ URL = "redis://10.0.0.9:6379"
 @pytest.mark.parametrize(
     ("changes", "state", "told"),
     [
-        ({}, State.OK, "Redis 7.0.15 at redis://10.0.0.9:6379"),
+        ({}, FindingState.OK, "Redis 7.0.15 at redis://10.0.0.9:6379"),
         # Managed services tell no settings.
-        ({"aof": None, "snapshots": None, "idle_timeout_s": None}, State.OK, "Redis 7"),
-        ({"policy": "volatile-lru"}, State.OK, "Redis 7"),
-        ({"error": "Connection refused"}, State.FAIL, "does not answer: Connection refused"),
-        ({"version": "5.0.14"}, State.FAIL, "is Redis 5.0.14"),
-        ({"role": "slave"}, State.FAIL, "is a slave"),
-        ({"leads": False, "refused": "NOPERM eval"}, State.FAIL, "leadership there: NOPERM eval"),
-        ({"policy": "allkeys-lru"}, State.FAIL, "evicts"),
-        ({"aof": False}, State.WARN, "keeps nothing on disk"),
-        ({"aof": False, "snapshots": True}, State.WARN, "snapshots only"),
-        ({"idle_timeout_s": 300}, State.WARN, "idle for 300 s"),
+        ({"aof": None, "snapshots": None, "idle_timeout_s": None}, FindingState.OK, "Redis 7"),
+        ({"policy": "volatile-lru"}, FindingState.OK, "Redis 7"),
+        ({"error": "Connection refused"}, FindingState.FAIL, "does not answer: Connection refused"),
+        ({"version": "5.0.14"}, FindingState.FAIL, "is Redis 5.0.14"),
+        ({"role": "slave"}, FindingState.FAIL, "is a slave"),
+        (
+            {"leads": False, "refused": "NOPERM eval"},
+            FindingState.FAIL,
+            "leadership there: NOPERM eval",
+        ),
+        ({"policy": "allkeys-lru"}, FindingState.FAIL, "evicts"),
+        ({"aof": False}, FindingState.WARN, "keeps nothing on disk"),
+        ({"aof": False, "snapshots": True}, FindingState.WARN, "snapshots only"),
+        ({"idle_timeout_s": 300}, FindingState.WARN, "idle for 300 s"),
     ],
 )
-def test_one_thing_at_a_time(changes: dict[str, Any], state: State, told: str) -> None:
+def test_one_thing_at_a_time(changes: dict[str, Any], state: FindingState, told: str) -> None:
     (found,) = judge("a", URL, RedisReading(**GOOD | changes))
     assert found.state is state
     assert told in found.found
-    assert bool(found.remedy) is (state is not State.OK)
+    assert bool(found.remedy) is (state is not FindingState.OK)
 
 
 def test_everything_wrong_is_told_at_once() -> None:
     found = judge("a", URL, RedisReading(**GOOD | {"policy": "allkeys-lfu", "aof": False}))
-    assert [one.state for one in found] == [State.FAIL, State.WARN]
+    assert [one.state for one in found] == [FindingState.FAIL, FindingState.WARN]
