@@ -196,10 +196,10 @@ def _await_back(
     report: Report,
 ) -> GroupStatus:
     """Until all that should run does, and calls go well; what is seen is told."""
-    fault_at, shows_s = fault
+    group, (fault_at, shows_s) = setup.group, fault
     last = {s.slot: f"{s.slot} on {s.host}: {s.state}" for s in setup.status.slots}
     while True:
-        status = group_status(setup.group, tools.hosts.observe(setup.fleet), setup.fleet.retired)
+        status = group_status(group, tools.hosts.observe(setup.fleet), setup.fleet.retired)
         now = tools.clock.now()
         for slot in status.slots:
             text = f"{slot.slot} on {slot.host}: {slot.state}"
@@ -214,8 +214,8 @@ def _await_back(
         if now - fault_at > _BACK_WITHIN_S:
             raise ClusterError(
                 f"not back after {_BACK_WITHIN_S:g} s: {', '.join(missing) or 'calls still fail'}",
-                where=setup.group,
-                hint=f"`adbray status {setup.group}`; `adbray apply {setup.group}` mends what it can",
+                where=group,
+                hint=f"`adbray status {group}`; `adbray apply {group}` mends what it can",
             )
         tools.clock.sleep(_POLL_S)
 
