@@ -11,9 +11,11 @@ from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.preflight.findings import CheckReport, Finding, fixes_of
 from adbray_ctl.core.preflight.gate import unreached
 from adbray_ctl.core.preflight.gpu import burned
-from adbray_ctl.core.preflight.judge import does_not_fit, placed, preflight, ray_version, unplaced
+from adbray_ctl.core.preflight.group import does_not_fit, placed, unplaced
+from adbray_ctl.core.preflight.judge import preflight
 from adbray_ctl.core.preflight.machines import machine_findings
 from adbray_ctl.core.preflight.needs import HostNeeds, group_needs, possible_needs
+from adbray_ctl.core.preflight.ray import ray_version
 from adbray_ctl.core.preflight.readings import HostAnswer
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.desired.scrapes import web_url
-from adbray_ctl.core.desired.web import PASSWORD
+from adbray_ctl.core.desired.web import PASSWORD, web_url
 from adbray_ctl.core.errors import AdbrayError, ClusterError, SpecError, UsageError
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.status import Addresses, GroupStatus, group_status

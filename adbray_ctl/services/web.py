@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.desired.scrapes import web_address
-from adbray_ctl.core.desired.web import CERTIFICATE, KEY, ON_HOST, PASSWORD, WebSecrets
+from adbray_ctl.core.desired.web import CERTIFICATE, KEY, ON_HOST, PASSWORD, WebSecrets, web_address
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.observed.hosts import HostObservation
 from adbray_ctl.core.spec.web import Web

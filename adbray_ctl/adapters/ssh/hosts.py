@@ -21,17 +21,9 @@ from adbray_ctl.adapters.ssh.marks import BOOT, PYTHON
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
 from adbray_ctl.core.observed.gpus import BurnIn
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
-from adbray_ctl.core.preflight.judge import INOTIFY_LIMITS
-from adbray_ctl.core.preflight.readings import (
-    Check,
-    FixOutcome,
-    FixResult,
-    HostAnswer,
-    HostFixes,
-    HostFixResults,
-    HostReadings,
-    Silence,
-)
+from adbray_ctl.core.preflight.fixes import FixOutcome, FixResult, HostFixes, HostFixResults
+from adbray_ctl.core.preflight.readings import Check, HostAnswer, HostReadings, Silence
+from adbray_ctl.core.preflight.system import INOTIFY_LIMITS
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.ssh import Ssh
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from adbray_ctl.cli.render.screen import Table, Text, say
 from adbray_ctl.core.preflight.findings import GROUP_WIDE, CheckReport, Finding, FindingState
-from adbray_ctl.core.preflight.readings import FixOutcome
+from adbray_ctl.core.preflight.fixes import FixOutcome
 
 _STYLES = {
     FindingState.OK: "green",

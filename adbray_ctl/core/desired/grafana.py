@@ -6,8 +6,7 @@ import hashlib
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.desired.scrapes import web_url
-from adbray_ctl.core.desired.web import PROMETHEUS
+from adbray_ctl.core.desired.web import PROMETHEUS, web_url
 from adbray_ctl.core.spec.fleet import Fleet
 
 # Grafana serves everything below it, so that it can share an address with other pages.

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.desired.runtime import runtime_venv
+from adbray_ctl.core.desired.web import web_url
 from adbray_ctl.core.placement.topology import Placement, Topology
 from adbray_ctl.core.slot.record import SlotKind, revision_of
 from adbray_ctl.core.spec.fleet import Fleet
@@ -80,22 +81,6 @@ def _settings(wanted: Monitoring) -> dict[str, Any]:
     if wanted.grafana is None:
         del found["grafana"], found["grafana_port"]
     return found
-
-
-def web_address(fleet: Fleet) -> str:
-    """How browsers name the host of Prometheus; empty if there is nothing for them."""
-    wanted = fleet.monitoring
-    if wanted is None or wanted.web is None:
-        return ""
-    return wanted.web.address or fleet.host(wanted.host).address
-
-
-def web_url(fleet: Fleet) -> str:
-    """Where browsers find all that is shown, ending in a slash; empty if nothing is."""
-    wanted = fleet.monitoring
-    if wanted is None or wanted.web is None:
-        return ""
-    return f"https://{web_address(fleet)}:{wanted.web.port}/"
 
 
 def bind_of(wanted: Monitoring) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.spec.fleet import Fleet
+
 PROMETHEUS = "/prometheus/"
 ALERTMANAGER = "/alertmanager/"
 
@@ -23,3 +25,19 @@ class WebSecrets(BaseModel):
     password: str
     certificate: str = ""
     key: str = ""
+
+
+def web_address(fleet: Fleet) -> str:
+    """How browsers name the host of Prometheus; empty if there is nothing for them."""
+    wanted = fleet.monitoring
+    if wanted is None or wanted.web is None:
+        return ""
+    return wanted.web.address or fleet.host(wanted.host).address
+
+
+def web_url(fleet: Fleet) -> str:
+    """Where browsers find all that is shown, ending in a slash; empty if nothing is."""
+    wanted = fleet.monitoring
+    if wanted is None or wanted.web is None:
+        return ""
+    return f"https://{web_address(fleet)}:{wanted.web.port}/"

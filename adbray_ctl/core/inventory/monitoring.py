@@ -11,9 +11,16 @@ from adbray_ctl.core.desired.scrapes import (
     alertmanager_bind,
     bind_of,
     exporter_bind,
+)
+from adbray_ctl.core.desired.web import (
+    ALERTMANAGER,
+    CERTIFICATE,
+    HASH,
+    KEY,
+    PASSWORD,
+    PROMETHEUS,
     web_url,
 )
-from adbray_ctl.core.desired.web import ALERTMANAGER, CERTIFICATE, HASH, KEY, PASSWORD, PROMETHEUS
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.monitoring import Monitoring

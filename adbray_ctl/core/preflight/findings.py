@@ -8,15 +8,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from adbray_ctl.core.preflight.fixes import Fix, HostFixes, HostFixResults
 from adbray_ctl.core.preflight.needs import HostNeeds
-from adbray_ctl.core.preflight.readings import (
-    Check,
-    Fix,
-    HostAnswer,
-    HostFixes,
-    HostFixResults,
-    HostReadings,
-)
+from adbray_ctl.core.preflight.readings import Check, HostAnswer, HostReadings
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.hosts import Host
 

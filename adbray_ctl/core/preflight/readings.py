@@ -35,17 +35,6 @@ class Check(StrEnum):
     PLACEMENT = "placement"
 
 
-class Fix(StrEnum):
-    """What `--apply` can do: each is safe while jobs run, and doing it twice changes nothing."""
-
-    LOOP_MODULE = "loop_module"
-    """Load the kernel's loop module, now and at boot."""
-    INOTIFY = "inotify"
-    """Raise the inotify limits, now and at boot."""
-    NTP = "ntp"
-    """Let the host keep its clock by the network's."""
-
-
 class _Reading(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -244,34 +233,3 @@ class HostAnswer(_Reading):
     answered_at: float = 0.0
     readings: HostReadings | None = None
     silence: Silence | None = None
-
-
-class FixOutcome(StrEnum):
-    CHANGED = "changed"
-    """Done now."""
-    KEPT = "kept"
-    """It was so already."""
-    FAILED = "failed"
-    """Not done, and what it had begun was put back."""
-
-
-class FixResult(_Reading):
-    """What came of one fix; ``detail`` says what was changed, or why not."""
-
-    fix: Fix
-    outcome: FixOutcome
-    detail: str
-
-
-class HostFixes(_Reading):
-    """The fixes asked of one host."""
-
-    host: str
-    fixes: tuple[Fix, ...]
-
-
-class HostFixResults(_Reading):
-    """What came of them, in the same order."""
-
-    host: str
-    results: tuple[FixResult, ...]

@@ -21,7 +21,8 @@ from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
 from adbray_ctl.core.observed.gpus import BurnIn
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.orphans import Leftovers
-from adbray_ctl.core.preflight.readings import HostAnswer, HostFixes, HostFixResults
+from adbray_ctl.core.preflight.fixes import HostFixes, HostFixResults
+from adbray_ctl.core.preflight.readings import HostAnswer
 from adbray_ctl.core.preflight.redis import Cleared, Namespaces, RedisReading
 from adbray_ctl.core.slot.record import NodeAt, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet

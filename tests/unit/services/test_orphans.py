@@ -15,7 +15,8 @@ from adbray_ctl.core.history import RunOutcome, RunStart
 from adbray_ctl.core.observed.gpus import BurnIn
 from adbray_ctl.core.observed.hosts import HostObservation, Observed, Trace
 from adbray_ctl.core.orphans import Leftovers, OrphanKind
-from adbray_ctl.core.preflight.readings import HostAnswer, HostFixes, HostFixResults
+from adbray_ctl.core.preflight.fixes import HostFixes, HostFixResults
+from adbray_ctl.core.preflight.readings import HostAnswer
 from adbray_ctl.core.preflight.redis import Cleared, Namespace, Namespaces, RedisReading
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.redis import RedisSpec

@@ -13,7 +13,8 @@ from adbray_ctl import wiring
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.observed.gpus import BurnIn
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
-from adbray_ctl.core.preflight.readings import HostAnswer, HostFixes, HostFixResults
+from adbray_ctl.core.preflight.fixes import HostFixes, HostFixResults
+from adbray_ctl.core.preflight.readings import HostAnswer
 from adbray_ctl.core.slot.record import SlotKind, revision_of
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

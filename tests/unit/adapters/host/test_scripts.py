@@ -16,7 +16,8 @@ from adbray_ctl.adapters.ssh.host_scripts import reading_script
 from adbray_ctl.adapters.ssh.lease import _SCRIPT as LEASE
 from adbray_ctl.core.observed.hosts import HostFacts, Trace
 from adbray_ctl.core.orphans import Leftovers
-from adbray_ctl.core.preflight.readings import FixOutcome, HostFixResults, HostReadings
+from adbray_ctl.core.preflight.fixes import FixOutcome, HostFixResults
+from adbray_ctl.core.preflight.readings import HostReadings
 from adbray_ctl.core.proxies import set_in
 from adbray_ctl.core.slot.disks import carrier
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.desired.scrapes import GroupMonitoring, monitoring_of, web_url
+from adbray_ctl.core.desired.scrapes import GroupMonitoring, monitoring_of
+from adbray_ctl.core.desired.web import web_url
 from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology

@@ -9,17 +9,14 @@ import pytest
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.units import ObservedSlot
 from adbray_ctl.core.placement.topology import Placement, Topology
+from adbray_ctl.core.preflight.clock import clock_offset
 from adbray_ctl.core.preflight.findings import Finding, FindingState, fixes_of
-from adbray_ctl.core.preflight.judge import clock_offset, preflight, ray_version, unplaced
+from adbray_ctl.core.preflight.fixes import Fix, HostFixes
+from adbray_ctl.core.preflight.group import unplaced
+from adbray_ctl.core.preflight.judge import preflight
 from adbray_ctl.core.preflight.needs import HostNeeds, PortNeed, group_needs, possible_needs
-from adbray_ctl.core.preflight.readings import (
-    Check,
-    Fix,
-    HostAnswer,
-    HostFixes,
-    HostReadings,
-    Silence,
-)
+from adbray_ctl.core.preflight.ray import ray_version
+from adbray_ctl.core.preflight.readings import Check, HostAnswer, HostReadings, Silence
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

@@ -1,20 +1,18 @@
-"""The part of `adbray check` about room: disk, memory, ports, and Redis's packages."""
+"""Judges a host's disks: room for slots and runtimes, and what keeps each slot to its size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from adbray_ctl.core.preflight.findings import Finding, FindingState, Subject
-from adbray_ctl.core.preflight.needs import HostNeeds, PortNeed
-from adbray_ctl.core.preflight.readings import Check, DiskReading, Fix, Listener
+from adbray_ctl.core.preflight.fixes import Fix
+from adbray_ctl.core.preflight.readings import Check, DiskReading
 from adbray_ctl.core.slot.disks import Backend, DiskPlace, FileSystem, choose
 
 # A runtime takes 1 GiB for Ray itself, and as much again while it is unpacked.
 _RUNTIME_GB = 2
 # Files of one runtime, with room.
 _RUNTIME_INODES = 100_000
-# For one slot of the smallest size, beside what is reserved.
-_MEMORY_MB = 1024
 # Package of each program that makes or grows a slot's disk.
 _PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
@@ -151,117 +149,3 @@ def loop(of: Subject) -> Iterator[Finding]:
             expected=expected,
             remedy=remedy or "install the modules of the running kernel, or reboot into a new one",
         )
-
-
-def memory(of: Subject) -> Iterator[Finding]:
-    """Memory for new slots, and what fleet.yml declares of it."""
-    seen, needs = of.readings.memory, of.needs
-    found = f"{_gib(seen.available_mb)} of {_gib(seen.total_mb)} GiB available"
-    declared = of.host.capacity.memory_gb if of.host.capacity is not None else None
-    reserved = of.fleet.reserved_on(of.host).memory_gb
-    beyond = (declared or 0) + reserved - seen.total_mb / 1024
-    if declared is not None and beyond > 0:
-        # Slots that all use what is theirs would then meet the bound of adbray.slice.
-        yield of.finding(
-            Check.MEMORY,
-            FindingState.FAIL if beyond > reserved else FindingState.WARN,
-            found,
-            expected=f"{declared:g} GiB, which fleet.yml declares, and {reserved:g} GiB reserved",
-            remedy=f"lower capacity.memory_gb of host {of.host.name} in fleet.yml",
-        )
-        if beyond > reserved:
-            return
-    if needs is None or not needs.placed:
-        least_mb = _MEMORY_MB + int(reserved * 1024)
-        state = FindingState.OK if seen.total_mb >= least_mb else FindingState.WARN
-        remedy = "" if state is FindingState.OK else "use a host with more memory"
-        expected = f"{_gib(least_mb)} GiB, of which {reserved:g} GiB are reserved"
-        yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
-        return
-    state = FindingState.OK if needs.memory_mb <= seen.available_mb else FindingState.WARN
-    if needs.memory_mb > seen.total_mb:
-        state = FindingState.FAIL
-    remedy = "" if state is FindingState.OK else "end what else runs here, or choose smaller sizes"
-    expected = f"{_gib(needs.memory_mb)} GiB for new slots of group {needs.group}"
-    yield of.finding(Check.MEMORY, state, found, expected=expected, remedy=remedy)
-
-
-def ports(of: Subject) -> Iterator[Finding]:
-    """The ports of a group's slots, or of all port blocks, free or held by adbray's own units."""
-    strangers = [one for one in of.readings.listeners if not one.is_adbrays]
-    needs = of.needs
-    if needs is None or not needs.placed:
-        yield _free_blocks(of, strangers)
-        return
-    expected = f"ports of group {needs.group} free, or held by adbray's units"
-    taken = [(need, one) for need in needs.ports if (one := _holder(need, strangers)) is not None]
-    if not taken:
-        mine = sum(1 for one in of.readings.listeners if one.is_adbrays)
-        count = sum(need.last - need.first + 1 for need in needs.ports)
-        found = f"{count} ports, none held by others; adbray's units listen on {mine}"
-        yield of.finding(Check.PORTS, FindingState.OK, found, expected=expected)
-    for need, one in taken:
-        yield of.finding(
-            Check.PORTS,
-            FindingState.FAIL,
-            f"port {one.port} ({need.purpose} of slot {need.slot}) is held by {one.text}",
-            expected=expected,
-            remedy=_make_room(needs, need, one),
-        )
-
-
-def _free_blocks(of: Subject, strangers: list[Listener]) -> Finding:
-    base, end = of.fleet.ports.base, 32768
-    expected = f"ports {base} to {end - 1} free, or held by adbray's units"
-    taken = {one.port: one.text for one in strangers if base <= one.port < end}
-    if not taken:
-        return of.finding(Check.PORTS, FindingState.OK, "none is held by others", expected=expected)
-    listed = ", ".join(f"{port} by {who}" for port, who in sorted(taken.items()))
-    remedy = "end these programs or give them other ports, or move `ports.base` in fleet.yml"
-    return of.finding(
-        Check.PORTS, FindingState.WARN, f"held: {listed}", expected=expected, remedy=remedy
-    )
-
-
-def _holder(need: PortNeed, strangers: list[Listener]) -> Listener | None:
-    return next((one for one in strangers if need.first <= one.port <= need.last), None)
-
-
-def _make_room(needs: HostNeeds, need: PortNeed, one: Listener) -> str:
-    stop = f"stop {one.unit}" if one.unit else f"end {one.text}"
-    if need.purpose in ("gcs", "dashboard", "client"):
-        return f"{stop}, or set head.ports.{need.purpose} in groups/{needs.group}.yml"
-    return f"{stop}, or move `ports.base` in fleet.yml"
-
-
-def packages(of: Subject) -> Iterator[Finding]:
-    """Where Redis and its exporter come from: not what monitoring and drivers need."""
-    seen = of.readings.packages
-    needed = of.needs is not None and of.needs.redis
-    expected = "Redis and its exporter installed, or a package server to get them from"
-    missing = " and ".join(seen.missing)
-    if not missing:
-        found = "Redis and its exporter are installed"
-        yield of.finding(Check.PACKAGES, FindingState.OK, found, expected=expected)
-        return
-    bad = FindingState.FAIL if needed else FindingState.WARN
-    if not seen.apt:
-        remedy = f"install {missing} by hand, or set redis.mode to external or none"
-        found = f"no apt, and no {missing}"
-        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
-    elif not seen.servers and seen.offered != seen.missing:
-        remedy = "name a server in /etc/apt/sources.list"
-        found = "apt knows no package server"
-        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
-    elif seen.unreachable:
-        found = f"not reached: {', '.join(seen.unreachable)}"
-        remedy = f"check name resolution and the way out, or install {missing} by hand"
-        yield of.finding(Check.PACKAGES, bad, found, expected=expected, remedy=remedy)
-    else:
-        how = "through a proxy, not tried" if seen.proxy else "reached"
-        found = f"{', '.join(seen.servers) or 'local sources'} ({how})"
-        yield of.finding(Check.PACKAGES, FindingState.OK, found, expected=expected)
-
-
-def _gib(mebibytes: int) -> str:
-    return f"{mebibytes / 1024:.1f}"
