@@ -17,7 +17,7 @@ from typing import Any
 
 from adbray_ctl.cli.app import GC_THRESHOLD
 from adbray_ctl.core.observed.hosts import Observed
-from adbray_ctl.core.plan.changes import ChangePlan
+from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from tests.unit.cluster import applied, placed, planned

@@ -13,8 +13,8 @@ from adbray_ctl.core.events import Note, StepEnded, StepStarted
 from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.observed.slots import unsettled, why
 from adbray_ctl.core.observed.status import GroupStatus, group_status
-from adbray_ctl.core.plan.changes import Step
-from adbray_ctl.core.protocols.hosts import Report, Scope
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.protocols.runs import Report, Scope
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.boot import booted

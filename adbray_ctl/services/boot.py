@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.events import Note
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation
-from adbray_ctl.core.plan.boots import in_the_way
-from adbray_ctl.core.plan.changes import Step
-from adbray_ctl.core.protocols.hosts import Report, Scope
+from adbray_ctl.core.plan.hosts import in_the_way
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.protocols.runs import Report, Scope
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.nodes import drain_and_stop

@@ -24,7 +24,7 @@ from adbray_ctl.core.events import Note
 from adbray_ctl.core.history import RunDetail
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.status import group_status
-from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.redaction import Redactor, secret_parts
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

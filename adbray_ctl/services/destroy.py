@@ -8,7 +8,7 @@ from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.ray import RayJob
-from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.slot.record import NodeAt
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.history import only_step

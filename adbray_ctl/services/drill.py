@@ -22,7 +22,7 @@ from adbray_ctl.core.events import Note
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.slots import SlotState
 from adbray_ctl.core.observed.status import GroupStatus, group_status
-from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.status import no_head

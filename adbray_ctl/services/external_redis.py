@@ -7,7 +7,7 @@ from adbray_ctl.core.events import Note
 from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.preflight.findings import Finding, FindingState
 from adbray_ctl.core.preflight.redis import RedisReading, judge
-from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

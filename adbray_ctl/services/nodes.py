@@ -10,7 +10,7 @@ from adbray_ctl.core.events import Note
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.ray import RayLoad
 from adbray_ctl.core.observed.status import SlotAt, living_nodes
-from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.slot.record import NodeAt, SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.impact import Impact

@@ -19,7 +19,7 @@ from adbray_ctl.core.orphans import (
     on_hosts,
 )
 from adbray_ctl.core.preflight.machines import host_problems
-from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.redis import RedisMode, RedisSpec

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from adbray_ctl.core.desired.scrapes import monitoring_of
 from adbray_ctl.core.errors import RefusedError
-from adbray_ctl.core.inventory.group import Inventory, build_inventory
+from adbray_ctl.core.inventory.group import build_inventory
+from adbray_ctl.core.inventory.site import Inventory
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.placement.topology import Replacement, Topology
-from adbray_ctl.core.plan.changes import ChangePlan, moved_since
 from adbray_ctl.core.plan.monitoring import unmonitoring
-from adbray_ctl.core.plan.plan import make_plan
+from adbray_ctl.core.plan.plan import ChangePlan, make_plan, moved_since
 from adbray_ctl.core.plan.starts import choose_starts
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.protocols.hosts import Report
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.hosts import command_words
 from adbray_ctl.core.text import no_such

@@ -22,7 +22,7 @@ from adbray_ctl.adapters.state.inventory_store import InventoryFiles
 from adbray_ctl.core.errors import HostKeyError, RunError
 from adbray_ctl.core.events import HostResult, RunEvent
 from adbray_ctl.core.inventory.connection import connection
-from adbray_ctl.core.inventory.group import Inventory
+from adbray_ctl.core.inventory.site import Inventory
 from adbray_ctl.core.spec.fleet import Fleet
 from tests.contract.crossing import Crossing, crossing, encrypted
 from tests.contract.ssh_server import hosts

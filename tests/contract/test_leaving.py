@@ -15,7 +15,7 @@ import pytest
 import yaml
 from ansible.template import Templar, trust_as_template
 
-from adbray_ctl.core.inventory.group import Inventory
+from adbray_ctl.core.inventory.site import Inventory
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
-from adbray_ctl.core.inventory.group import (
-    Inventory,
-    Site,
-    build_inventory,
-)
+from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.inventory.removal import build_removal_inventory
+from adbray_ctl.core.inventory.site import Inventory, Site
 from adbray_ctl.core.placement.ledger import Capacity
 from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.spec.fleet import Fleet

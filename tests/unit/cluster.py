@@ -12,8 +12,7 @@ from adbray_ctl.core.observed.units import ObservedSlot, UnitState
 from adbray_ctl.core.placement.ledger import Capacity
 from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.placement.topology import Placement, Replacement, Topology
-from adbray_ctl.core.plan.changes import ChangePlan
-from adbray_ctl.core.plan.plan import make_plan
+from adbray_ctl.core.plan.plan import ChangePlan, make_plan
 from adbray_ctl.core.plan.starts import choose_starts
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet

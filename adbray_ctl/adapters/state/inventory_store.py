@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.inventory.group import Inventory
+from adbray_ctl.core.inventory.site import Inventory
 
 _HEADER = "# Written by adbray; the next apply or render writes it again.\n"
 

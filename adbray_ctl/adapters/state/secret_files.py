@@ -17,7 +17,7 @@ from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.desired import web
 from adbray_ctl.core.desired.grafana import GrafanaSecrets
 from adbray_ctl.core.errors import RunError
-from adbray_ctl.core.inventory.group import Site
+from adbray_ctl.core.inventory.site import Site
 
 # Those that are drawn by lot, by the names of ``Secrets``.
 _RANDOM = ("token", "redis_password", "redis_admin_password", "redis_exporter_password")

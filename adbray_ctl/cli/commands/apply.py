@@ -18,7 +18,8 @@ from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError, UsageError
 from adbray_ctl.core.observed.status import GroupStatus
 from adbray_ctl.core.placement.topology import Replacement
-from adbray_ctl.core.plan.changes import ChangePlan, Step
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.plan.steps import Step
 from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services import apply as service
 from adbray_ctl.services import nodes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.plan.changes import ChangePlan, NodeChange
+from adbray_ctl.core.plan.changes import NodeChange
+from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.impact import Impact
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adbray_ctl.core.inventory.connection import connection
-from adbray_ctl.core.inventory.group import Inventory, Site
+from adbray_ctl.core.inventory.site import Inventory, Site
 from adbray_ctl.core.spec.fleet import Fleet
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from adbray_ctl.core.desired.scrapes import GroupMonitoring
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology
-from adbray_ctl.core.plan.changes import Step
+from adbray_ctl.core.plan.steps import Step
 
 # Taken in this order by playbooks/site.yml: the scraped before the one who scrapes, whose record
 # says that all is done. Where a group is watched no longer, that goes after all that it tells of.

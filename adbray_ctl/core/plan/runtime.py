@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from adbray_ctl.core.desired.runtime import requirements, runtime_venv
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology
-from adbray_ctl.core.plan.changes import Step
+from adbray_ctl.core.plan.steps import Step
 from adbray_ctl.core.spec.group import RayClusterSpec
 
 ROLES = ("ray_runtime",)

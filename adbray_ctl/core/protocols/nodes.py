@@ -1,4 +1,4 @@
-"""The outside that looks at nodes: logs, loads, support bundles, and disks with what may go."""
+"""What is looked at on hosts: logs, loads, usage, leftovers, support bundles, disks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from adbray_ctl.core.bundle import CollectRequest, HostFiles
 from adbray_ctl.core.observed.cleaning import DiskItem, NodeDisk
 from adbray_ctl.core.observed.loads import HostLoads
 from adbray_ctl.core.observed.logs import HostLogs, LogLine, LogRequest
+from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.usage.usage import HostUsage
 
 
 class NodeLogs(Protocol):
@@ -63,3 +65,20 @@ class DiskCleaner(Protocol):
         self, fleet: Fleet, host: str, group: str, node: str, items: Sequence[DiskItem]
     ) -> NodeDisk:
         """Remove ``items``, but what has come into use since; each says why it failed, if so."""
+
+
+class LeftoverProbe(Protocol):
+    """What stands on hosts beside the groups' own things."""
+
+    def read(self, fleet: Fleet, hosts: Sequence[str]) -> tuple[Leftovers, ...]:
+        """Ask ``hosts`` at once. Raises HostError if one gives no answer."""
+
+
+class UsageLog(Protocol):
+    """What hosts wrote down of when their heads and workers ran."""
+
+    def read(self, fleet: Fleet, since: int, group: str | None) -> tuple[HostUsage, ...]:
+        """What did not end before ``since``, on all hosts, asked at once; of ``group`` if named.
+
+        A host without an answer says why. Raises HostKeyError as HostAccess does.
+        """

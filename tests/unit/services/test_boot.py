@@ -14,8 +14,8 @@ from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
 from adbray_ctl.core.observed.ray import RayNode, RayView
 from adbray_ctl.core.observed.status import SLOT_LABEL
 from adbray_ctl.core.observed.units import ObservedSlot, UnitState
-from adbray_ctl.core.plan.changes import Step
-from adbray_ctl.core.protocols.hosts import Scope
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.protocols.runs import Scope
 from adbray_ctl.core.slot.names import unit_name
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet

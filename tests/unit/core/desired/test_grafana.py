@@ -9,9 +9,10 @@ import pytest
 
 from adbray_ctl.core.desired.grafana import RAY_DASHBOARDS, head_settings, ray_dashboard_settings
 from adbray_ctl.core.desired.scrapes import monitoring_of
-from adbray_ctl.core.inventory.group import Inventory, build_inventory
+from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.inventory.removal import build_removal_inventory
-from adbray_ctl.core.plan.changes import ChangePlan
+from adbray_ctl.core.inventory.site import Inventory
+from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.rules.fleet import check_fleet
 from adbray_ctl.core.slot.settings import PANELS
 from adbray_ctl.core.spec.fleet import Fleet

@@ -9,7 +9,7 @@ from adbray_ctl.core.desired.web import web_url
 from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology
-from adbray_ctl.core.plan.changes import ChangePlan
+from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.rules.fleet import check_fleet
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from adbray_ctl.core.inventory.group import Inventory, Site, build_inventory
+from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.inventory.removal import build_removal_inventory
+from adbray_ctl.core.inventory.site import Inventory, Site
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.slots import SlotState
 from adbray_ctl.core.observed.status import group_status

@@ -11,7 +11,7 @@ from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.slots import SlotState
 from adbray_ctl.core.observed.status import group_status
 from adbray_ctl.core.placement.topology import Replacement
-from adbray_ctl.core.plan.changes import ChangePlan
+from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.preflight import findings
 from adbray_ctl.core.preflight.judge import preflight
 from adbray_ctl.core.preflight.readings import Check, HostAnswer, Silence

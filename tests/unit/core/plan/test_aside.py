@@ -6,7 +6,7 @@ from typing import Any
 
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.units import UnitState
-from adbray_ctl.core.plan.changes import ChangePlan
+from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.slot.gpu import Card
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.impact import Impact

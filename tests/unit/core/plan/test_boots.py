@@ -9,7 +9,7 @@ import pytest
 from adbray_ctl.core.observed.gpus import GpuReading
 from adbray_ctl.core.observed.hosts import HostFacts, Observed
 from adbray_ctl.core.observed.units import ObservedSlot, UnitState
-from adbray_ctl.core.plan.changes import ChangePlan
+from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.spec.impact import Impact
 from tests.unit.cluster import applied, placed, planned
 from tests.unit.core.plan.test_changes import FLEET, fleet, names, spec

@@ -9,7 +9,7 @@ import pytest
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.ray import RayJob, RayLoad, RayView
 from adbray_ctl.core.observed.units import ObservedSlot, UnitState
-from adbray_ctl.core.plan.changes import ChangePlan, base_of, moved_since
+from adbray_ctl.core.plan.plan import ChangePlan, base_of, moved_since
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

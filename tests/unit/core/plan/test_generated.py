@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.placement.ledger import Capacity
 from adbray_ctl.core.placement.topology import Topology
-from adbray_ctl.core.plan.changes import ChangePlan
+from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.rules.group import check
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec

@@ -18,8 +18,7 @@ from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.placement.ledger import Capacity
 from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.placement.topology import Topology
-from adbray_ctl.core.plan.changes import ChangePlan
-from adbray_ctl.core.plan.plan import make_plan
+from adbray_ctl.core.plan.plan import ChangePlan, make_plan
 from adbray_ctl.core.rules.group import check
 from adbray_ctl.core.slot.gpu import Card, Isolation, mig_profiles, thread_percentage
 from adbray_ctl.core.slot.record import Gpu

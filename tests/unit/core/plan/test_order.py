@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adbray_ctl.core.observed.hosts import Observed
-from adbray_ctl.core.plan.order import batch_size
+from adbray_ctl.core.plan.rolling import batch_size
 from adbray_ctl.core.spec.group import WorkerGroup
 from tests.unit.cluster import applied, placed
 from tests.unit.core.plan.test_changes import SPEC, fleet, names, plan, spec, standing, workers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adbray_ctl.core.observed.hosts import Observed
-from adbray_ctl.core.plan.changes import moved_since
+from adbray_ctl.core.plan.plan import moved_since
 from tests.unit.core.plan.test_changes import (
     RESTART,
     START,
