@@ -150,10 +150,10 @@ def unit_values(hosts: Iterable[HostFiles]) -> Iterator[tuple[str, str]]:
         for line in text.split("\n"):
             if line.startswith(f'{_ENVIRONMENT}"'):
                 try:
-                    told = json.loads(line.removeprefix(_ENVIRONMENT).replace("%%", "%"))
+                    assigned = json.loads(line.removeprefix(_ENVIRONMENT).replace("%%", "%"))
                 except ValueError:
                     continue
-                key, _, value = told.partition("=")
+                key, _, value = assigned.partition("=")
                 yield key, value
 
 

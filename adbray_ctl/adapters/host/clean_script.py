@@ -34,12 +34,12 @@ def runs(unit: str) -> bool:
 
 
 def room(disk: str) -> dict[str, int]:
-    told = os.statvfs(disk)
+    state = os.statvfs(disk)
     return {
-        "size": told.f_blocks * told.f_frsize,
-        "free": told.f_bavail * told.f_frsize,
-        "files": told.f_files,
-        "files_free": told.f_favail,
+        "size": state.f_blocks * state.f_frsize,
+        "free": state.f_bavail * state.f_frsize,
+        "files": state.f_files,
+        "files_free": state.f_favail,
     }
 
 
@@ -53,16 +53,16 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     alive = runs(record["unit"])
     held = slot_files.Held(disk)
     items = slot_files.Survey(disk, alive, time.monotonic() + WITHIN_S, held).items()
-    told: dict[str, Any] = {"path": disk, "runs": alive, "before": room(disk), "items": items}
+    answer: dict[str, Any] = {"path": disk, "runs": alive, "before": room(disk), "items": items}
     chosen = {tuple(one) for one in asked.get("free") or ()}
     if chosen:
         may = (slot_files.FREE, slot_files.ASK)
         now_held = slot_files.Held(disk).files
-        told["items"] = [item for item in items if (item["what"], item["path"]) in chosen]
-        for item in told["items"]:
+        answer["items"] = [item for item in items if (item["what"], item["path"]) in chosen]
+        for item in answer["items"]:
             free = item["may"] in may
             item["error"] = slot_files.free(disk, item, now_held) if free else item["why"]
-    return dict(told, after=room(disk))
+    return dict(answer, after=room(disk))
 
 
 print(json.dumps(main(json.load(sys.stdin))))

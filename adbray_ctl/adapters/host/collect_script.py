@@ -57,7 +57,7 @@ class Bundle:
 
 
 def versions(bundle: Bundle, found: dict[str, dict[str, Any]]) -> None:
-    told = {
+    versions = {
         "kernel": platform.release(),
         "machine": platform.machine(),
         "python": platform.python_version(),
@@ -67,7 +67,7 @@ def versions(bundle: Bundle, found: dict[str, dict[str, Any]]) -> None:
         "venvs": sorted({record.get("venv", "") for record in found.values()} - {""}),
     }
     with open("/etc/os-release", encoding="utf-8") as file:
-        bundle.add("versions.txt", json.dumps(told, indent=2) + "\n\n" + file.read())
+        bundle.add("versions.txt", json.dumps(versions, indent=2) + "\n\n" + file.read())
 
 
 def journals(bundle: Bundle, group: str, lines: int, since: int) -> None:
@@ -78,8 +78,8 @@ def journals(bundle: Bundle, group: str, lines: int, since: int) -> None:
     for name, unit in SHARED_UNITS.items():
         bundle.add("journal/%s.log" % name, said("journalctl", *how, "-u", unit))
     kernel = said("journalctl", "--no-pager", "-q", "-k", "-o", "short-iso", "--since", how[-1])
-    told = [line for line in kernel.splitlines() if any(word in line.lower() for word in OOM)]
-    bundle.add("journal/kernel-oom.log", "".join(line + "\n" for line in told[-lines:]))
+    killed = [line for line in kernel.splitlines() if any(word in line.lower() for word in OOM)]
+    bundle.add("journal/kernel-oom.log", "".join(line + "\n" for line in killed[-lines:]))
 
 
 def units(bundle: Bundle, group: str) -> None:
@@ -144,8 +144,8 @@ def redis(bundle: Bundle, group: str, found: dict[str, dict[str, Any]]) -> None:
 
 def figures(bundle: Bundle) -> None:
     for name, commands in FIGURES.items():
-        told = ("$ %s\n%s\n" % (" ".join(command), said(*command)) for command in commands)
-        bundle.add(name, "".join(told))
+        shown = ("$ %s\n%s\n" % (" ".join(command), said(*command)) for command in commands)
+        bundle.add(name, "".join(shown))
 
 
 def records(bundle: Bundle, found: dict[str, dict[str, Any]]) -> None:
@@ -170,8 +170,8 @@ def main(group: str, lines: int, since: int, budget: int) -> None:
             part()
         except Exception as error:  # nothing else may be missed for it
             bundle.left_out.append("%s: %s" % (type(error).__name__, error))
-    told = {"files": bundle.files, "left_out": bundle.left_out}
-    print(base64.b64encode(zlib.compress(json.dumps(told).encode())).decode())
+    answer = {"files": bundle.files, "left_out": bundle.left_out}
+    print(base64.b64encode(zlib.compress(json.dumps(answer).encode())).decode())
 
 
 asked = json.loads(sys.argv[1])

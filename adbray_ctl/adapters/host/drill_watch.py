@@ -30,7 +30,7 @@ class Counter:
         return self.count
 
 counter = Counter.options(name=name).remote()
-told = threading.Lock()
+printing = threading.Lock()
 options = dict(num_cpus=0, max_retries=0, scheduling_strategy=here)
 
 def call():
@@ -54,7 +54,7 @@ def again_and_again(kind, work):
         except Exception as caught:
             error = "%s: %s" % (type(caught).__name__, str(caught).splitlines()[:1])
         line = {"kind": kind, "took": time.monotonic() - began, "value": value, "error": error}
-        with told:
+        with printing:
             # In one piece: Ray's own complaints come this way too.
             sys.stdout.write(json.dumps(line) + "\\n")
         time.sleep(every_s)

@@ -79,10 +79,10 @@ def memory(cgroup: str) -> int | None:
 def taken(path: str) -> tuple[int, int] | None:
     """Size and use of the file system at ``path``, in bytes."""
     try:
-        told = os.statvfs(path)
+        state = os.statvfs(path)
     except OSError:
         return None
-    return told.f_blocks * told.f_frsize, (told.f_blocks - told.f_bfree) * told.f_frsize
+    return state.f_blocks * state.f_frsize, (state.f_blocks - state.f_bfree) * state.f_frsize
 
 
 def below(path: str) -> int:
@@ -129,8 +129,8 @@ def load(record: dict[str, Any], unit: dict[str, str]) -> dict[str, Any]:
 
 def look(group: str) -> list[dict[str, Any]]:
     found = records(group)
-    told = units([record["unit"] for record in found])
-    return [load(record, told.get(record["unit"], {})) for record in found]
+    shown = units([record["unit"] for record in found])
+    return [load(record, shown.get(record["unit"], {})) for record in found]
 
 
 def shared(now: list[dict[str, Any]], before: list[dict[str, Any]], seconds: float) -> None:
@@ -151,9 +151,9 @@ def main(group: str, every_s: float) -> None:
     wait = min(every_s, 1.0)
     while not select.select([0], [], [], wait)[0]:
         now, then = look(group), time.monotonic()
-        told = [dict(one) for one in now]
-        shared(told, before, then - at)
-        print(json.dumps({"at": time.time(), "slots": told}))
+        loads = [dict(one) for one in now]
+        shared(loads, before, then - at)
+        print(json.dumps({"at": time.time(), "slots": loads}))
         sys.stdout.flush()
         before, at, wait = now, then, every_s
 

@@ -41,7 +41,7 @@ def chosen(text: str, asked: dict[str, Any]) -> list[str]:
     lines = text.splitlines()
     if asked["since"]:
         for number, line in enumerate(lines):
-            at = told_at(line)
+            at = time_of(line)
             if at is not None and at >= asked["since"]:
                 lines = lines[number:]
                 break
@@ -50,7 +50,7 @@ def chosen(text: str, asked: dict[str, Any]) -> list[str]:
     return lines[-asked["lines"] :] if asked["lines"] else lines
 
 
-def told_at(line: str) -> float | None:
+def time_of(line: str) -> float | None:
     """When a line was written, by the clock of this host; None where it does not tell."""
     match = TOLD.match(line)
     if match is None:
@@ -104,27 +104,27 @@ def present(asked: dict[str, Any]) -> None:
     if wants(JOURNAL, asked) and not asked["follow"]:
         emit(JOURNAL, slot_logs.said(*command).splitlines())
     places: dict[int, int] = {}
-    for name, told in slot_logs.session_files(disk):
+    for name, state in slot_logs.session_files(disk):
         if wants(slot_logs.shown(name), asked):
             text = slot_logs.tail(disk, name, bytes_of(asked), True)
             emit(slot_logs.shown(name), chosen(text, asked))
-        places[told.st_ino] = told.st_size
+        places[state.st_ino] = state.st_size
     if asked["follow"]:
         follow(asked, disk, command if wants(JOURNAL, asked) else [], places)
 
 
 def follow(asked: dict[str, Any], disk: str, command: list[str], places: dict[int, int]) -> None:
     """Go on with whatever is written, until standard input ends."""
-    told, tells = os.pipe()
-    journal = subprocess.Popen([*command, "-f"], stdout=tells) if command else None
-    waiting, rest = [0, told] if journal else [0], b""
+    output, input_ = os.pipe()
+    journal = subprocess.Popen([*command, "-f"], stdout=input_) if command else None
+    waiting, rest = [0, output] if journal else [0], b""
     try:
         while True:
             ready = select.select(waiting, [], [], LOOK_AGAIN_S)[0]
             if 0 in ready and not os.read(0, 4096):
                 return
-            if told in ready:
-                data = os.read(told, 65536)
+            if output in ready:
+                data = os.read(output, 65536)
                 *lines, rest = (rest + data).split(b"\n")
                 emit(JOURNAL, [line.decode("utf-8", "replace") for line in lines])
             grown(asked, disk, places)
@@ -135,10 +135,10 @@ def follow(asked: dict[str, Any], disk: str, command: list[str], places: dict[in
 
 def grown(asked: dict[str, Any], disk: str, places: dict[int, int]) -> None:
     # By inode: a log that is turned over has another name.
-    for name, told in slot_logs.session_files(disk):
-        source, place = slot_logs.shown(name), places.get(told.st_ino, 0)
-        place = 0 if told.st_size < place else place
-        if told.st_size == place or not wants(source, asked):
+    for name, state in slot_logs.session_files(disk):
+        source, place = slot_logs.shown(name), places.get(state.st_ino, 0)
+        place = 0 if state.st_size < place else place
+        if state.st_size == place or not wants(source, asked):
             continue
         try:
             handle = slot_logs.opened(disk, name)
@@ -152,7 +152,7 @@ def grown(asked: dict[str, Any], disk: str, places: dict[int, int]) -> None:
         whole = data.rpartition(b"\n")[0]
         if whole:
             emit(source, whole.decode("utf-8", "replace").split("\n"))
-            places[told.st_ino] = place + len(whole) + 1
+            places[state.st_ino] = place + len(whole) + 1
 
 
 def main(asked: dict[str, Any]) -> None:

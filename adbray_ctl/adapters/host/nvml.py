@@ -77,7 +77,7 @@ def _card(library: Any, index: int) -> dict[str, Any]:
     rows = ask.numbers("nvmlDeviceGetRemappedRows", 4)
     ecc = ask.numbers("nvmlDeviceGetEccMode", 2)
     busy = _Utilization()
-    told = ask.fill("nvmlDeviceGetUtilizationRates", busy)
+    known = ask.fill("nvmlDeviceGetUtilizationRates", busy)
     milliwatts = ask.number("nvmlDeviceGetPowerUsage")
     return {
         "index": index,
@@ -86,7 +86,7 @@ def _card(library: Any, index: int) -> dict[str, Any]:
         "pci": pci.bus_id.decode(errors="replace"),
         "memory_mb": memory.total // 2**20,
         "memory_used_mb": memory.used // 2**20,
-        "utilization": busy.gpu / 100 if told else None,
+        "utilization": busy.gpu / 100 if known else None,
         "power_w": None if milliwatts is None else milliwatts / 1000,
         "mig_capable": mig is not None,
         "mig": bool(mig and mig[0]),

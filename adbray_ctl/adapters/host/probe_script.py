@@ -118,10 +118,10 @@ def disks(record: dict[str, Any]) -> list[str]:
 def keeper(group: str) -> dict[str, Any] | None:
     """What the head's keeper told last; nothing once its unit has stopped."""
     try:
-        told: dict[str, Any] = json.loads(read("/run/adbray-head.%s/keeper.json" % group))
+        view: dict[str, Any] = json.loads(read("/run/adbray-head.%s/keeper.json" % group))
     except ValueError:
         return None
-    return told
+    return view
 
 
 def primary(group: str) -> str:
@@ -134,23 +134,23 @@ def primary(group: str) -> str:
 
 def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
     """What of a slot was changed by other hands, or was written and never came to be."""
-    told = []
+    found = []
     for path, digest in sorted(record.get("files", {}).items()):
         try:
             with open(path, "rb") as file:
                 if hashlib.sha256(file.read()).hexdigest() != digest:
-                    told.append(path + " was edited")
+                    found.append(path + " was edited")
                     continue
         except OSError:
-            told.append(path + " is missing")
+            found.append(path + " is missing")
             continue
         unit = record.get("unit", "")
         if started.get(unit) and os.stat(path).st_mtime > started[unit]:
-            told.append("its process is older than " + path)
+            found.append("its process is older than " + path)
     if os.path.exists("%s/%s/%s.hold" % (RUN, record["group"], record["slot"])):
-        told.append("it is held back from the autoscaler")
-    told += [disk + " is not mounted" for disk in disks(record) if not is_mounted(disk)]
-    return told
+        found.append("it is held back from the autoscaler")
+    found += [disk + " is not mounted" for disk in disks(record) if not is_mounted(disk)]
+    return found
 
 
 def traces() -> list[dict[str, Any]]:
@@ -209,8 +209,8 @@ def watched() -> dict[str, str]:
     found = {}
     for name in listdir(WATCHED):
         try:
-            told = json.loads(read(os.path.join(WATCHED, name)))
-            found[str(told["group"])] = str(told["revision"])
+            record = json.loads(read(os.path.join(WATCHED, name)))
+            found[str(record["group"])] = str(record["revision"])
         except (ValueError, KeyError, TypeError):
             continue
     return found
@@ -264,11 +264,13 @@ class Dashboard:
 
 def ray_view(slot: dict[str, Any], answers: list[dict[str, Any]]) -> None:
     """Ray's nodes, and the jobs that run on them; and what the autoscaler last told."""
-    record, told = slot["record"], slot.get("keeper") or {}
+    record, keeper_view = slot["record"], slot.get("keeper") or {}
     view: dict[str, Any] = {"group": record["group"], "scaling": scaling(record["group"])}
     answers.append(view)
-    if told.get("state") == "waits":
-        view["error"] = "%s leads" % told["leader"] if told.get("leader") else "nobody leads"
+    if keeper_view.get("state") == "waits":
+        view["error"] = (
+            "%s leads" % keeper_view["leader"] if keeper_view.get("leader") else "nobody leads"
+        )
         return
     try:
         dashboard = Dashboard(record)
@@ -282,11 +284,11 @@ def ray_view(slot: dict[str, Any], answers: list[dict[str, Any]]) -> None:
 
 def scaling(group: str) -> dict[str, Any] | None:
     try:
-        told: dict[str, Any] = json.loads(read("%s/%s/head/logs/scaling.json" % (DATA, group)))
-        told["age_s"] = time.time() - told["at"]
+        view: dict[str, Any] = json.loads(read("%s/%s/head/logs/scaling.json" % (DATA, group)))
+        view["age_s"] = time.time() - view["at"]
     except (ValueError, KeyError, TypeError):
         return None
-    return told
+    return view
 
 
 def ray_node(row: dict[str, Any]) -> dict[str, Any]:
@@ -349,7 +351,7 @@ def main() -> None:
         thread.start()
     for thread in threads:
         thread.join(8)
-    told = {
+    answer = {
         "facts": {
             "address": address(),
             "network": network(),
@@ -376,7 +378,7 @@ def main() -> None:
         "unseen": unseen,
         "ray": answers,
     }
-    print(json.dumps(told))
+    print(json.dumps(answer))
 
 
 main()

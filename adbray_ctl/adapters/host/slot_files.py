@@ -61,15 +61,15 @@ class Held:
             return
         for place in [*places, folder + "/cwd"]:
             try:
-                told = os.stat(place)
+                state = os.stat(place)
             except OSError:
                 continue
-            key = (told.st_dev, told.st_ino)
-            if told.st_dev in self._devices:
+            key = (state.st_dev, state.st_ino)
+            if state.st_dev in self._devices:
                 self.files[key] = name
-                if not told.st_nlink and stat.S_ISREG(told.st_mode):
+                if not state.st_nlink and stat.S_ISREG(state.st_mode):
                     self._deleted[key] = dict(
-                        _DELETED, path="held by pid " + pid, bytes=told.st_blocks * 512
+                        _DELETED, path="held by pid " + pid, bytes=state.st_blocks * 512
                     )
         for key in _mapped(folder):
             if key[0] in self._devices:
@@ -178,9 +178,9 @@ class Survey:
             finally:
                 os.close(inner)
 
-    def _count(self, parts: list[str], told: os.stat_result, handle: int, name: str) -> None:
-        key = (told.st_dev, told.st_ino)
-        core = name.startswith("core") and stat.S_ISREG(told.st_mode) and is_core(handle, name)
+    def _count(self, parts: list[str], state: os.stat_result, handle: int, name: str) -> None:
+        key = (state.st_dev, state.st_ino)
+        core = name.startswith("core") and stat.S_ISREG(state.st_mode) and is_core(handle, name)
         user = self.held.files.get(key, "")
         what, path = ("core files", "/".join(parts)) if core else classed(parts, bool(user))
         if user and parts[1:2] == ["ray"]:
@@ -189,10 +189,10 @@ class Survey:
             return
         self._seen.add(key)
         item = self._items.setdefault((what, path), dict(_EMPTY, what=what, path=path))
-        item["bytes"] += told.st_blocks * 512
+        item["bytes"] += state.st_blocks * 512
         item["files"] += bool(name)
         item["held"] = item["held"] or user
-        item["root"] = item["root"] or told.st_uid == 0
+        item["root"] = item["root"] or state.st_uid == 0
 
     def _is_cut(self, path: str) -> bool:
         """Whether something in it was not looked at: a process may use that."""
@@ -310,8 +310,8 @@ def _free_files(base: int, held: dict[tuple[int, int], str]) -> None:
     for _, _, names, handle in os.fwalk(".", dir_fd=base):
         for name in names:
             try:
-                told = os.stat(name, dir_fd=handle, follow_symlinks=False)
-                if (told.st_dev, told.st_ino) not in held:
+                state = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                if (state.st_dev, state.st_ino) not in held:
                     os.unlink(name, dir_fd=handle)
             except OSError:
                 continue

@@ -72,11 +72,11 @@ def session_files(disk: str) -> list[tuple[str, os.stat_result]]:
         for name in names:
             path = os.path.join(base, name)
             try:
-                told = os.lstat(path)
+                state = os.lstat(path)
             except OSError:
                 continue
-            if stat.S_ISREG(told.st_mode) and told.st_size:
-                found.append((os.path.relpath(path, disk), told))
+            if stat.S_ISREG(state.st_mode) and state.st_size:
+                found.append((os.path.relpath(path, disk), state))
     return sorted(found, key=lambda one: one[1].st_mtime)
 
 
@@ -139,7 +139,7 @@ def kept(group: str, slot: str = "*") -> list[dict[str, Any]]:
     for path in glob.glob(os.path.join(KEPT, group, slot, "*.tar.gz")):
         start = os.path.basename(path)[: -len(".tar.gz")]
         try:
-            told = os.stat(path)
+            state = os.stat(path)
         except OSError:
             continue
         if not is_start(start):
@@ -148,8 +148,8 @@ def kept(group: str, slot: str = "*") -> list[dict[str, Any]]:
             {
                 "slot": os.path.basename(os.path.dirname(path)),
                 "start": start,
-                "ended_at": told.st_mtime,
-                "size": told.st_size,
+                "ended_at": state.st_mtime,
+                "size": state.st_size,
             }
         )
     return sorted(found, key=lambda one: str(one["start"]))

@@ -75,10 +75,10 @@ def closed(since: int) -> list[dict[str, Any]]:
 def main(since: int, group: str) -> None:
     # In this order: what ends in between is told twice, and not missed.
     still = opened(time.time())
-    told = closed(since) + still
-    for span in told:
+    spans = closed(since) + still
+    for span in spans:
         span.pop("unit", None)
-    print(json.dumps({"lifetimes": [s for s in told if group in ("", s.get("group"))]}))
+    print(json.dumps({"lifetimes": [s for s in spans if group in ("", s.get("group"))]}))
 
 
 main(int(sys.argv[1]), sys.argv[2])

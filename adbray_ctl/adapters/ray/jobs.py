@@ -45,13 +45,13 @@ class RayJobs:
         self._connected: JobSubmissionClient | None = None
 
     def check(self) -> str:
-        with self._told():
+        with self._translated():
             # Its get_version() gives the API's version; Ray's own is in the same answer.
             answer = self._client._do_request("GET", "/api/version")
             return str(answer.json()["ray_version"])
 
     def room(self) -> UploadRoom | None:
-        with self._told():
+        with self._translated():
             answer = self._client._do_request("GET", _ROOM)
             # A head of an older adbray, or one without Redis, takes this for a package it has not.
             return UploadRoom(**answer.json()) if answer.status_code == 200 else None
@@ -62,7 +62,7 @@ class RayJobs:
             environment["working_dir"] = request.working_dir
         if request.env:
             environment["env_vars"] = dict(request.env)
-        with self._told():
+        with self._translated():
             return self._client.submit_job(
                 entrypoint=request.entrypoint,
                 runtime_env=environment,
@@ -71,16 +71,16 @@ class RayJobs:
             )
 
     def list(self) -> tuple[Job, ...]:
-        with self._told():
+        with self._translated():
             jobs = [_job(details) for details in self._client.list_jobs()]
         return tuple(sorted(jobs, key=lambda job: -(job.started_at or 0)))
 
     def status(self, job_id: str) -> Job:
-        with self._told(job_id):
+        with self._translated(job_id):
             return _job(self._client.get_job_info(_in_path(job_id)))
 
     def logs(self, job_id: str) -> str:
-        with self._told(job_id):
+        with self._translated(job_id):
             return self._client.get_job_logs(_in_path(job_id))
 
     def follow(self, job_id: str) -> Iterator[str]:
@@ -110,7 +110,7 @@ class RayJobs:
 
         loop = asyncio.new_event_loop()
         try:
-            with self._told(job_id):
+            with self._translated(job_id):
                 stream = self._client.tail_job_logs(_in_path(job_id))
             while True:
                 task = loop.create_task(_next(stream))
@@ -118,7 +118,7 @@ class RayJobs:
                     # A host that died says nothing, not even that the stream is over.
                     if self.status(job_id).ended:
                         raise AwayError("the stream went silent", where=self._address)
-                with self._told(job_id):
+                with self._translated(job_id):
                     chunk = task.result()
                 if chunk is None:
                     return
@@ -134,7 +134,7 @@ class RayJobs:
             loop.close()
 
     def stop(self, job_id: str) -> bool:
-        with self._told(job_id):
+        with self._translated(job_id):
             return self._client.stop_job(_in_path(job_id))
 
     @property
@@ -143,7 +143,7 @@ class RayJobs:
             # What the client tells (package uploads, closed sockets) is not the job's output.
             for name in _CHATTY:
                 logging.getLogger(name).setLevel(logging.WARNING)
-            with self._told():
+            with self._translated():
                 self._connected = connect(self._address, self._headers)
         return self._connected
 
@@ -160,7 +160,7 @@ class RayJobs:
         return {"Authorization": f"Bearer {token}"}
 
     @contextmanager
-    def _told(self, job_id: str | None = None) -> Iterator[None]:
+    def _translated(self, job_id: str | None = None) -> Iterator[None]:
         """Turn what Ray's client raises into one ClusterError, UsageError for an unknown job."""
         try:
             yield

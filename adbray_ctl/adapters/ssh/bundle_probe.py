@@ -32,8 +32,8 @@ class SshBundleProbe:
 
         def ask(host: str) -> HostFiles:
             try:
-                told = self._hosts.run_python(fleet, host, script, asked, within_s=_WITHIN_S)
-                plain = json.loads(zlib.decompress(base64.b64decode(told)))
+                answer = self._hosts.run_python(fleet, host, script, asked, within_s=_WITHIN_S)
+                plain = json.loads(zlib.decompress(base64.b64decode(answer)))
                 return HostFiles.model_validate({**plain, "host": host})
             except HostKeyError:
                 raise

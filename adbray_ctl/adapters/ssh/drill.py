@@ -52,24 +52,24 @@ class SshDrills:
 
             threading.Thread(target=listen, daemon=True).start()
 
-            def told() -> tuple[Call, ...]:
+            def calls_so_far() -> tuple[Call, ...]:
                 if failed:
                     raise failed[0]
                 return tuple(calls)
 
-            yield told
+            yield calls_so_far
 
 
 def _call(line: str) -> Call:
     """A line of the driver's; it ended when it came here, so that no two clocks are compared."""
     # What Ray complains of may follow on the same line.
-    (told, _), now = json.JSONDecoder().raw_decode(line), time.monotonic()
+    (call, _), now = json.JSONDecoder().raw_decode(line), time.monotonic()
     return Call(
-        kind=Kind(told["kind"]),
-        began=now - told["took"],
+        kind=Kind(call["kind"]),
+        began=now - call["took"],
         ended=now,
-        value=told["value"],
-        error=told["error"],
+        value=call["value"],
+        error=call["error"],
     )
 
 

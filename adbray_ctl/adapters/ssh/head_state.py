@@ -55,10 +55,10 @@ end
 return found
 '''
 names = state_keys()
-told = redis.ask("EVAL", SNAPSHOT, len(names), *names) if names else []
+found = redis.ask("EVAL", SNAPSHOT, len(names), *names) if names else []
 print(json.dumps([
     {"key": key[len(prefix):], "kind": kind, "values": [packed(value) for value in values]}
-    for key, kind, values in told
+    for key, kind, values in found
 ]))
 """
 _PUT = """

@@ -52,8 +52,8 @@ class SshLoads:
                     changed_keys.append(error)
                     return
                 except (HostError, OSError, EOFError) as error:
-                    told = error.what if isinstance(error, HostError) else str(error)
-                    latest[host] = HostLoads(host=host, error=told or "the connection broke")
+                    text = error.what if isinstance(error, HostError) else str(error)
+                    latest[host] = HostLoads(host=host, error=text or "the connection broke")
                 ended.wait(_TRY_AGAIN_S)
 
         def now() -> tuple[HostLoads, ...]:
@@ -72,9 +72,9 @@ class SshLoads:
 
 def _parsed(host: str, line: str) -> HostLoads:
     try:
-        told = json.loads(line)
-        slots = [{**one, "host": host} for one in told["slots"]]
-        return HostLoads.model_validate({"host": host, "at": told["at"], "slots": slots})
+        answer = json.loads(line)
+        slots = [{**one, "host": host} for one in answer["slots"]]
+        return HostLoads.model_validate({"host": host, "at": answer["at"], "slots": slots})
     except (ValueError, KeyError, TypeError, ValidationError) as error:
         what = f"its answer cannot be read: {str(error).splitlines()[0]}"
         return HostLoads(host=host, error=what)

@@ -27,9 +27,9 @@ class SshNodeLogs:
         def ask(host: str) -> HostLogs:
             try:
                 asked = json.dumps({"group": group})
-                told = json.loads(self._hosts.run_python(fleet, host, script, asked))
-                kept = [{**one, "host": host} for one in told["kept"]]
-                return HostLogs.model_validate({**told, "host": host, "kept": kept})
+                answer = json.loads(self._hosts.run_python(fleet, host, script, asked))
+                kept = [{**one, "host": host} for one in answer["kept"]]
+                return HostLogs.model_validate({**answer, "host": host, "kept": kept})
             except HostKeyError:
                 raise
             except HostError as error:

@@ -112,8 +112,8 @@ if not address.startswith("127."):
     command += ["-p", "ExecStartPre=+/usr/bin/env ip address add %s/32 dev lo" % address]
 done = subprocess.run([*command, venv + "/bin/python", "-c", code, version],
                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
-told = done.stdout.decode(errors="replace").strip().splitlines()
-sys.exit("; ".join(told[-3:]) or "ended with %d" % done.returncode if done.returncode else 0)
+lines = done.stdout.decode(errors="replace").strip().splitlines()
+sys.exit("; ".join(lines[-3:]) or "ended with %d" % done.returncode if done.returncode else 0)
 """
 
 
@@ -166,7 +166,7 @@ class SshNodes:
             return ""
 
         with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
-            failed = [told for told in pool.map(try_on, hosts) if told]
+            failed = [why for why in pool.map(try_on, hosts) if why]
         if failed:
             raise ClusterError(
                 "\n    ".join([f"Ray {version} does not work on its trial:", *failed]),

@@ -33,12 +33,12 @@ def wanted(timeout_s):
     return redis
 """
 _ASK = """
-told = {}
+answer = {}
 try:
     redis = wanted(5.0)
     lines = str(redis.ask("INFO")).splitlines()
     info = dict(line.split(":", 1) for line in lines if ":" in line)
-    told = {
+    answer = {
         "version": info.get("redis_version", ""),
         "role": info.get("role", ""),
         "policy": info.get("maxmemory_policy", ""),
@@ -47,7 +47,7 @@ try:
     for name, setting in (("snapshots", "save"), ("idle_timeout_s", "timeout")):
         try:
             value = redis.ask("CONFIG", "GET", setting)[1]
-            told[name] = bool(value) if name == "snapshots" else int(value)
+            answer[name] = bool(value) if name == "snapshots" else int(value)
         except (RedisError, IndexError, TypeError, ValueError):
             pass
     try:
@@ -55,12 +55,12 @@ try:
         script = "redis.call('SET', KEYS[1], 'x', 'PX', 1000) return redis.call('PTTL', KEYS[1])"
         redis.ask("EVAL", script, 1, key)
         redis.ask("DEL", key)
-        told["leads"] = True
+        answer["leads"] = True
     except RedisError as error:
-        told["refused"] = str(error)
+        answer["refused"] = str(error)
 except (OSError, RedisError, ValueError) as error:
-    told = {"error": str(error) or type(error).__name__}
-print(json.dumps(told))
+    answer = {"error": str(error) or type(error).__name__}
+print(json.dumps(answer))
 """
 
 
@@ -69,7 +69,7 @@ _WITHIN_S = 120.0
 # Names of others' namespaces stay on the host.
 _LIST = """
 import re
-told = {}
+answer = {}
 try:
     redis = wanted(10.0)
     found = {}
@@ -77,23 +77,23 @@ try:
         name, at, _ = key[3:].partition("@")
         if at and re.fullmatch(WANTED["form"], name):
             found.setdefault(name, []).append(key)
-    told = {"found": [], "sealed": 0}
+    answer = {"found": [], "sealed": 0}
     for name, own in sorted(found.items()):
         one = {"name": name, "keys": len(own)}
         try:
             one["leader"] = redis.ask("GET", "RAY%s@ADBRAY_LEADER" % name) or ""
         except RedisError:
-            told["sealed"] += 1
+            answer["sealed"] += 1
             continue
         try:
             # Does not count as a use itself.
             one["idle_s"] = min(redis.ask("OBJECT", "IDLETIME", key) or 0 for key in own[:50])
         except (RedisError, TypeError):
             pass
-        told["found"].append(one)
+        answer["found"].append(one)
 except (OSError, RedisError, ValueError) as error:
-    told = {"error": str(error) or type(error).__name__}
-print(json.dumps(told))
+    answer = {"error": str(error) or type(error).__name__}
+print(json.dumps(answer))
 """
 _CLEAR = """
 print(json.dumps(clear_namespace(wanted(10.0), WANTED["namespace"], 0.0)))

@@ -27,8 +27,8 @@ class SshUsage:
 
         def ask(host: str) -> HostUsage:
             try:
-                told = self._hosts.run_python(fleet, host, script, str(since), group or "")
-                return HostUsage.model_validate({**json.loads(told), "host": host})
+                answer = self._hosts.run_python(fleet, host, script, str(since), group or "")
+                return HostUsage.model_validate({**json.loads(answer), "host": host})
             except HostKeyError:
                 raise
             except HostError as error:

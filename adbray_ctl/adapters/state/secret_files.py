@@ -181,9 +181,9 @@ def _ssh_keygen(*arguments: str) -> bytes:
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.CalledProcessError) as error:
-        told = getattr(error, "stderr", b"") or str(error).encode()
+        output = getattr(error, "stderr", b"") or str(error).encode()
         raise RunError(
-            f"ssh-keygen failed: {told.decode(errors='replace').strip()}",
+            f"ssh-keygen failed: {output.decode(errors='replace').strip()}",
             hint="install OpenSSH's client on this machine",
         ) from error
     return done.stdout

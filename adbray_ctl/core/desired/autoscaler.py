@@ -65,9 +65,9 @@ def scaling_hosts(fleet: Fleet, topology: Topology) -> list[dict[str, Any]]:
 
 
 def _scaling_host(fleet: Fleet, host: Host, slots: dict[str, str]) -> dict[str, Any]:
-    told = {"name": host.name, "address": host.address, "port": fleet.ssh_for(host).port}
+    plain = {"name": host.name, "address": host.address, "port": fleet.ssh_for(host).port}
     if host.power is None:
-        return told
+        return plain
 
     power = {
         "wake": command_words(host, host.power.wake),
@@ -75,7 +75,7 @@ def _scaling_host(fleet: Fleet, host: Host, slots: dict[str, str]) -> dict[str, 
         "timeout_s": host.power.timeout_s,
         "idle_s": host.power.idle_s,
     }
-    return {**told, "power": power, "slots": slots}
+    return {**plain, "power": power, "slots": slots}
 
 
 def autoscaling_config(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -> dict[str, Any]:
@@ -121,14 +121,14 @@ def scaling_settings(
         "idle_timeout_s": spec.idle_timeout_s,
         "max_launches_per_minute": spec.max_launches_per_minute,
     }
-    for name, told in node_types(spec, topology).items():
+    for name, kind in node_types(spec, topology).items():
         for field in ("min_workers", "max_workers", "resources", "labels"):
-            settings[f"worker_groups.{name}.{field}"] = told[field]
+            settings[f"worker_groups.{name}.{field}"] = kind[field]
     hosts = scaling_hosts(fleet, topology)
     settings["worker hosts"] = {h["name"]: f"{h['address']}:{h['port']}" for h in hosts}
-    for told in hosts:
-        if "power" in told:
-            settings[f"worker hosts.{told['name']}.power"] = told["power"]
+    for host in hosts:
+        if "power" in host:
+            settings[f"worker hosts.{host['name']}.power"] = host["power"]
     return settings
 
 

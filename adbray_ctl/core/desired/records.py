@@ -68,9 +68,9 @@ def slot_records(
 def host_settings(fleet: Fleet, host: str) -> dict[str, JsonValue]:
     """What a host is told for all its slots, of whichever groups."""
     gpu = fleet.gpu_of(host)
-    told = {f"{GPU}{name}": value for name, value in gpu.model_dump().items()} if gpu else {}
+    driver = {f"{GPU}{name}": value for name, value in gpu.model_dump().items()} if gpu else {}
     reserve = fleet.reserved_on(fleet.host(host)).memory_gb
-    return _plain({HOST_RESERVE: reserve, **fleet.kept_logs.settings, **told})
+    return _plain({HOST_RESERVE: reserve, **fleet.kept_logs.settings, **driver})
 
 
 def _shared_settings(
@@ -121,7 +121,7 @@ def _record(
     settings: dict[str, JsonValue],
     scaling: dict[str, JsonValue],
     virtual_ip: str | None,
-    told: dict[str, JsonValue],
+    of_host: dict[str, JsonValue],
 ) -> SlotRecord:
     return SlotRecord(
         group=spec.name,
@@ -143,7 +143,7 @@ def _record(
         external_redis=_external_redis(spec) if placement.kind is SlotKind.HEAD else None,
         settings=settings,
         scaling=scaling if placement.kind is SlotKind.HEAD else {},
-        host_settings=told,
+        host_settings=of_host,
         unit=unit_name(placement.kind, spec.name, placement.slot),
         # Ray has it as a label of the node: what changes in use must not be part of it.
         revision=revision_of(without_sizes(settings)),

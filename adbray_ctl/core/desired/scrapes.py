@@ -56,13 +56,13 @@ def monitoring_of(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -> Gro
         return None
     scrapes = tuple(scrape_configs(spec, topology))
     nodes = tuple(_nodes(fleet, wanted, topology))
-    told: dict[str, Any] = {"fleet": _settings(wanted), "scrapes": scrapes, "nodes": nodes}
+    contents: dict[str, Any] = {"fleet": _settings(wanted), "scrapes": scrapes, "nodes": nodes}
     if wanted.grafana is not None:
         # Whose own dashboards it has.
-        told["ray"] = runtime_venv(spec)
+        contents["ray"] = runtime_venv(spec)
     if wanted.web is not None:
         # The address of the host is that of links, where the spec names no other.
-        told["web"] = [web_url(fleet), wanted.web.fingerprint]
+        contents["web"] = [web_url(fleet), wanted.web.fingerprint]
     return GroupMonitoring(
         host=wanted.host,
         hosts=tuple(dict.fromkeys((*topology.hosts, wanted.host))),
@@ -71,7 +71,7 @@ def monitoring_of(fleet: Fleet, spec: RayClusterSpec, topology: Topology) -> Gro
         dashboard=f"{topology.head_address}:{topology.head.ports['dashboard']}",
         shown=wanted.web is not None,
         grafana=wanted.grafana is not None,
-        revision=revision_of(told),
+        revision=revision_of(contents),
     )
 
 

@@ -166,20 +166,20 @@ class Observed(_Observed):
         """The head or standby whose keeper leads, as far as they told; or else the head."""
         for host in self.hosts:
             for slot in host.slots:
-                told = slot.keeper
-                if slot.record.group == group and told and told.state is not KeeperState.WAITS:
+                keeper = slot.keeper
+                if slot.record.group == group and keeper and keeper.state is not KeeperState.WAITS:
                     return host.host, slot.record
         return self.head(group)
 
     def primary(self, group: str) -> str:
         """host:port of the Redis that most Sentinels of ``group`` take for the primary."""
-        told = Counter(
+        votes = Counter(
             slot.primary
             for host in self.hosts
             for slot in host.slots
             if slot.record.group == group and slot.primary
         )
-        return told.most_common(1)[0][0] if told else ""
+        return votes.most_common(1)[0][0] if votes else ""
 
     def watching(self, group: str) -> dict[str, str]:
         """The hosts whose Prometheus watches ``group``, with the revision of what each knows."""

@@ -70,7 +70,7 @@ class HostLoads(_Loads):
     error: str = ""
 
     @property
-    def told(self) -> bool:
+    def answered(self) -> bool:
         return bool(self.at or self.error)
 
 

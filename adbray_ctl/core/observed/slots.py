@@ -127,8 +127,8 @@ def _see(record: SlotRecord) -> str:
 def least_of(records: Sequence[SlotRecord]) -> Mapping[str, int]:
     """min_workers of each worker group, as the group's head was last told."""
     heads = sorted((r for r in records if r.kind is SlotKind.HEAD), key=lambda r: r.slot)
-    told = heads[0].scaling if heads else {}
-    found = ((_LEAST.fullmatch(field), value) for field, value in told.items())
+    settings = heads[0].scaling if heads else {}
+    found = ((_LEAST.fullmatch(field), value) for field, value in settings.items())
     return {m["group"]: value for m, value in found if m and isinstance(value, int)}
 
 

@@ -66,11 +66,11 @@ def node_changes(
             # Of a head its keeper takes care.
             left = placement.kind is SlotKind.WORKER and at not in alive
             ended_at = ended.get(at, 0.0) if left else 0.0
-            told = ("its Ray node has ended",) if ended_at > unit.started_at > 0 else ()
+            drift = ("its Ray node has ended",) if ended_at > unit.started_at > 0 else ()
             if placement.slot in restart:
-                told = (*told, ASKED_FOR)
-            if told:
-                slot = slot.model_copy(update={"drift": (*slot.drift, *told)})
+                drift = (*drift, ASKED_FOR)
+            if drift:
+                slot = slot.model_copy(update={"drift": (*slot.drift, *drift)})
         elif slot is not None and unit is not None and unit.active == "failed":
             slot = slot.model_copy(update={"drift": (*slot.drift, failure(unit))})
         change = _change(placement, records[placement.slot], slot, unit, origins)
@@ -111,13 +111,13 @@ def _change(
         changed = tuple(differences(slot.record.all_settings, record.all_settings))
         fields = (*changed, *live)
         action = _remaking(placement, runs=runs)
-        told = [in_words(field) for field in fields]
+        reasons = [in_words(field) for field in fields]
         same = slot.record.revision == record.revision and not drift
         if runs and same and all(grows(field) for field in changed):
             action = Impact.UPDATE
-            told.append("the disk grows in use")
-        told = told or [f"revision {slot.record.revision} -> {record.revision}"]
-        reason = "; ".join([*told, *drift])
+            reasons.append("the disk grows in use")
+        reasons = reasons or [f"revision {slot.record.revision} -> {record.revision}"]
+        reason = "; ".join([*reasons, *drift])
     elif live and not drift and (runs or not placement.started):
         fields, action = live, Impact.UPDATE
         reason = "; ".join(in_words(field) for field in live)
@@ -146,26 +146,26 @@ def _change(
 
 
 def _booted(change: NodeChange, why: str) -> NodeChange:
-    told = [f"its host boots: {why}"]
+    reasons = [f"its host boots: {why}"]
     if change.action is not Impact.KEEP:
-        told.append(change.reason)
-    return change.model_copy(update={"action": Impact.RESTART, "reason": "; ".join(told)})
+        reasons.append(change.reason)
+    return change.model_copy(update={"action": Impact.RESTART, "reason": "; ".join(reasons)})
 
 
 def _set_aside(change: NodeChange, why: str) -> NodeChange:
     """The gate on its host starts it no more either, until the card is well."""
-    told = [f"set aside: {why}"]
+    reasons = [f"set aside: {why}"]
     if change.action is not Impact.KEEP:
-        told.append(change.reason)
+        reasons.append(change.reason)
     action = Impact.STOP if change.runs else change.action
-    return change.model_copy(update={"action": action, "reason": "; ".join(told)})
+    return change.model_copy(update={"action": action, "reason": "; ".join(reasons)})
 
 
 def _live(old: SlotRecord, new: SlotRecord) -> tuple[FieldChange, ...]:
-    return tuple(differences(_told(old), _told(new)))
+    return tuple(differences(_live_settings(old), _live_settings(new)))
 
 
-def _told(record: SlotRecord) -> dict[str, JsonValue]:
+def _live_settings(record: SlotRecord) -> dict[str, JsonValue]:
     return {**record.scaling, **KEPT_LOGS_DEFAULTS, **record.host_settings}
 
 

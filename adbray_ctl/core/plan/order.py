@@ -63,14 +63,14 @@ def steps_of(
     # Software is put beside the old for all before the first node is touched.
     ready = [change for change in stay if change.new or change.host not in away]
     bare = {change.host for change in ready if change.wants_software}
-    told = {change.host for change in ready if change.tells_host}
-    prepared = tuple(host for host in topology.hosts if host in bare | told)
-    software: tuple[str, ...] = ("host_base",) if told or any(c.new for c in ready) else ()
+    shared = {change.host for change in ready if change.tells_host}
+    prepared = tuple(host for host in topology.hosts if host in bare | shared)
+    software: tuple[str, ...] = ("host_base",) if shared or any(c.new for c in ready) else ()
     software += ("ray_runtime",) if bare else ()
     sliced = frozenset(p.slot for p in topology.workers if p.gpu and p.gpu.slices > 1)
     booting = tuple(_boots(boots, stay, sliced))
-    told = {change.host for change in stay if change.new or change.tells_gpu}
-    alone = told.intersection(drivers).union(left_over).difference(boot.host for boot in boots)
+    driven = {change.host for change in stay if change.new or change.tells_gpu}
+    alone = driven.intersection(drivers).union(left_over).difference(boot.host for boot in boots)
     return (
         *_departures(topology, gone),
         *_asides(aside),

@@ -153,12 +153,12 @@ def base_of(group: str, observed: Observed, changes: Iterable[NodeChange]) -> di
 
 def moved_since(plan: ChangePlan, base: Mapping[str, str]) -> tuple[str, ...]:
     """What differs between the state ``plan`` was made for and ``base``, in words."""
-    told = []
+    moved = []
     for node in sorted(plan.base.keys() | base.keys()):
         before, now = plan.base.get(node, "absent"), base.get(node, "absent")
         if before != now:
-            told.append(f"{node}: was {before}, is {now}")
-    return tuple(told)
+            moved.append(f"{node}: was {before}, is {now}")
+    return tuple(moved)
 
 
 def inputs_of(records: Mapping[str, SlotRecord], topology: Topology) -> str:

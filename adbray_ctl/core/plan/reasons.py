@@ -28,13 +28,13 @@ class Origins:
         """Why a node is made on a host that has nothing of it."""
         before = self._hosts.get(placement.slot, [])
         if before:
-            told = f"moves from {before[0]}" + self._given_up(before[0], ", which is retired")
+            reason = f"moves from {before[0]}" + self._given_up(before[0], ", which is retired")
         elif self._silent and self._hosts:
-            told = "made anew, for it is on no host that answers"
+            reason = "made anew, for it is on no host that answers"
         else:
             return "new"
         lost = placement.kind is SlotKind.REDIS and not self._redis_stays
-        return told + (f"; {REDIS_LOST}" if lost else "")
+        return reason + (f"; {REDIS_LOST}" if lost else "")
 
     def of_gone(self, node: str, host: str, goal: str | None) -> str:
         """Why a node leaves ``host``; ``goal`` is where it should stand."""

@@ -90,28 +90,28 @@ def _findings(host: str, url: str, reading: RedisReading) -> Iterator[Finding]:
         return
     numbers = [int(part) for part in reading.version.split(".")[:2] if part.isdigit()]
     if numbers and tuple(numbers) < MIN_REDIS:
-        told = f"{url} is Redis {reading.version}"
-        yield _finding(host, FindingState.FAIL, told, "upgrade it to 6 or newer")
+        found = f"{url} is Redis {reading.version}"
+        yield _finding(host, FindingState.FAIL, found, "upgrade it to 6 or newer")
     if reading.role and reading.role != "master":
         remedy = "name the primary in redis.url"
         yield _finding(host, FindingState.FAIL, f"{url} is a {reading.role}", remedy)
     if not reading.leads:
-        told = f"the user may not keep the leadership there: {reading.refused}"
+        found = f"the user may not keep the leadership there: {reading.refused}"
         remedy = "allow it scan, eval, get, set, pttl and del on the keys RAY*"
-        yield _finding(host, FindingState.FAIL, told, remedy)
+        yield _finding(host, FindingState.FAIL, found, remedy)
     if reading.policy.startswith("allkeys"):
-        told = f"{url} evicts what it needs room for ({reading.policy})"
-        yield _finding(host, FindingState.FAIL, told, "set maxmemory-policy noeviction")
+        found = f"{url} evicts what it needs room for ({reading.policy})"
+        yield _finding(host, FindingState.FAIL, found, "set maxmemory-policy noeviction")
     if reading.aof is False and not reading.snapshots:
-        told = f"{url} keeps nothing on disk: what the head knows is lost when it restarts"
-        yield _finding(host, FindingState.WARN, told, "set appendonly yes")
+        found = f"{url} keeps nothing on disk: what the head knows is lost when it restarts"
+        yield _finding(host, FindingState.WARN, found, "set appendonly yes")
     elif reading.aof is False:
-        told = f"{url} keeps snapshots only: what came after the last one is lost when it restarts"
-        yield _finding(host, FindingState.WARN, told, "set appendonly yes")
+        found = f"{url} keeps snapshots only: what came after the last one is lost when it restarts"
+        yield _finding(host, FindingState.WARN, found, "set appendonly yes")
     if reading.idle_timeout_s:
-        told = f"{url} closes connections that were idle for {reading.idle_timeout_s} s"
+        found = f"{url} closes connections that were idle for {reading.idle_timeout_s} s"
         remedy = "set timeout 0: Ray's GCS ends when its connection does"
-        yield _finding(host, FindingState.WARN, told, remedy)
+        yield _finding(host, FindingState.WARN, found, remedy)
 
 
 def _finding(host: str, state: FindingState, found: str, remedy: str) -> Finding:

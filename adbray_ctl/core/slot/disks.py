@@ -112,10 +112,10 @@ def choose(path: str, asked: Backend | None, carried_by: FileSystem | None) -> D
     """How disks below ``path`` are kept; None asks for the best. A text says why it cannot be."""
     if carried_by is None:
         # What is mounted there is not known: a loop image works on any file system.
-        told = f"the file system at {path} is not known"
+        unknown = f"the file system at {path} is not known"
         if asked in (None, Backend.LOOP):
-            return DiskPlace(path=path, reason=told if asked is None else "set in fleet.yml")
-        return f"disk.backend {asked} cannot be had: {told}"
+            return DiskPlace(path=path, reason=unknown if asked is None else "set in fleet.yml")
+        return f"disk.backend {asked} cannot be had: {unknown}"
     where = f"{carried_by.kind} at {carried_by.point}"
     offered = _BY_KIND.get(carried_by.kind) if carried_by.project_quota else None
     if asked is None and offered is not None:

@@ -30,8 +30,8 @@ class KeptLogs(BaseModel):
     @property
     def settings(self) -> dict[str, int]:
         """Those that are not at their default, for a host that was never told has the defaults."""
-        told = self.model_dump(exclude_defaults=True)
-        return {f"{KEPT_LOGS}{key}": value for key, value in told.items()}
+        given = self.model_dump(exclude_defaults=True)
+        return {f"{KEPT_LOGS}{key}": value for key, value in given.items()}
 
 
 KEPT_LOGS_DEFAULTS: dict[str, int] = {

@@ -70,7 +70,7 @@ def usage_report(
     """The usage of all groups, or of ``group``, in ``period``."""
     sums: dict[_Key, _Sum] = defaultdict(_Sum)
     total = _Sum()
-    for lifetime in _told(hosts):
+    for lifetime in _answered(hosts):
         if group is not None and lifetime.group != group:
             continue
         for key, seconds in _parts(lifetime, period, by):
@@ -88,7 +88,7 @@ def usage_report(
     )
 
 
-def _told(hosts: Iterable[HostUsage]) -> Iterable[Lifetime]:
+def _answered(hosts: Iterable[HostUsage]) -> Iterable[Lifetime]:
     """Each lifetime once: a host that broke down as one ended may tell it a second time."""
     found: dict[tuple[str, str, int], Lifetime] = {}
     for host in hosts:
