@@ -79,19 +79,6 @@ def network() -> str:
     return first[0] if first and "/" in first[0] else ""
 
 
-def os_name() -> str:
-    for line in read("/etc/os-release").splitlines():
-        if line.startswith("PRETTY_NAME="):
-            return line.split("=", 1)[1].strip('"')
-    return "unknown"
-
-
-def pythons() -> list[str]:
-    names = glob.glob("/usr/bin/python3.*") + glob.glob("/usr/local/bin/python3.*")
-    versions = {os.path.basename(name)[len("python") :] for name in names}
-    return sorted(v for v in versions if v.replace(".", "").isdigit())
-
-
 def slots(unseen: list[dict[str, str]]) -> list[dict[str, Any]]:
     found = standing.slots(ETC, unseen)
     for slot in found:
@@ -363,9 +350,6 @@ def main() -> None:
             "file_systems": file_systems(DATA),
             "gpus": cards["cards"],
             "gpu": cards,
-            "arch": os.uname().machine,
-            "os": os_name(),
-            "pythons": pythons(),
         },
         "slots": found,
         "units": running,

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,37 +32,6 @@ FLEET_FILE = "fleet.yml"
 GROUPS_DIR = "groups"
 
 M = TypeVar("M", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Project:
-    """A directory with ``fleet.yml`` and ``groups/``, all of it read and sound."""
-
-    dir: Path
-    fleet: Fleet
-    groups: tuple[RayClusterSpec, ...]
-
-    def group(self, name: str) -> RayClusterSpec:
-        """The group called ``name``; SpecError, with the nearest name, if there is none."""
-        for group in self.groups:
-            if group.name == name:
-                return group
-        raise no_group(self.dir, name)
-
-
-def load_project(directory: Path) -> Project:
-    """Everything in ``directory``; SpecError with the faults of all group files together."""
-    fleet = load_fleet(directory / FLEET_FILE)
-    groups: list[RayClusterSpec] = []
-    faults: list[SpecError] = []
-    for name in list_groups(directory):
-        try:
-            groups.append(load_group(group_file(directory, name), fleet))
-        except SpecError as error:
-            faults.extend(fault for fault in error.faults if isinstance(fault, SpecError))
-    if faults:
-        raise _summary(faults)
-    return Project(dir=directory, fleet=fleet, groups=tuple(groups))
 
 
 def load_fleet(path: Path, *, text: str | None = None) -> Fleet:

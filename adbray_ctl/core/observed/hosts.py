@@ -39,9 +39,6 @@ class HostFacts(_Observed):
     file_systems: tuple[FileSystem, ...] = ()
     gpus: int
     gpu: GpuReading = GpuReading()
-    arch: str
-    os: str
-    pythons: tuple[str, ...]
 
     @property
     def card(self) -> Card | None:

@@ -14,8 +14,8 @@ CASES = sorted((Path(__file__).parents[1] / "cases" / "reasons").glob("*.yml"))
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)
 def test_the_reason_is_found(case: Path) -> None:
-    told = yaml.safe_load(case.read_text(encoding="utf-8"))
-    assert reason_in(told["text"]) == told["reason"]
+    shown = yaml.safe_load(case.read_text(encoding="utf-8"))
+    assert reason_in(shown["text"]) == shown["reason"]
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", ".", "...\n---\n", "\x1b[0m\n", "<html></html>"])

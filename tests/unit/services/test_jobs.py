@@ -36,9 +36,7 @@ def host(used_mb: int) -> HostObservation:
 
 def with_addresses(own: str, virtual: str) -> HostObservation:
     found = host(0)
-    facts = HostFacts(
-        address=own, cpus=1, memory_mb=1, gpus=0, arch="x86_64", os="Debian", pythons=()
-    )
+    facts = HostFacts(address=own, cpus=1, memory_mb=1, gpus=0)
     head = found.slots[0].record.model_copy(update={"address": virtual})
     slots = (found.slots[0].model_copy(update={"record": head}), *found.slots[1:])
     return found.model_copy(update={"facts": facts, "slots": slots})

@@ -68,9 +68,9 @@ class Host:
         (base / "units" / "adbray.slice").write_text("[Slice]\n")
 
     def record(self, slot: str, kind: str, unit: str, group: str = GROUP) -> None:
-        told = {"group": group, "slot": slot, "kind": kind, "unit": unit, "cpus": 2}
-        told |= {"disk_gb": 1, "memory_mb": 1024, "venv": "/opt/adbray/ray-2.60.0-py3.11"}
-        (self.base / "etc" / group / f"{slot}.json").write_text(json.dumps(told))
+        said = {"group": group, "slot": slot, "kind": kind, "unit": unit, "cpus": 2}
+        said |= {"disk_gb": 1, "memory_mb": 1024, "venv": "/opt/adbray/ray-2.60.0-py3.11"}
+        (self.base / "etc" / group / f"{slot}.json").write_text(json.dumps(said))
 
     @property
     def logs(self) -> Path:
@@ -125,8 +125,8 @@ class Host:
     def collect(self, budget: int = 2**24) -> HostFiles:
         wanted = CollectRequest(group=GROUP, lines=7, since=100, budget=budget)
         out = self.run(logs_reading_script("collect_script.py"), wanted.model_dump_json())
-        told = json.loads(zlib.decompress(base64.b64decode(out)))
-        return HostFiles.model_validate({**told, "host": "a"})
+        said = json.loads(zlib.decompress(base64.b64decode(out)))
+        return HostFiles.model_validate({**said, "host": "a"})
 
 
 @pytest.fixture
@@ -142,9 +142,9 @@ def test_the_oldest_python_of_hosts_can_read_it(name: str) -> None:
 def test_a_host_tells_what_it_has(host: Host) -> None:
     host.keep("20260921T141320Z", a="x")
     out = host.run(logs_reading_script("logs_script.py"), json.dumps({"group": GROUP}))
-    told = HostLogs.model_validate({**json.loads(out), "host": "a"})
-    assert told.slots == ("w-0",)
-    (kept,) = told.kept
+    said = HostLogs.model_validate({**json.loads(out), "host": "a"})
+    assert said.slots == ("w-0",)
+    (kept,) = said.kept
     assert (kept.slot, kept.start, kept.began_at) == ("w-0", "20260921T141320Z", 1_790_000_000)
 
 
@@ -153,8 +153,8 @@ def test_a_name_that_tells_no_time_is_left_out(host: Host) -> None:
     for start in ("9T9Zx", "20260231T000000Z", "20260921T141360Z", "20260921T141320Z-x"):
         host.keep(start, a="x")
     out = host.run(logs_reading_script("logs_script.py"), json.dumps({"group": GROUP}))
-    told = HostLogs.model_validate({**json.loads(out), "host": "a"})
-    assert [(one.start, one.began_at) for one in told.kept] == [
+    said = HostLogs.model_validate({**json.loads(out), "host": "a"})
+    assert [(one.start, one.began_at) for one in said.kept] == [
         ("20260921T141320Z-2", 1_790_000_000)
     ]
 
@@ -171,13 +171,13 @@ def test_the_journal_and_the_last_lines_of_each_log(host: Host) -> None:
     (host.logs / "old" / "raylet.out.1").write_text("before\n")
     (host.logs / "empty").write_text("")
     os.utime(host.logs / "old" / "raylet.out.1", (1, 1))
-    told = host.read(lines=2)
-    assert told[1:] == [
+    said = host.read(lines=2)
+    assert said[1:] == [
         ("old/raylet.out.1", "before"),
         ("raylet.out", "two"),
         ("raylet.out", "three"),
     ]
-    assert told[0] == ("journal", f"journal of --no-pager -q -o short-iso -n 2 -u {UNIT}")
+    assert said[0] == ("journal", f"journal of --no-pager -q -o short-iso -n 2 -u {UNIT}")
     assert host.read(file="raylet.*", lines=0) == [
         ("raylet.out", "one"), ("raylet.out", "two"), ("raylet.out", "three")
     ]  # fmt: skip
@@ -189,12 +189,12 @@ def test_a_long_last_line_is_told_or_its_end(host: Host, start: str) -> None:
     host.keep("20260921T141320Z", **texts)
     for name, text in texts.items():
         (host.logs / name).write_text(text)
-    told = dict(host.read(start=start, lines=1, file="long*"))
-    assert told["long"] == "y" * 5000
-    assert told["longer"].endswith("zzz!")
-    assert len(told["longer"]) > 60_000
-    told = dict(host.read(start=start, lines=0, file="longer"))
-    assert told["longer"] == "z" * 70_000 + "!"
+    said = dict(host.read(start=start, lines=1, file="long*"))
+    assert said["long"] == "y" * 5000
+    assert said["longer"].endswith("zzz!")
+    assert len(said["longer"]) > 60_000
+    said = dict(host.read(start=start, lines=0, file="longer"))
+    assert said["longer"] == "z" * 70_000 + "!"
 
 
 def test_lines_since_then(host: Host) -> None:
@@ -203,8 +203,8 @@ def test_lines_since_then(host: Host) -> None:
         "[2026-09-21 14:13:20,000 I 1 2] then\n  more of it\n[2026-09-21 14:20:00,000 I] late\n"
     )
     (host.logs / "b.log").write_text("tells no time\n")
-    told = [text for source, text in host.read(since=1_790_000_000) if source != "journal"]
-    assert told == [
+    said = [text for source, text in host.read(since=1_790_000_000) if source != "journal"]
+    assert said == [
         "[2026-09-21 14:13:20,000 I 1 2] then", "  more of it", "[2026-09-21 14:20:00,000 I] late"
     ]  # fmt: skip
     assert "--since @1790000000" in host.read(since=1_790_000_000)[0][1]
@@ -212,9 +212,9 @@ def test_lines_since_then(host: Host) -> None:
 
 def test_what_is_kept_of_a_start(host: Host) -> None:
     host.keep("20260921T141320Z", **{"raylet.out": "one\ntwo\n", "x.err": "bad\n"})
-    told = host.read(start="20260921T141320Z", lines=1)
-    assert sorted(told[1:]) == [("raylet.out", "two"), ("x.err", "bad")]
-    assert "--since @1790000000 --until @" in told[0][1]
+    said = host.read(start="20260921T141320Z", lines=1)
+    assert sorted(said[1:]) == [("raylet.out", "two"), ("x.err", "bad")]
+    assert "--since @1790000000 --until @" in said[0][1]
 
 
 def test_links_of_jobs_lead_nowhere(host: Host) -> None:
@@ -244,9 +244,9 @@ def test_lines_are_followed_until_nobody_listens(
 ) -> None:
     assert follower.stdout is not None
     assert follower.stdin is not None
-    told = [json.loads(follower.stdout.readline()) for _ in range(3)]
-    assert ["raylet.out", "one"] in told
-    assert ["journal", "more"] in told
+    said = [json.loads(follower.stdout.readline()) for _ in range(3)]
+    assert ["raylet.out", "one"] in said
+    assert ["journal", "more"] in said
     with (host.logs / "raylet.out").open("a") as file:
         file.write("two\nhal")
         file.flush()
@@ -264,8 +264,8 @@ def test_lines_are_followed_until_nobody_listens(
 def test_what_a_bundle_has_of_a_host(host: Host) -> None:
     (host.logs / "raylet.out").write_text("fell over\n")
     host.keep("20260921T141320Z", **{"raylet.out": "before\n"})
-    told = host.collect()
-    files = told.files
+    said = host.collect()
+    files = said.files
     assert files["ray/w-0/raylet.out"] == "fell over\n"
     assert files["kept/w-0/20260921T141320Z/raylet.out"] == "before\n"
     assert json.loads(files["kept/list.json"])[0]["slot"] == "w-0"
@@ -278,15 +278,15 @@ def test_what_a_bundle_has_of_a_host(host: Host) -> None:
     assert "MemTotal" in files["memory.txt"]
     assert {"disks.txt", "versions.txt", "units/adbray.slice"} <= set(files)
     assert not [name for name in files if "other" in name]
-    assert told.left_out == ()
+    assert said.left_out == ()
 
 
 def test_what_a_bundle_has_no_room_for_is_told(host: Host) -> None:
     (host.logs / "raylet.out").write_text("x\n" * 50_000)
-    told = host.collect(budget=60_000)
-    assert told.size <= 60_000
-    assert "ray/w-0/raylet.out" in told.left_out
-    assert "records/w-0.json" in told.files
+    said = host.collect(budget=60_000)
+    assert said.size <= 60_000
+    assert "ray/w-0/raylet.out" in said.left_out
+    assert "records/w-0.json" in said.files
 
 
 def test_of_a_long_log_the_last_whole_lines(host: Host) -> None:
@@ -315,10 +315,10 @@ def test_what_slots_use(host: Host) -> None:
         assert script.stdin is not None
         time.sleep(0.3)
         (cgroup / "cpu.stat").write_text("usage_usec 1500000\n")
-        told = json.loads(script.stdout.readline())
+        said = json.loads(script.stdout.readline())
         script.stdin.close()
         assert script.wait(10) == 0
-    loads = HostLoads.model_validate({**told, "host": "a"})
+    loads = HostLoads.model_validate({**said, "host": "a"})
     runs, stopped = loads.slots
     assert runs.cores is not None
     assert 0.3 < runs.cores < 1.2, "half a second of CPU in half a second"

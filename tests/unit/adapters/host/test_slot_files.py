@@ -167,8 +167,8 @@ def test_a_mapped_file_is_in_use(disk: Path) -> None:
     path = disk / "tmp" / "results" / "big.bin"
     with path.open("r+b") as file:
         mapped = mmap.mmap(file.fileno(), 4096)
-    told = path.stat()
-    assert (told.st_dev, told.st_ino) in slot_files.Held(str(disk)).files
+    said = path.stat()
+    assert (said.st_dev, said.st_ino) in slot_files.Held(str(disk)).files
     mapped.close()
 
 

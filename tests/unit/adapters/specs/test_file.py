@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,15 +14,35 @@ from adbray_ctl.adapters.specs.file import (
     list_groups,
     load_fleet,
     load_group,
-    load_project,
 )
+from adbray_ctl.adapters.specs.project import ProjectFiles
 from adbray_ctl.adapters.specs.source import MAX_BYTES
 from adbray_ctl.core.errors import SpecError
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from tests.unit.cases import SpecCase, spec_cases
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 BAD = spec_cases("bad_specs")
 GOOD = spec_cases("good_specs")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A project of which every file was read."""
+
+    files: ProjectFiles
+    fleet: Fleet
+    groups: tuple[RayClusterSpec, ...]
+
+    def group(self, name: str) -> RayClusterSpec:
+        return self.files.group(name, self.fleet)
+
+
+def load_project(directory: Path) -> Loaded:
+    files = ProjectFiles(directory)
+    fleet = files.fleet()
+    return Loaded(files, fleet, tuple(files.group(name, fleet) for name in files.names()))
 
 
 def faults(directory: Path) -> list[str]:
@@ -137,8 +158,8 @@ def test_a_link_to_nothing(tmp_path: Path) -> None:
     GOOD[0].write(tmp_path)
     (tmp_path / "groups" / "demo.yml").rename(tmp_path / "groups" / "other.yml")
     (tmp_path / "groups" / "demo.yml").symlink_to("gone.yml")
-    told = "groups/demo.yml: cannot be read: it is a link to a file that does not exist"
-    assert told in faults(tmp_path)
+    shown = "groups/demo.yml: cannot be read: it is a link to a file that does not exist"
+    assert shown in faults(tmp_path)
 
 
 def test_an_odd_file_name_is_refused_as_a_group(tmp_path: Path) -> None:
@@ -344,8 +365,8 @@ def test_no_text_makes_a_traceback(seed: int, tmp_path: Path) -> None:
     try:
         loaded = load_project(tmp_path)
     except SpecError as error:
-        told = [str(fault) for fault in error.faults]
+        shown = [str(fault) for fault in error.faults]
     else:
-        told = [loaded.fleet.kind]
-    assert told
-    assert all(told)
+        shown = [loaded.fleet.kind]
+    assert shown
+    assert all(shown)

@@ -15,7 +15,7 @@ def test_a_key_that_cannot_be_written_is_no_fault_of_the_host(tmp_path: Path) ->
     (tmp_path / ".adbray").write_text("in the way")
     path = tmp_path / ".adbray" / "known_hosts"
     key = paramiko.ECDSAKey.generate()
-    with pytest.raises(HostError, match=r"key cannot be written to .*: ") as told:
+    with pytest.raises(HostError, match=r"key cannot be written to .*: ") as shown:
         KnownHosts(path).pin("10.0.0.1", 22, key)
-    assert told.value.hint is not None
-    assert "this machine's disk" in told.value.hint
+    assert shown.value.hint is not None
+    assert "this machine's disk" in shown.value.hint

@@ -12,7 +12,7 @@ MARK = "adbray-0123456789abcdef"
 NOISE = b"Welcome\n{}\n\xff\xfe\x1b[31m\n" + MARK[:-1].encode() + b" root\n"
 
 
-def told(output: bytes, noise: bytes = b"") -> bytes:
+def answered(output: bytes, noise: bytes = b"") -> bytes:
     begin = f"\n{MARK} login\n".encode() + noise + f"\n{MARK} root\n".encode()
     return noise + begin + output + f"\n{MARK} end 3\n".encode() + noise
 
@@ -21,7 +21,7 @@ def told(output: bytes, noise: bytes = b"") -> bytes:
 @pytest.mark.parametrize("output", [b"", b"{}\n", b"\n\n", b"a\n\nb", b"\x00\xff\n", b"x" * 500])
 @pytest.mark.parametrize("noise", [b"", NOISE, b"no line end"])
 def test_the_output_is_found_byte_for_byte(part: int, output: bytes, noise: bytes) -> None:
-    text, marked = told(output, noise), Marked(MARK)
+    text, marked = answered(output, noise), Marked(MARK)
     for at in range(0, len(text), part):
         if marked.status is None:
             marked.feed(text[at : at + part])
@@ -31,7 +31,7 @@ def test_the_output_is_found_byte_for_byte(part: int, output: bytes, noise: byte
 
 @pytest.mark.parametrize("part", [1, 3, 64, 100_000])
 def test_lines_come_when_they_are_whole_and_none_is_lost(part: int) -> None:
-    text, marked = told(b"one\n\n\ntwo\nthree", NOISE), Marked(MARK)
+    text, marked = answered(b"one\n\n\ntwo\nthree", NOISE), Marked(MARK)
     found: list[str] = []
     for at in range(0, len(text), part):
         if marked.status is None:
@@ -44,7 +44,7 @@ def test_lines_come_when_they_are_whole_and_none_is_lost(part: int) -> None:
 
 def test_a_line_does_not_wait_for_the_next_one() -> None:
     marked = Marked(MARK)
-    marked.feed(told(b"")[: -len(f"\n{MARK} end 3\n")] + b"ready\n")
+    marked.feed(answered(b"")[: -len(f"\n{MARK} end 3\n")] + b"ready\n")
     assert list(marked.lines()) == ["ready\n"]
 
 

@@ -159,6 +159,6 @@ def test_a_full_disk_is_no_damaged_file(path: Path, monkeypatch: pytest.MonkeyPa
     path.parent.mkdir()
     path.write_text("no database")
     monkeypatch.setattr("adbray_ctl.adapters.state.history_db._LEAST_FREE", 2**62)
-    with pytest.raises(AdbrayError) as told:
+    with pytest.raises(AdbrayError) as said:
         HistoryDb(path).begin(start())
-    assert told.value.hint == "the disk is full: free some space on it"
+    assert said.value.hint == "the disk is full: free some space on it"

@@ -92,8 +92,8 @@ def test_each_group_has_dashboards_of_its_own_under_names_that_its_head_links_to
     assert len(set(uids)) == 2 * len(RAY_DASHBOARDS)
     assert all(re.fullmatch("[a-z0-9-]{8,40}", uid) for uid in uids)
     assert one["RAY_GRAFANA_DATA_DASHBOARD_GLOBAL_FILTERS"] == 'group="demo"'
-    told = head_settings(fleet(host="m", **EMBEDDED), "demo")
-    assert {k: v for k, v in told.items() if k.endswith("_UID")} == {
+    shown = head_settings(fleet(host="m", **EMBEDDED), "demo")
+    assert {k: v for k, v in shown.items() if k.endswith("_UID")} == {
         k: v for k, v in one.items() if k.endswith("_UID")
     }
 
@@ -117,13 +117,13 @@ def test_the_inventory_says_where_it_comes_from_and_names_secrets_by_their_files
 ) -> None:
     found = inventory(fleet(host="m", grafana=grafana))
     assert found.groups["adbray_grafana"] == ("m",)
-    told = found.all_vars
-    assert (told["grafana_deb"], told["grafana_tarball"]) == (deb, tarball)
-    assert told["grafana_tarball_sha256"] == sha256
-    assert told["grafana_password_file"] == f"{SITE.grafana_dir}/admin_password"
-    assert told["grafana_bind"] == "127.0.0.1"
-    assert told["grafana_url"] == "http://127.0.0.1:3000/grafana/"
-    assert told["grafana_ray_host"] == placed(fleet(host="m"), spec()).head.host
+    shown = found.all_vars
+    assert (shown["grafana_deb"], shown["grafana_tarball"]) == (deb, tarball)
+    assert shown["grafana_tarball_sha256"] == sha256
+    assert shown["grafana_password_file"] == f"{SITE.grafana_dir}/admin_password"
+    assert shown["grafana_bind"] == "127.0.0.1"
+    assert shown["grafana_url"] == "http://127.0.0.1:3000/grafana/"
+    assert shown["grafana_ray_host"] == placed(fleet(host="m"), spec()).head.host
 
 
 def test_where_it_is_wanted_no_longer_the_play_that_removes_it_has_its_host() -> None:

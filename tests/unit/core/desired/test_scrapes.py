@@ -36,7 +36,7 @@ def spec(**changes: Any) -> RayClusterSpec:
     return RayClusterSpec.model_validate(base | {"worker_groups": [group]} | changes)
 
 
-def told(fleet: Fleet, spec: RayClusterSpec) -> tuple[GroupMonitoring, Topology]:
+def monitored(fleet: Fleet, spec: RayClusterSpec) -> tuple[GroupMonitoring, Topology]:
     topology = placed(fleet, spec)
     found = monitoring_of(fleet, spec, topology)
     assert found is not None
@@ -74,7 +74,7 @@ def test_without_monitoring_nothing_is_told_and_nothing_planned() -> None:
 
 
 def test_every_slot_is_named_by_its_port_and_the_head_is_always_a_target() -> None:
-    found, topology = told(fleet(host="m"), spec())
+    found, topology = monitored(fleet(host="m"), spec())
     job = found.scrapes[0]
     head = topology.head
     names = named(job)
@@ -95,7 +95,7 @@ def test_every_slot_is_named_by_its_port_and_the_head_is_always_a_target() -> No
 def test_of_a_head_that_may_move_all_places_are_called_head_and_no_host() -> None:
     on = {"names": ["a", "b", "c"]}
     group = spec(head={"standby": 1, "virtual_ip": "10.0.0.99", "hosts": on})
-    found, topology = told(fleet(host="m"), group)
+    found, topology = monitored(fleet(host="m"), group)
     heads = {text for at, text in named(found.scrapes[0]).items() if text.startswith("head/")}
     assert heads == {"head//"}
     assert len(topology.heads) == 2
@@ -104,7 +104,7 @@ def test_of_a_head_that_may_move_all_places_are_called_head_and_no_host() -> Non
 
 
 def test_each_redis_has_its_exporter_and_each_sentinel_its_socket() -> None:
-    found, topology = told(fleet(host="m"), spec(redis={"mode": "sentinel"}))
+    found, topology = monitored(fleet(host="m"), spec(redis={"mode": "sentinel"}))
     ray, redis, sentinel = found.scrapes
     assert [job["job_name"] for job in (ray, redis, sentinel)] == [
         "ray-demo",
@@ -115,12 +115,12 @@ def test_each_redis_has_its_exporter_and_each_sentinel_its_socket() -> None:
     wanted = [([f"{p.address}:{p.ports['exporter']}"], p.slot) for p in topology.redis]
     assert places == wanted
     assert sentinel["params"] == {"target": ["unix:///run/adbray-sentinel.demo/sentinel.sock"]}
-    alone, _ = told(fleet(host="m"), spec(redis={"mode": "none"}))
+    alone, _ = monitored(fleet(host="m"), spec(redis={"mode": "none"}))
     assert [job["job_name"] for job in alone.scrapes] == ["ray-demo"]
 
 
 def test_every_host_of_the_group_and_the_one_that_watches_are_measured() -> None:
-    found, topology = told(fleet(host="m", node_exporter_port=9200), spec())
+    found, topology = monitored(fleet(host="m", node_exporter_port=9200), spec())
     assert found.hosts == (*topology.hosts, "m")
     nodes = {node["labels"]["host"]: node for node in found.nodes}
     assert nodes["m"]["targets"] == ["127.0.0.1:9200"]
@@ -130,8 +130,8 @@ def test_every_host_of_the_group_and_the_one_that_watches_are_measured() -> None
 
 
 def test_two_groups_tell_the_same_of_a_host_that_both_use() -> None:
-    one, _ = told(fleet(host="a"), spec())
-    other, _ = told(fleet(host="a"), spec(name="other"))
+    one, _ = monitored(fleet(host="a"), spec())
+    other, _ = monitored(fleet(host="a"), spec(name="other"))
     shared = {node["labels"]["host"]: node for node in other.nodes}
     assert all(node == shared[node["labels"]["host"]] for node in one.nodes)
 
@@ -143,7 +143,7 @@ def test_it_is_installed_once_and_updated_when_the_fleet_asks_for_something_else
     assert not plan.is_empty
     assert not plan.interrupted
     assert (plan.steps[0].roles, plan.steps[0].members) == (ROLES, ())
-    found, topology = told(wanted, spec())
+    found, topology = monitored(wanted, spec())
     assert set(plan.steps[0].hosts) == {*topology.hosts, "m"}
 
     again = watched(wanted, spec(), m=found.revision)
@@ -154,7 +154,7 @@ def test_it_is_installed_once_and_updated_when_the_fleet_asks_for_something_else
 
 def test_more_workers_are_new_targets_and_come_after_the_workers_themselves() -> None:
     wanted = fleet(host="m")
-    found, _ = told(wanted, spec())
+    found, _ = monitored(wanted, spec())
     group = {"name": "w", "size": "small", "min_workers": 2, "max_workers": 5}
     more = spec(worker_groups=[group])
     titles = steps(planned(wanted, more, watched(wanted, spec(), m=found.revision)))
@@ -164,7 +164,7 @@ def test_more_workers_are_new_targets_and_come_after_the_workers_themselves() ->
 
 def test_where_it_moved_away_or_is_wanted_no_longer_it_is_removed() -> None:
     wanted = fleet(host="m")
-    found, topology = told(wanted, spec())
+    found, topology = monitored(wanted, spec())
     seen = watched(wanted, spec(), a="old", m=found.revision)
     (moved,) = planned(wanted, spec(), seen).steps
     assert moved.title == "monitoring: update on m, remove from a"
@@ -179,7 +179,7 @@ def test_where_it_moved_away_or_is_wanted_no_longer_it_is_removed() -> None:
 
 def test_browsers_are_shown_all_at_one_place_and_links_lead_there() -> None:
     shown = fleet(host="m", web={"port": 8444})
-    found, topology = told(shown, spec())
+    found, topology = monitored(shown, spec())
     inventory = build_inventory(
         fleet=shown, spec=spec(), topology=topology, namespace="demo-1", site=SITE
     )
@@ -195,7 +195,7 @@ def test_browsers_are_shown_all_at_one_place_and_links_lead_there() -> None:
 
     named = fleet(host="m", web={"address": "ray.example.com"})
     assert web_url(named) == "https://ray.example.com:8443/"
-    plain, _ = told(fleet(host="m"), spec())
+    plain, _ = monitored(fleet(host="m"), spec())
     inventory = build_inventory(
         fleet=fleet(host="m"), spec=spec(), topology=topology, namespace="demo-1", site=SITE
     )
@@ -222,13 +222,13 @@ def test_the_url_of_a_webhook_is_not_shown_to_the_network() -> None:
 def test_of_a_head_that_may_move_browsers_see_the_address_that_moves_with_it() -> None:
     on = {"names": ["a", "b", "c"]}
     group = spec(head={"standby": 1, "virtual_ip": "10.0.0.99", "hosts": on})
-    found, _ = told(fleet(host="m", web={}), group)
+    found, _ = monitored(fleet(host="m", web={}), group)
     assert found.dashboard == "10.0.0.99:8265"
 
 
 def test_a_way_for_browsers_is_a_change_and_so_is_a_renewed_certificate() -> None:
     plain, wanted = fleet(host="m"), fleet(host="m", web={})
-    found, _ = told(plain, spec())
+    found, _ = monitored(plain, spec())
     seen = watched(plain, spec(), m=found.revision)
     assert steps(planned(wanted, spec(), seen)) == ["monitoring: update on m"]
 
@@ -239,7 +239,7 @@ def test_a_way_for_browsers_is_a_change_and_so_is_a_renewed_certificate() -> Non
         monitoring = wanted.monitoring.model_copy(update={"web": web})
         return wanted.model_copy(update={"monitoring": monitoring})
 
-    found, _ = told(renewed("one"), spec())
+    found, _ = monitored(renewed("one"), spec())
     seen = watched(plain, spec(), m=found.revision)
     assert planned(renewed("one"), spec(), seen).is_empty
     assert steps(planned(renewed("two"), spec(), seen)) == ["monitoring: update on m"]

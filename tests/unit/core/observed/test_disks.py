@@ -21,9 +21,6 @@ def status(*, head: DiskUse | None = None, root: FileSystem | None = None) -> Gr
         cpus=1,
         memory_mb=1,
         gpus=0,
-        arch="x86_64",
-        os="Debian",
-        pythons=(),
         file_systems=(root,) if root else (),
     )
     slots = (first.model_copy(update={"disks": disks}), *rest)
@@ -75,9 +72,9 @@ def test_a_read_only_disk_is_not_cleaned() -> None:
     assert "clean" not in found.problems[0]
 
 
-def root(**told: object) -> FileSystem:
+def root(**shown: object) -> FileSystem:
     common = {"point": "/", "device": "8:1", "kind": "ext4", "total_gb": 50, "free_gb": 10}
-    return FileSystem.model_validate({**common, **told})
+    return FileSystem.model_validate({**common, **shown})
 
 
 @pytest.mark.parametrize(
@@ -114,9 +111,6 @@ def test_a_full_host_without_a_record_is_named_too() -> None:
         cpus=1,
         memory_mb=1,
         gpus=0,
-        arch="x86_64",
-        os="Debian",
-        pythons=(),
         file_systems=(root(free_gb=0.01),),
     )
     found = group_status(

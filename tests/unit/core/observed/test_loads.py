@@ -7,7 +7,7 @@ import pytest
 from adbray_ctl.core.observed.loads import HostLoads, SlotLoad, SortBy, loads_of
 
 
-def slot(name: str, **told: object) -> SlotLoad:
+def slot(name: str, **shown: object) -> SlotLoad:
     plain = {
         "host": "a",
         "group": "demo",
@@ -24,7 +24,7 @@ def slot(name: str, **told: object) -> SlotLoad:
         "disk_size": None,
         "restarts": 0,
     }
-    return SlotLoad.model_validate(plain | told)
+    return SlotLoad.model_validate(plain | shown)
 
 
 SLOTS = (

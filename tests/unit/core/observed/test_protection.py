@@ -122,11 +122,11 @@ SENTINEL = [
 ]
 
 
-def sentinel_hosts(*told: str) -> tuple[HostObservation, ...]:
+def sentinel_hosts(*shown: str) -> tuple[HostObservation, ...]:
     """Head and standby with a Redis beside each, and a third; each tells who the primary is."""
     first, second, third = (
         ObservedSlot(record=of, applied_at=0, primary=primary)
-        for of, primary in zip(SENTINEL, told, strict=True)
+        for of, primary in zip(SENTINEL, shown, strict=True)
     )
     leads = host("a", slot(record("head"), LEADS, "a"), first)
     waits = host("b", slot(record("standby-0"), WAITS, "a"), second)

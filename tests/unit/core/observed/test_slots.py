@@ -79,14 +79,14 @@ def test_no_state_but_a_good_one_is_without_a_word(kind: SlotKind) -> None:
     for active, sub, load, result, joined in itertools.product(
         ACTIVE, ("auto-restart", "start-pre"), LOADS, RESULTS, (True, False)
     ):
-        told = unit(active, sub=sub, load=load, result=result)
-        state, detail = state_of(record(kind), told, None, joined=joined)
-        assert detail or state in (SlotState.RUNNING, SlotState.PREPARED), (told, joined)
+        shown = unit(active, sub=sub, load=load, result=result)
+        state, detail = state_of(record(kind), shown, None, joined=joined)
+        assert detail or state in (SlotState.RUNNING, SlotState.PREPARED), (shown, joined)
         assert "()" not in why(slot(kind, state, detail), {"w": 1})
 
 
 @pytest.mark.parametrize(
-    ("told", "state", "detail"),
+    ("shown", "state", "detail"),
     [
         (
             unit("failed", result="signal"),
@@ -113,15 +113,17 @@ def test_no_state_but_a_good_one_is_without_a_word(kind: SlotKind) -> None:
         (None, SlotState.UNKNOWN, "systemd does not know its unit; `adbray apply` recreates it"),
     ],
 )
-def test_a_worker_says_what_is_wrong(told: UnitState | None, state: SlotState, detail: str) -> None:
-    assert state_of(record(SlotKind.WORKER), told, None, joined=False) == (state, detail)
+def test_a_worker_says_what_is_wrong(
+    shown: UnitState | None, state: SlotState, detail: str
+) -> None:
+    assert state_of(record(SlotKind.WORKER), shown, None, joined=False) == (state, detail)
 
 
 @pytest.mark.parametrize("kind", [SlotKind.HEAD, SlotKind.REDIS])
 def test_what_is_no_worker_is_not_prepared_but_stopped(kind: SlotKind) -> None:
-    told = state_of(record(kind), unit("inactive"), None, joined=False)
-    assert told == (SlotState.STOPPED, "its unit is stopped; `adbray apply` starts it")
-    slots = [slot(SlotKind.HEAD, SlotState.RUNNING), slot(kind, *told)]
+    shown = state_of(record(kind), unit("inactive"), None, joined=False)
+    assert shown == (SlotState.STOPPED, "its unit is stopped; `adbray apply` starts it")
+    slots = [slot(SlotKind.HEAD, SlotState.RUNNING), slot(kind, *shown)]
     assert what_lacks(slots, {}) == (f"{kind} on h is stopped",)
 
 

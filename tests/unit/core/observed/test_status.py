@@ -93,8 +93,8 @@ def test_the_fuller_one_of_a_slot_s_disks_is_told() -> None:
     head, worker = host.slots
     slots = (head, worker.model_copy(update={"disks": uses}))
     full = Observed(hosts=(host.model_copy(update={"slots": slots}),))
-    told = {slot.slot: slot.disk_used for slot in group_status("g", full).slots}
-    assert told == {"head": None, "w-0": 0.9}
+    shown = {slot.slot: slot.disk_used for slot in group_status("g", full).slots}
+    assert shown == {"head": None, "w-0": 0.9}
 
 
 def test_a_slot_without_its_unit_is_unknown() -> None:
@@ -111,7 +111,7 @@ def test_a_group_without_a_head_is_not_ready() -> None:
 
 
 def test_what_the_autoscaler_tells_is_in_the_status() -> None:
-    told = {
+    shown = {
         "at": 5,
         "age_s": 61.4,
         "waiting": [{"demand": "1 x (8 CPU) for tasks", "since": 1, "why": "fits no group"}],
@@ -122,7 +122,7 @@ def test_what_the_autoscaler_tells_is_in_the_status() -> None:
     }
     seen = observed("active", "running")
     (host,) = seen.hosts
-    view = host.ray[0].model_copy(update={"scaling": ScalingView.model_validate(told)})
+    view = host.ray[0].model_copy(update={"scaling": ScalingView.model_validate(shown)})
     seen = Observed(hosts=(host.model_copy(update={"ray": (view,)}),))
     status = group_status("g", seen)
     assert status.problems == ("the autoscaler has told nothing for 61 s",)

@@ -62,7 +62,7 @@ def slots_on(observed: Observed, host: str) -> set[str]:
     return {slot.record.slot for slot in observed.host(host).slots}
 
 
-def told(plan: ChangePlan) -> dict[str, str]:
+def reasons(plan: ChangePlan) -> dict[str, str]:
     return {
         f"{c.action} {c.node}@{c.host}": c.reason
         for c in plan.changes
@@ -83,7 +83,7 @@ def test_a_retired_host_that_answers_is_left() -> None:
     expected = {f"delete {node}@c": "moves to d: c is retired" for node in moved}
     starts = {c.node for c in plan.changes if c.host == "d" and c.action is not Impact.KEEP}
     assert starts == moved
-    found = told(plan)
+    found = reasons(plan)
     assert {key: found[key] for key in expected} == expected
     assert found.pop("update head@a").endswith("-> none"), "it asks c no more"
     rest = found.keys() - expected.keys()
@@ -97,10 +97,10 @@ def test_what_a_dead_host_carried_is_made_anew() -> None:
     before = silenced(three(), "c")
     plan = replaced("c", before)
     lost = slots_on(three(), "c")
-    starts = {key for key in told(plan) if key.endswith("@d")}
+    starts = {key for key in reasons(plan) if key.endswith("@d")}
     assert {key.split()[1] for key in starts} == {f"{node}@d" for node in lost}
-    assert all("on no host that answers" in told(plan)[key] for key in starts)
-    assert told(plan).keys() == starts | {"update head@a"}, "nothing else is touched"
+    assert all("on no host that answers" in reasons(plan)[key] for key in starts)
+    assert reasons(plan).keys() == starts | {"update head@a"}, "nothing else is touched"
     (silent,) = plan.silent
     assert (silent.host, silent.retired) == ("c", True)
     assert silent.text.startswith("host c is retired and gives no answer: what stands there stays")
@@ -151,7 +151,7 @@ def test_a_host_that_comes_back_gives_up_what_it_still_has() -> None:
     hosts = [h.model_copy(update={"ray": (both,)}) if h.ray else h for h in now.hosts]
     back = Observed(hosts=(*(h for h in hosts if h.host != "c"), old.host("c")))
     plan = planned(fleet("c"), MOVABLE, back, rooms)
-    found = told(plan)
+    found = reasons(plan)
     assert found == {f"delete {n}@c": "stands on d: c is retired" for n in slots_on(old, "c")}
     (step,) = plan.steps
     assert step.leaving

@@ -66,11 +66,11 @@ def test_healthy_cards_change_nothing() -> None:
 def test_a_worker_on_a_bad_card_stops_and_a_prepared_one_starts() -> None:
     bad = card_of(standing(), "g-0")
     found = plan(standing(bad))
-    told = changes(found)
-    assert told["g-0"][0] is Impact.STOP
-    assert told["g-0"][1] == f"set aside: GPU {bad}: {FAULT}"
-    assert told["g-2"][0] is Impact.START
-    assert told["g-1"][0] is Impact.KEEP
+    shown = changes(found)
+    assert shown["g-0"][0] is Impact.STOP
+    assert shown["g-0"][1] == f"set aside: GPU {bad}: {FAULT}"
+    assert shown["g-2"][0] is Impact.START
+    assert shown["g-1"][0] is Impact.KEEP
     aside, start = found.steps
     assert (aside.nodes, aside.drain) == (("g-0",), ("g-0",))
     assert start.nodes == ("g-2",)
@@ -88,9 +88,9 @@ def test_a_worker_that_is_set_aside_stays_so() -> None:
     hosts = (
         h.model_copy(update={"units": tuple(now(unit) for unit in h.units)}) for h in seen.hosts
     )
-    told = changes(plan(Observed(hosts=tuple(hosts))))
-    assert told["g-0"] == (Impact.KEEP, f"set aside: GPU {bad}: {FAULT}")
-    assert told["g-2"][0] is Impact.KEEP
+    shown = changes(plan(Observed(hosts=tuple(hosts))))
+    assert shown["g-0"] == (Impact.KEEP, f"set aside: GPU {bad}: {FAULT}")
+    assert shown["g-2"][0] is Impact.KEEP
 
 
 def test_a_slice_that_changes_on_a_bad_card_is_cut_with_the_others() -> None:
@@ -101,11 +101,11 @@ def test_a_slice_that_changes_on_a_bad_card_is_cut_with_the_others() -> None:
     bad = card_of(seen, "g-0")
     reading = [{"index": index, "faults": [FAULT] if index == bad else []} for index in range(4)]
     found = planned(fleet(), halves("1/3"), with_reading(seen, found=reading), rooms)
-    told = changes(found)
+    shown = changes(found)
     # A third of its card is where g-2 is to be.
     aside = {"g-0", "g-1", "g-2"}
-    assert {node for node, (action, _) in told.items() if action is Impact.STOP} == aside
-    (step,) = (step for step in found.steps if any(node in step.nodes for node in told))
+    assert {node for node, (action, _) in shown.items() if action is Impact.STOP} == aside
+    (step,) = (step for step in found.steps if any(node in step.nodes for node in shown))
     assert set(step.nodes) >= {"g-0", "g-1", "g-2", "g-3"}
     assert set(step.drain) == {"g-0", "g-1", "g-2", "g-3"}
     assert "gpu_share" in step.roles

@@ -20,9 +20,6 @@ FACTS: dict[str, Any] = {
     "cpus": 64,
     "memory_mb": 2**18,
     "gpus": 4,
-    "arch": "x86_64",
-    "os": "Debian",
-    "pythons": ("3.11",),
 }
 
 

@@ -257,11 +257,11 @@ def test_a_new_group_starts_and_an_applied_one_is_kept() -> None:
 def test_reasons_name_field_old_and_new() -> None:
     found = plan(spec(**workers("x", size="medium", env={"A": "1", "B": "3"})))
     (change,) = (c for c in found.changes if c.node == "x-0")
-    told = {f.field: (f.old, f.new) for f in change.fields}
-    assert told["worker_groups.x.size"] == ("small", "medium")
-    assert "worker_groups.x.env.B" in told
-    assert "worker_groups.x.env.A" not in told
-    assert "3" not in told["worker_groups.x.env.B"], "values may be secrets"
+    shown = {f.field: (f.old, f.new) for f in change.fields}
+    assert shown["worker_groups.x.size"] == ("small", "medium")
+    assert "worker_groups.x.env.B" in shown
+    assert "worker_groups.x.env.A" not in shown
+    assert "3" not in shown["worker_groups.x.env.B"], "values may be secrets"
 
 
 def test_a_lower_minimum_stops_nothing() -> None:
@@ -362,7 +362,7 @@ def test_a_plan_knows_what_moved() -> None:
     assert not moved_since(found, base_of("demo", standing(), found.changes))
     stopped = touched("w-1", active="inactive")
     now = base_of("demo", stopped, plan(spec(**workers("w", size="small")), stopped).changes)
-    (told,) = moved_since(found, now)
-    assert told.startswith("w-1@")
-    assert "is" in told
+    (shown,) = moved_since(found, now)
+    assert shown.startswith("w-1@")
+    assert "is" in shown
     assert plan(spec()).inputs != found.inputs

@@ -48,8 +48,8 @@ def test_a_card_that_is_there_and_not_well(
 
 def test_healthy_cards_are_told_by_model() -> None:
     gpu = {"on_pci": 2, "cards": 2, "driver": "550.54.15", "found": (L4, L4 | {"index": 1})}
-    (told,) = (one for one in judge(gpu=gpu) if one.check is Check.GPU)
-    assert (told.state, told.found) == (
+    (shown,) = (one for one in judge(gpu=gpu) if one.check is Check.GPU)
+    assert (shown.state, shown.found) == (
         FindingState.OK,
         "2 cards, driver 550.54.15: 2 x NVIDIA L4, 22 GiB",
     )

@@ -23,9 +23,6 @@ def host(name: str, machine: str, boot: str, *keys: str) -> HostObservation:
         cpus=1,
         memory_mb=1,
         gpus=0,
-        arch="x86_64",
-        os="Debian",
-        pythons=(),
     )
     return HostObservation(host=name, facts=facts)
 

@@ -36,15 +36,15 @@ LACKS = "no_proxy lacks localhost"
 def test_what_jobs_would_ask_a_proxy_for_is_a_warning(
     proxies: dict[str, dict[str, str]], state: FindingState, found: str
 ) -> None:
-    (told,) = [one for one in judge(proxies=proxies) if one.check is Check.PROXY]
-    assert (told.state, bool(told.remedy)) == (state, state is FindingState.WARN)
-    assert found in told.found
+    (shown,) = [one for one in judge(proxies=proxies) if one.check is Check.PROXY]
+    assert (shown.state, bool(shown.remedy)) == (state, state is FindingState.WARN)
+    assert found in shown.found
 
 
 def test_an_address_that_is_not_in_fleet_yml_has_to_be_excepted_too() -> None:
     units = PROXY | {"no_proxy": "localhost,127.0.0.1,::1,10.0.0.1"}
     answers = [answer(proxies={"systemd": units})]
     found = preflight(fleet=FLEET, answers=answers, needs={}, addresses=["10.7.0.9"])
-    (told,) = [one for one in found if one.check is Check.PROXY]
-    assert told.state is FindingState.WARN
-    assert told.found.endswith("no_proxy lacks 10.7.0.9")
+    (shown,) = [one for one in found if one.check is Check.PROXY]
+    assert shown.state is FindingState.WARN
+    assert shown.found.endswith("no_proxy lacks 10.7.0.9")

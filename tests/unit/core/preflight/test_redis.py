@@ -22,7 +22,7 @@ URL = "redis://10.0.0.9:6379"
 
 
 @pytest.mark.parametrize(
-    ("changes", "state", "told"),
+    ("changes", "state", "shown"),
     [
         ({}, FindingState.OK, "Redis 7.0.15 at redis://10.0.0.9:6379"),
         # Managed services tell no settings.
@@ -42,10 +42,10 @@ URL = "redis://10.0.0.9:6379"
         ({"idle_timeout_s": 300}, FindingState.WARN, "idle for 300 s"),
     ],
 )
-def test_one_thing_at_a_time(changes: dict[str, Any], state: FindingState, told: str) -> None:
+def test_one_thing_at_a_time(changes: dict[str, Any], state: FindingState, shown: str) -> None:
     (found,) = judge("a", URL, RedisReading(**GOOD | changes))
     assert found.state is state
-    assert told in found.found
+    assert shown in found.found
     assert bool(found.remedy) is (state is not FindingState.OK)
 
 

@@ -163,9 +163,7 @@ def test_what_is_declared_goes_before_what_is_detected(
         [GpuCard(index=0, name=detected.model, memory_mb=detected.memory_mb)] if detected else []
     )
     gpu = GpuReading(cards=len(cards), found=tuple(cards))
-    facts = HostFacts(
-        cpus=8, memory_mb=2**15, gpus=1, gpu=gpu, arch="x86_64", os="Debian", pythons=()
-    )
+    facts = HostFacts(cpus=8, memory_mb=2**15, gpus=1, gpu=gpu)
     seen = Observed(hosts=(HostObservation(host="a", facts=facts),))
     room = capacities(fleet(**declared), seen)["a"]
     assert isinstance(room, Capacity)
@@ -178,9 +176,7 @@ def test_a_lost_card_does_not_hide_what_the_others_are() -> None:
         GpuCard(index=1, faults=("NVML says of it: the GPU is lost",)),
     )
     gpu = GpuReading(cards=2, found=found)
-    facts = HostFacts(
-        cpus=8, memory_mb=2**15, gpus=2, gpu=gpu, arch="x86_64", os="Debian", pythons=()
-    )
+    facts = HostFacts(cpus=8, memory_mb=2**15, gpus=2, gpu=gpu)
     assert facts.card == H100
 
 
@@ -212,9 +208,9 @@ def test_cards_are_cut_anew_when_nothing_runs_on_them(
 
 def test_another_memory_of_the_cards_restarts_who_is_held_to_it() -> None:
     found = change(spec("1/2", "mps"), spec("1/2", "mps"), Card(model="H100", memory_mb=40000))
-    told = {c.node: c.reason for c in found.changes if c.action is Impact.RESTART}
-    assert told.keys() == {"s-0", "s-1"}
-    assert told["s-0"] == "GPU share.memory_mb: 40779 -> 20000"
+    shown = {c.node: c.reason for c in found.changes if c.action is Impact.RESTART}
+    assert shown.keys() == {"s-0", "s-1"}
+    assert shown["s-0"] == "GPU share.memory_mb: 40779 -> 20000"
     whole = change(spec(1, None), spec(1, None), Card(memory_mb=1024))
     assert whole.is_empty
 

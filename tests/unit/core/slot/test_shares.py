@@ -58,7 +58,7 @@ def test_every_size_is_sound(cpus: int, memory_mb: int, part: float) -> None:
 def capacity(cpus: int, memory_mb: int, **changes: object) -> Capacity | str:
     host = {"name": "a", "address": "10.0.0.1", **changes}
     fleet = {"kind": "Fleet", "hosts": [host], "system_reserved": {"cpus": 1, "memory_gb": 2}}
-    known = {"disk_gb": 100, "gpus": 0, "arch": "x86_64", "os": "Debian", "pythons": ()}
+    known = {"disk_gb": 100, "gpus": 0}
     seen = HostFacts.model_validate(known | {"cpus": cpus, "memory_mb": memory_mb})
     observed = Observed(hosts=(HostObservation(host="a", facts=seen),))
     return capacities(Fleet.model_validate(fleet), observed)["a"]
@@ -111,8 +111,8 @@ def test_cores_are_kept_by_placement_alone() -> None:
 def test_a_reserve_reaches_the_host_before_workers_roll() -> None:
     found = plan(spec(**workers("w", size="small")), system_reserved={"memory_gb": 3})
     assert found.steps[0].roles[0] == "host_base"
-    told = {change.host for change in found.changes}
-    assert told == set(found.steps[0].hosts)
+    shown = {change.host for change in found.changes}
+    assert shown == set(found.steps[0].hosts)
 
 
 def test_how_long_logs_are_kept_is_told_to_every_host_and_restarts_nothing() -> None:

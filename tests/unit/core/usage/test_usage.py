@@ -31,20 +31,20 @@ def lifetime(index: int, entry: dict[str, Any]) -> Lifetime:
     return Lifetime.model_validate({**defaults, **entry, "start": start, "end": end})
 
 
-def row(told: UsageRow) -> dict[str, Any]:
+def row(shown: UsageRow) -> dict[str, Any]:
     """A row as cases have it: without what is empty."""
     found: dict[str, Any] = {
-        **{key: getattr(told, key) for key in ("group", "worker_group") if getattr(told, key)},
-        "node_hours": told.node_hours,
+        **{key: getattr(shown, key) for key in ("group", "worker_group") if getattr(shown, key)},
+        "node_hours": shown.node_hours,
     }
-    if told.day:
-        found["day"] = date.fromisoformat(told.day)
-    for one in told.items:
+    if shown.day:
+        found["day"] = date.fromisoformat(shown.day)
+    for one in shown.items:
         if one.item is Item.GPU:
             found.setdefault("gpu", {})[f"{one.gpu_model} {one.gpu_unit}"] = one.quantity
         else:
             found["disk" if one.item is Item.DISK else "acu"] = one.quantity
-    return found if told.cost is None else found | {"cost": told.cost}
+    return found if shown.cost is None else found | {"cost": shown.cost}
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.yml")), ids=lambda path: path.stem)
@@ -123,5 +123,5 @@ def test_one_group_alone() -> None:
     one = Lifetime(id="1", group="a", slot="w-0", cpus=1, disk_gb=1, start=0, end=3600)
     hosts = [HostUsage(host="h", lifetimes=(one, one.model_copy(update={"id": "2", "group": "b"})))]
     report = usage_report(Period(0, 7200), By.GROUP, hosts, group="b")
-    assert [told.group for told in report.rows] == ["b"]
+    assert [shown.group for shown in report.rows] == ["b"]
     assert report.total.node_hours == 1
