@@ -23,7 +23,7 @@ from adbray_ctl.services import apply
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 from tests.unit.cluster import NAMESPACE, placed, planned
-from tests.unit.core.desired.test_scrapes import fleet, told, watched
+from tests.unit.core.desired.test_scrapes import fleet, monitored, watched
 from tests.unit.core.inventory.test_group import SITE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,7 +102,7 @@ def rendered(text: str, known: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("watching", ["m", "c"])
 def test_who_leaves_is_scraped_no_longer_unless_it_watches(watching: str) -> None:
     asked = fleet(host=watching)
-    before, _ = told(asked, spec("a", "b", "c"))
+    before, _ = monitored(asked, spec("a", "b", "c"))
     inventory = leave(asked, spec("a", "b", "c"), spec("a", "b"), watching)
     assert inventory.groups["adbray_hosts"] == ("c",)
     assert scraped(inventory, watching, before.nodes) == ["a", "b", watching]
