@@ -15,11 +15,11 @@ import pytest
 import ray.dashboard.modules.metrics.dashboards as ray_dashboards
 import yaml
 
-from adbray_ctl.core.ledger import Capacity
-from adbray_ctl.core.monitoring import monitoring_of
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.topology import place
+from adbray_ctl.core.desired.scrapes import monitoring_of
+from adbray_ctl.core.placement.ledger import Capacity
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMETHEUS = ROOT / "roles" / "prometheus"

@@ -15,7 +15,7 @@ import pytest
 import ray
 import yaml
 
-from adbray_ctl.core.grafana import DATASOURCE, RAY_DASHBOARDS, ray_dashboard_settings
+from adbray_ctl.core.desired.grafana import DATASOURCE, RAY_DASHBOARDS, ray_dashboard_settings
 from tests.contract.test_alerts import own_metrics, promtool, ray_panels
 
 ROOT = Path(__file__).resolve().parents[2]

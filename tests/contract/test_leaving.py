@@ -15,16 +15,16 @@ import pytest
 import yaml
 from ansible.template import Templar, trust_as_template
 
-from adbray_ctl.core.inventory import Inventory
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.inventory.site import Inventory
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import apply
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 from tests.unit.cluster import NAMESPACE, placed, planned
-from tests.unit.core.test_inventory import SITE
-from tests.unit.core.test_monitoring import fleet, told, watched
+from tests.unit.core.desired.test_scrapes import fleet, monitored, watched
+from tests.unit.core.inventory.test_group import SITE
 
 ROOT = Path(__file__).resolve().parents[2]
 DELETE = ROOT / "playbooks" / "delete.yml"
@@ -102,7 +102,7 @@ def rendered(text: str, known: dict[str, Any]) -> Any:
 @pytest.mark.parametrize("watching", ["m", "c"])
 def test_who_leaves_is_scraped_no_longer_unless_it_watches(watching: str) -> None:
     asked = fleet(host=watching)
-    before, _ = told(asked, spec("a", "b", "c"))
+    before, _ = monitored(asked, spec("a", "b", "c"))
     inventory = leave(asked, spec("a", "b", "c"), spec("a", "b"), watching)
     assert inventory.groups["adbray_hosts"] == ("c",)
     assert scraped(inventory, watching, before.nodes) == ["a", "b", watching]

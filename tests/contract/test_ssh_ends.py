@@ -12,10 +12,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec.fleet import Fleet
 from tests.contract.ssh_server import AnyKey, hosts
 
 # More than SSH lets a sender have under way: who writes it waits until it is read, or nobody reads.

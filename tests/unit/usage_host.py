@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import adbray_ctl.adapters
-from adbray_ctl.core.usage import HostUsage
+import adbray_ctl.adapters.host
+from adbray_ctl.core.usage.usage import HostUsage
 from tests.unit.host_script import load
 
 WRITER = Path(__file__).parents[2] / "roles" / "host_base" / "files" / "usage.py"
-READER = Path(adbray_ctl.adapters.__file__).parent / "usage_script.py"
+READER = Path(adbray_ctl.adapters.host.__file__).parent / "usage_script.py"
 GROUP = "demo"
 
 

@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts, fingerprint
 from adbray_ctl.core.errors import HostError, HostKeyError
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.spec_ssh import Jump, Ssh
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.ssh import Jump, Ssh
 
 # Whatever the time they took.
 _PLAIN = (paramiko.BadHostKeyException, paramiko.PasswordRequiredException, socket.gaierror)

@@ -16,10 +16,11 @@ from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.render.tables import print_status
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError, UsageError
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.plan import ChangePlan, Step
-from adbray_ctl.core.status import GroupStatus
-from adbray_ctl.core.topology import Replacement
+from adbray_ctl.core.observed.status import GroupStatus
+from adbray_ctl.core.placement.topology import Replacement
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services import apply as service
 from adbray_ctl.services import nodes
 from adbray_ctl.services import plan as planning

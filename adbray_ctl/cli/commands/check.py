@@ -9,8 +9,8 @@ from adbray_ctl.cli.render.check_table import print_check
 from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import AdbrayError, HostError, PlacementError
-from adbray_ctl.core.findings import CheckReport
-from adbray_ctl.core.readings import Check
+from adbray_ctl.core.preflight.findings import CheckReport
+from adbray_ctl.core.preflight.readings import Check
 from adbray_ctl.services import check as service
 
 

@@ -11,10 +11,10 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.cleaning import print_disk, print_freed
 from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.foreign import whole
-from adbray_ctl.core.sizes import size
+from adbray_ctl.core.observed.cleaning import DiskItem, May, NodeDisk
+from adbray_ctl.core.text import size
 from adbray_ctl.services import clean as service
 
 

@@ -14,7 +14,7 @@ from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, RefusedError
-from adbray_ctl.core.node_logs import moment
+from adbray_ctl.core.observed.logs import moment
 from adbray_ctl.services import collect as service
 
 

@@ -12,7 +12,7 @@ from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError
-from adbray_ctl.core.impact import Impact
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services import destroy as service
 from adbray_ctl.services.history import recorded, unplanned
 

@@ -62,17 +62,17 @@ def drill(
     """
     tools = state.tools
     with tools.lock.hold(f"drill {group}"):
-        plan = service.prepare(tools, group, Fault(fault))
-        spec = tools.specs.group(group, plan.fleet)
+        setup = service.prepare(tools, group, Fault(fault))
+        spec = tools.specs.group(group, setup.fleet)
         if spec.production and not force:
             raise RefusedError(
                 f"{group} is marked as production", hint="pass --force to break it all the same"
             )
-        question = f"Break {group} ({fault}) on {plan.target[0]}?"
+        question = f"Break {group} ({fault}) on {setup.target[0]}?"
         if not yes:
             confirm_for(group, question, production=spec.production)
         with ProgressView(f"drill {group}") as view:
-            found = service.drill(tools, plan, view, process=Process(process), cut_s=cut_s)
+            found = service.drill(tools, setup, view, process=Process(process), cut_s=cut_s)
     if as_json:
         print_json(found)
     else:

@@ -9,7 +9,7 @@ from adbray_ctl.cli.render.logs import print_kept, print_line
 from adbray_ctl.cli.render.screen import print_json, print_json_line
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, HostError, UsageError
-from adbray_ctl.core.node_logs import LogRequest, moment
+from adbray_ctl.core.observed.logs import LogRequest, moment
 from adbray_ctl.services import node_logs as service
 
 

@@ -11,9 +11,9 @@ from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.slots import kind_of
+from adbray_ctl.core.slot.names import kind_of
+from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services import nodes as service
 from adbray_ctl.services import plan as planning
 from adbray_ctl.services.history import recorded, unplanned

@@ -9,7 +9,7 @@ from adbray_ctl.cli.confirm import confirm
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError
-from adbray_ctl.core.topology import Replacement
+from adbray_ctl.core.placement.topology import Replacement
 from adbray_ctl.services import replace as service
 
 

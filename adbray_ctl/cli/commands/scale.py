@@ -9,7 +9,7 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import AdbrayError, UsageError
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.text import no_such
 
 
 @click.command(

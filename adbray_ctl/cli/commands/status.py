@@ -13,8 +13,8 @@ from adbray_ctl.cli.render.screen import clear, print_json, print_json_line, say
 from adbray_ctl.cli.render.tables import print_addresses, print_status
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError
-from adbray_ctl.core.scaling_view import ScalingEvent
-from adbray_ctl.core.status import GroupStatus
+from adbray_ctl.core.observed.scaling import ScalingEvent
+from adbray_ctl.core.observed.status import GroupStatus
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import scaling
 from adbray_ctl.services import status as service

@@ -9,7 +9,7 @@ from adbray_ctl.cli.render.loads import loads_table
 from adbray_ctl.cli.render.screen import LiveView, print_json, print_json_line, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.loads import Loads, SortBy
+from adbray_ctl.core.observed.loads import Loads, SortBy
 from adbray_ctl.services import top as service
 
 

@@ -12,9 +12,9 @@ import pytest
 from adbray_ctl import wiring
 from adbray_ctl.cli.commands.clean import clean
 from adbray_ctl.cli.state import State
-from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk, Room
 from adbray_ctl.core.errors import HostError, UsageError
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.cleaning import DiskItem, May, NodeDisk, Room
+from adbray_ctl.core.spec.fleet import Fleet
 from tests.unit.cli.test_looking import FLEET, Logs
 
 GIB = 2**30

@@ -14,11 +14,12 @@ from adbray_ctl.cli import app
 from adbray_ctl.cli.render import screen
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.jobs import Job, JobRequest
-from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, RayJob
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayJob
+from adbray_ctl.core.spec.fleet import Fleet
 from tests.unit.cli.test_status import FLEET, GROUP
 from tests.unit.cluster import applied, placed
-from tests.unit.core.test_plan_boots import FACTS
+from tests.unit.core.plan.test_boots import FACTS
 from tests.unit.hostile import TEXTS
 from tests.unit.services.test_orphans import Hosts
 

@@ -18,10 +18,10 @@ from adbray_ctl.cli.commands.logs import logs
 from adbray_ctl.cli.commands.top import top
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError, UsageError
-from adbray_ctl.core.loads import HostLoads
-from adbray_ctl.core.node_logs import HostLogs, KeptLog, LogLine, LogRequest
-from adbray_ctl.core.spec_fleet import Fleet
-from tests.unit.core.test_loads import SLOTS
+from adbray_ctl.core.observed.loads import HostLoads
+from adbray_ctl.core.observed.logs import HostLogs, KeptLog, LogLine, LogRequest
+from adbray_ctl.core.spec.fleet import Fleet
+from tests.unit.core.observed.test_loads import SLOTS
 from tests.unit.services.test_usage import Clock
 
 FLEET = """\

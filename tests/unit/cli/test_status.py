@@ -12,9 +12,9 @@ from adbray_ctl.cli.app import run
 from adbray_ctl.cli.commands.status import status
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import HostError, HostKeyError
-from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.scaling_view import ScalingEvent
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.observed.scaling import ScalingEvent
+from adbray_ctl.core.spec.fleet import Fleet
 from tests.unit.cluster import applied, placed
 from tests.unit.services.test_orphans import Hosts
 from tests.unit.services.test_usage import Clock

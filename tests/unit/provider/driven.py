@@ -14,9 +14,9 @@ from ray.core.generated.instance_manager_pb2 import (  # type: ignore[attr-defin
     NodeKind,  # made at run time
 )
 
-from adbray_ctl.core.scaling import HEAD_TYPE, autoscaling_config
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.desired.autoscaler import HEAD_TYPE, autoscaling_config
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.provider.demand import Demand
 from adbray_ctl.provider.journal import EVENTS
 from adbray_ctl.provider.lost_jobs import Job

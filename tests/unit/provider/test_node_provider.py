@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import adbray_ctl.provider
-from adbray_ctl.core.scaling import HEAD_TYPE
+from adbray_ctl.core.desired.autoscaler import HEAD_TYPE
 from adbray_ctl.provider.demand import Demand, Rule, Shape
 from adbray_ctl.provider.journal import VIEW
 from adbray_ctl.provider.lost_jobs import NEVER_BEGAN, Job

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from adbray_ctl.adapters.certificate import own_certificate
-from adbray_ctl.adapters.gpus import judged
-from adbray_ctl.adapters.nvml import cards_of
-from tests.unit.adapters.test_gpus import Nvml
+from adbray_ctl.adapters.host.gpus import judged
+from adbray_ctl.adapters.host.nvml import cards_of
+from adbray_ctl.adapters.state.certificate import own_certificate
+from tests.unit.adapters.host.test_gpus import Nvml
 
 SCRIPT = Path(__file__).parents[3] / "roles" / "node_exporter" / "files" / "metrics.py"
 SYSTEMCTL = """#!/bin/sh

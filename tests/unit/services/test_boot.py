@@ -10,26 +10,20 @@ import pytest
 
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.observed import (
-    HostFacts,
-    HostObservation,
-    Observed,
-    ObservedSlot,
-    RayNode,
-    RayView,
-    UnitState,
-)
-from adbray_ctl.core.plan import Step
-from adbray_ctl.core.ports import Scope
-from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.slots import unit_name
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import SLOT_LABEL
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayNode, RayView
+from adbray_ctl.core.observed.status import SLOT_LABEL
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.protocols.runs import Scope
+from adbray_ctl.core.slot.names import unit_name
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.apply import carry_out
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
-from tests.unit.core.test_plan import fleet
-from tests.unit.core.test_plan_boots import DISTRO, FACTS, hosts
+from tests.unit.core.plan.test_boots import DISTRO, FACTS, hosts
+from tests.unit.core.plan.test_changes import fleet
 
 WHY = "driver 535.1 is loaded and 535.2 is installed"
 STEP = Step(

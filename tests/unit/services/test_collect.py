@@ -21,8 +21,8 @@ from adbray_ctl.core.bundle import Bundle, CollectRequest, HostFiles
 from adbray_ctl.core.errors import HostError, RefusedError, SpecError, UsageError
 from adbray_ctl.core.events import Note, RunEvent
 from adbray_ctl.core.history import RunOutcome, RunStart
-from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.collect import collect
 from adbray_ctl.services.tools import Tools
 from tests.unit.cluster import applied, placed

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl import wiring
-from adbray_ctl.adapters.project_files import ProjectFiles
+from adbray_ctl.adapters.specs.project import ProjectFiles
 from adbray_ctl.core.backup import Backup, Secrets
 from adbray_ctl.core.errors import HostError, SpecError
-from adbray_ctl.core.observed import HostObservation, Observed, Unseen
+from adbray_ctl.core.observed.hosts import HostObservation, Observed, Unseen
 from adbray_ctl.services import backup, destroy, plan, status
 from adbray_ctl.services.tools import Tools
-from tests.unit.core.test_machines import host
+from tests.unit.core.preflight.test_machines import host
 from tests.unit.services.test_secrets import FLEET, GROUP, Hosts
 
 BOTH = "a (fleet.yml:3) and b (fleet.yml:4) are one machine"

@@ -11,14 +11,15 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import ClusterError, HostError
-from adbray_ctl.core.external_redis import Cleared, Namespace, Namespaces, RedisReading
-from adbray_ctl.core.gpus import BurnIn
 from adbray_ctl.core.history import RunOutcome, RunStart
-from adbray_ctl.core.observed import HostObservation, Observed, Trace
+from adbray_ctl.core.observed.gpus import BurnIn
+from adbray_ctl.core.observed.hosts import HostObservation, Observed, Trace
 from adbray_ctl.core.orphans import Leftovers, OrphanKind
-from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
-from adbray_ctl.core.spec import RedisSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.preflight.fixes import HostFixes, HostFixResults
+from adbray_ctl.core.preflight.readings import HostAnswer
+from adbray_ctl.core.preflight.redis import Cleared, Namespace, Namespaces, RedisReading
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.services.orphans import find, remove_keys
 from adbray_ctl.services.tools import Tools
 

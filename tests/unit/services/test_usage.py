@@ -11,8 +11,8 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import SpecError, UsageError
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.usage import By, HostUsage, Item, UsageReport
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.usage.usage import By, HostUsage, Item, UsageReport
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.services.usage import usage
 from tests.unit.usage_host import UsageHost
