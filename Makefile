@@ -51,8 +51,8 @@ e2e: bootstrap ## The command line against a lab
 	tests/e2e/run
 
 soak: soak-tools molecule-vm ## Rounds of faults on a lab; takes hours, not part of test
-	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/test_generated.py \
-		tests/unit/core/test_gpu_generated.py
+	ADBRAY_EXAMPLES=10000 pytest -q tests/unit/core/plan/test_generated.py \
+		tests/unit/core/plan/test_gpu_generated.py
 	pytest -q -s tests/soak
 
 bootstrap: ## Install what quickstart needs; quick when nothing is missing

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from adbray_ctl.adapters.ansible import AnsibleRunner
-from adbray_ctl.adapters.backup_file import read_backup, write_backup
-from adbray_ctl.adapters.bundle_file import write_bundle
+from adbray_ctl.adapters.ansible.runner import AnsibleRunner
 from adbray_ctl.adapters.clock import SystemClock
 from adbray_ctl.adapters.content import package_dir
-from adbray_ctl.adapters.crash_file import write as write_crash
-from adbray_ctl.adapters.history_db import HistoryDb
-from adbray_ctl.adapters.inventory_store import InventoryFiles
-from adbray_ctl.adapters.lab import MachineLab
-from adbray_ctl.adapters.lock_file import LockFile
+from adbray_ctl.adapters.lab.lab import MachineLab
 from adbray_ctl.adapters.power import LocalPower
-from adbray_ctl.adapters.project_files import ProjectFiles
-from adbray_ctl.adapters.ray_jobs import RayJobs
-from adbray_ctl.adapters.secret_files import SecretFiles
-from adbray_ctl.adapters.working_dir import list_files
+from adbray_ctl.adapters.ray.jobs import RayJobs
+from adbray_ctl.adapters.ray.working_dir import list_files
+from adbray_ctl.adapters.specs.project import ProjectFiles
+from adbray_ctl.adapters.state.backup_file import read_backup, write_backup
+from adbray_ctl.adapters.state.bundle_file import write_bundle
+from adbray_ctl.adapters.state.crash_file import write as write_crash
+from adbray_ctl.adapters.state.history_db import HistoryDb
+from adbray_ctl.adapters.state.inventory_store import InventoryFiles
+from adbray_ctl.adapters.state.lock_file import LockFile
+from adbray_ctl.adapters.state.secret_files import SecretFiles
 from adbray_ctl.core.lab import Lab
 from adbray_ctl.services.tools import Tools
 
@@ -37,19 +37,19 @@ __all__ = [
 
 def tools(directory: Path) -> Tools:
     """The adapters of the project in ``directory``; nothing is touched until they are used."""
-    from adbray_ctl.adapters.bundle_probe import SshBundleProbe
-    from adbray_ctl.adapters.cleaning import SshDisks
-    from adbray_ctl.adapters.drill import SshDrills
-    from adbray_ctl.adapters.head_state import SshHeadState
-    from adbray_ctl.adapters.known_hosts import KnownHosts
-    from adbray_ctl.adapters.lease import HostLease
-    from adbray_ctl.adapters.leftovers import SshLeftovers
-    from adbray_ctl.adapters.loads import SshLoads
-    from adbray_ctl.adapters.node_logs import SshNodeLogs
-    from adbray_ctl.adapters.nodes import SshNodes
-    from adbray_ctl.adapters.redis_check import SshRedis
-    from adbray_ctl.adapters.ssh import SshHosts
-    from adbray_ctl.adapters.usage_log import SshUsage
+    from adbray_ctl.adapters.ssh.bundle_probe import SshBundleProbe
+    from adbray_ctl.adapters.ssh.cleaning import SshDisks
+    from adbray_ctl.adapters.ssh.drill import SshDrills
+    from adbray_ctl.adapters.ssh.head_state import SshHeadState
+    from adbray_ctl.adapters.ssh.hosts import SshHosts
+    from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
+    from adbray_ctl.adapters.ssh.lease import HostLease
+    from adbray_ctl.adapters.ssh.leftovers import SshLeftovers
+    from adbray_ctl.adapters.ssh.loads import SshLoads
+    from adbray_ctl.adapters.ssh.node_logs import SshNodeLogs
+    from adbray_ctl.adapters.ssh.nodes import SshNodes
+    from adbray_ctl.adapters.ssh.redis_check import SshRedis
+    from adbray_ctl.adapters.ssh.usage_log import SshUsage
 
     state = directory / ".adbray"
     hosts = SshHosts(KnownHosts(state / "known_hosts"))

@@ -29,8 +29,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from adbray_ctl.core.gpu_units import Card as CardKind
-from adbray_ctl.core.gpu_units import slice_mb, thread_percentage
+from adbray_ctl.core.slot.gpu import Card as CardKind
+from adbray_ctl.core.slot.gpu import slice_mb, thread_percentage
 from benchmarks.gpu_client import FILES, load
 
 ROOT = FILES.parents[2]

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Any
 
 from adbray_ctl.cli.app import GC_THRESHOLD
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.plan import ChangePlan
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from tests.unit.cluster import applied, placed, planned
 
 BOUND_S, BOUND_GROWTH = 1.0, 1.5

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from adbray_ctl.core.catalog import BUILTIN
-from adbray_ctl.core.schema import json_schema
+from adbray_ctl.core.spec.group import json_schema
+from adbray_ctl.core.spec.sizes import BUILTIN
 
 Schema: TypeAlias = dict[str, Any]
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "spec.md"
@@ -17,7 +17,7 @@ TARGET = Path(__file__).resolve().parents[1] / "docs" / "spec.md"
 HEAD = """\
 # Spec files
 
-Written by `make docs` from the models in `adbray_ctl/core/spec_fleet.py` and `spec.py`.
+Written by `make docs` from the models in `adbray_ctl/core/spec`.
 
 A project is a directory with `fleet.yml`, which names the machines, and `groups/NAME.yml`, one for
 each Ray cluster. `adbray init` writes first ones, `adbray validate` checks them without touching a

@@ -11,36 +11,9 @@ import click
 from click.shell_completion import shell_complete
 
 from adbray_ctl.cli import process
-from adbray_ctl.cli.commands.apply import apply, render
-from adbray_ctl.cli.commands.backup import backup, restore
-from adbray_ctl.cli.commands.check import check
-from adbray_ctl.cli.commands.clean import clean
-from adbray_ctl.cli.commands.collect import collect
-from adbray_ctl.cli.commands.completion import completion
-from adbray_ctl.cli.commands.demo import demo
-from adbray_ctl.cli.commands.destroy import destroy
-from adbray_ctl.cli.commands.drill import drill
-from adbray_ctl.cli.commands.events import events
-from adbray_ctl.cli.commands.history import history
-from adbray_ctl.cli.commands.init import init
-from adbray_ctl.cli.commands.job import job
-from adbray_ctl.cli.commands.lab import lab
-from adbray_ctl.cli.commands.logs import logs
-from adbray_ctl.cli.commands.nodes import drain, restart
-from adbray_ctl.cli.commands.orphans import orphans
-from adbray_ctl.cli.commands.plan import plan
-from adbray_ctl.cli.commands.replace import replace
-from adbray_ctl.cli.commands.revisions import rollback, upgrade
-from adbray_ctl.cli.commands.scale import scale
-from adbray_ctl.cli.commands.spec import schema, validate
-from adbray_ctl.cli.commands.status import addresses, env, status
-from adbray_ctl.cli.commands.top import top
-from adbray_ctl.cli.commands.unlock import unlock
-from adbray_ctl.cli.commands.usage import usage
-from adbray_ctl.cli.commands.version import version
-from adbray_ctl.cli.commands.wake import wake
 from adbray_ctl.cli.render.errors import print_error, print_usage_error
 from adbray_ctl.cli.render.screen import finish, reader_gone, say
+from adbray_ctl.cli.sections import SECTIONS, SectionedGroup
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import (
     AdbrayError,
@@ -68,6 +41,8 @@ Use your own:              adbray init 10.0.0.1 10.0.0.2 10.0.0.3
 
 
 @click.group(
+    cls=SectionedGroup,
+    sections=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help=_HELP,
     epilog="Exit codes: 0 done, 1 failed, 2 bad usage or spec, 3 refused, 4 there are changes.",
@@ -87,46 +62,6 @@ def cli(context: click.Context, directory: Path) -> None:
     process.report_into(context.obj.directory)
 
 
-for command in (
-    init,
-    validate,
-    schema,
-    render,
-    check,
-    plan,
-    apply,
-    status,
-    top,
-    events,
-    logs,
-    collect,
-    clean,
-    usage,
-    addresses,
-    env,
-    job,
-    scale,
-    restart,
-    drain,
-    upgrade,
-    rollback,
-    replace,
-    backup,
-    restore,
-    destroy,
-    orphans,
-    drill,
-    wake,
-    unlock,
-    history,
-    lab,
-    demo,
-    version,
-    completion,
-):
-    cli.add_command(command)
-
-
 def entry() -> None:
     """Run the command line and exit with its code."""
     gc.set_threshold(*GC_THRESHOLD)
@@ -137,6 +72,9 @@ def entry() -> None:
         # Standard error takes nothing, so there is no place for a message.
         code = FAILED
     finish()
+    if code == INTERRUPTED:
+        # Threads may wait for a host, or for a pipe that nobody writes: they would keep us here.
+        os._exit(code)
     sys.exit(code)
 
 
@@ -191,7 +129,7 @@ def exit_code(error: AdbrayError) -> int:
 
 
 def _from_system(error: OSError) -> AdbrayError:
-    """The operating system's refusals (disk full, no permission) told like any other error."""
+    """The operating system's refusals (disk full, no permission) as an error like any other."""
     what = error.strerror or str(error)
     hints = {
         28: "free some disk space on this machine",

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from adbray_ctl.cli.state import State
-from adbray_ctl.core.names import NAME
+from adbray_ctl.core.spec.strings import NAME
 
 
 class GroupName(click.ParamType[str]):

@@ -56,8 +56,12 @@ def report(error: BaseException) -> None:
     print_fault(error, path)
 
 
-def _interrupt(_number: int, _frame: object) -> NoReturn:
-    """End as by Ctrl-C, which also ends the programs that a command has started."""
+def _interrupt(number: int, _frame: object) -> NoReturn:
+    """End as by Ctrl-C, which also ends the programs that a command has started.
+
+    A second signal ends the process at once.
+    """
+    signal.signal(number, signal.SIG_DFL)
     raise KeyboardInterrupt
 
 

@@ -11,7 +11,7 @@ import click
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.lab import Lab
-from adbray_ctl.core.ports import ProjectFiles
+from adbray_ctl.core.protocols.specs import ProjectFiles
 from adbray_ctl.services import groups as group_service
 from adbray_ctl.services.tools import Tools
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from adbray_ctl.core.redaction import Redactor
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 
 MANIFEST = "manifest.json"
 _MOST_OF_A_HOST = 16 * 2**20
@@ -150,10 +150,10 @@ def unit_values(hosts: Iterable[HostFiles]) -> Iterator[tuple[str, str]]:
         for line in text.split("\n"):
             if line.startswith(f'{_ENVIRONMENT}"'):
                 try:
-                    told = json.loads(line.removeprefix(_ENVIRONMENT).replace("%%", "%"))
+                    assigned = json.loads(line.removeprefix(_ENVIRONMENT).replace("%%", "%"))
                 except ValueError:
                     continue
-                key, _, value = told.partition("=")
+                key, _, value = assigned.partition("=")
                 yield key, value
 
 

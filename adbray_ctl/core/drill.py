@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.status import GroupStatus
+from adbray_ctl.core.observed.status import GroupStatus
+from adbray_ctl.core.slot.record import SlotKind
 
 # A call that takes longer than this is an interruption.
 SLOW_S = 1.0
@@ -122,7 +122,7 @@ def interruption_s(calls: Sequence[Call], kind: Kind, fault_at: float) -> float:
     return end
 
 
-def settled(calls: Sequence[Call], after: float, times: int = 3) -> bool:
+def are_steady(calls: Sequence[Call], after: float, times: int = 3) -> bool:
     """Whether the last ``times`` calls of each kind, begun after ``after``, went well."""
     for kind in Kind:
         last = [call for call in calls if call.kind is kind and call.began > after][-times:]

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.record import NodeAt
+from adbray_ctl.core.slot.record import NodeAt
 
 
 class _Event(BaseModel):

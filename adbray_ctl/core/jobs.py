@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.errors import ClusterError, UsageError
-from adbray_ctl.core.faults import show
 from adbray_ctl.core.foreign import Foreign
-from adbray_ctl.core.sizes import size
+from adbray_ctl.core.text import show, size
 
 # What Ray's dashboard takes in one request, measured: its other limits, such as
 # GCS_STORAGE_MAX_SIZE of 512 MiB, are above it on every way in (docs/adr/0029).

@@ -115,10 +115,6 @@ class LabStatus(BaseModel):
     directory: str
     hosts: tuple[LabHostStatus, ...] = ()
 
-    @property
-    def healthy(self) -> bool:
-        return bool(self.hosts) and all(h.state is HostState.RUNNING for h in self.hosts)
-
 
 def lab_id(directory: str) -> str:
     """Five hex digits that tell one lab's interfaces, tables and cgroups from another's."""

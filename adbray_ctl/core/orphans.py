@@ -9,14 +9,14 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from adbray_ctl.core.external_redis import Namespace
-from adbray_ctl.core.names import NAME
-from adbray_ctl.core.observed import HostObservation, Observed, Trace
+from adbray_ctl.core.observed.hosts import HostObservation, Observed, Trace
+from adbray_ctl.core.preflight.redis import Namespace
+from adbray_ctl.core.spec.strings import NAME
 
 # A group's namespace: its name and eight hex digits, as services.plan makes it. Ray's own users,
 # and KubeRay, name theirs otherwise.
 NAMESPACE = rf"(?P<group>{NAME.removeprefix('^').removesuffix('$')})-[0-9a-f]{{8}}"
-# Stands for a group where there is none: no group can be called so (core.names.RESERVED_NAMES).
+# Stands for a group where there is none: no group can be called so (spec.strings.RESERVED_NAMES).
 NO_GROUP = "ungrouped"
 # A trial of an upgrade, or somebody's command, runs outside of a unit for less.
 _STRAY_AFTER_S = 300.0

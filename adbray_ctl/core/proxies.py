@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import Addresses
+from adbray_ctl.core.observed.status import Addresses
+from adbray_ctl.core.spec.fleet import Fleet
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Programs read the one or the other, and most of them the first.

@@ -85,8 +85,8 @@ class Redactor:
             case bool() | None:
                 return value
             case _:
-                told = json.dumps(value)
-                return value if self.text(told) == told else MARK
+                written = json.dumps(value)
+                return value if self.text(written) == written else MARK
 
     def _member(self, key: str, value: JsonValue) -> JsonValue:
         if isinstance(value, str) and self.text(f"{key}={value}") == f"{key}={MARK}":
@@ -100,9 +100,9 @@ class Redactor:
                 text = re.sub(r"\s*".join(re.escape(char) for char in form), MARK, text)
                 squeezed = _squeezed(text)
         if "%" in text:
-            told = _squeezed(unquote(text.replace("+", " "))) + _squeezed(unquote(text))
+            decoded = _squeezed(unquote(text.replace("+", " "))) + _squeezed(unquote(text))
             for secret in self._plain:
-                if _squeezed(secret) in told:
+                if _squeezed(secret) in decoded:
                     text = re.sub(_url_form(secret), MARK, text)
         return text
 

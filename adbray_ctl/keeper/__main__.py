@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import select
-import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from adbray_ctl.keeper.address import VirtualIp
+from adbray_ctl.keeper.bell import Bell, Stopped
 from adbray_ctl.keeper.config import Config, load
 from adbray_ctl.keeper.health import Line, Watch, http_probe
 from adbray_ctl.keeper.leadership import GIVE_UP, Leadership
 from adbray_ctl.keeper.redis import Primary, Redis, RedisError, opened
+from adbray_ctl.keeper.state import StateFile, notify
 
 TICK_S = 0.5
 # Bounds a claim at less than the share of the term that may pass without one.
@@ -30,44 +26,6 @@ STOP_S = 8.0
 
 class Ends(Exception):
     """Why this keeper, and the head with it, must end."""
-
-
-class Stopped(Exception):
-    """systemd wants the unit to stop."""
-
-
-class Bell:
-    """A wait that SIGTERM and the end of a child cut short; signals are looked at nowhere else."""
-
-    def __init__(self) -> None:
-        self._heard, ring = socket.socketpair()
-        self._ring = ring
-        self._stopping = False
-        ring.setblocking(False)
-        signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGCHLD):
-            signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._stopping |= number == signal.SIGTERM
-
-    def wait(self, seconds: float, lines: Sequence[Line] = ()) -> None:
-        """Until then, or a signal comes, or a line moves. Stopped once SIGTERM has come."""
-        heard: list[socket.socket | Line] = [self._heard]
-        heard += (line for line in lines if line.fileno() >= 0)
-        if not self._stopping and self._heard in select.select(heard, [], [], seconds)[0]:
-            self._heard.recv(4096)
-        if self._stopping:
-            raise Stopped
-
-
-def notify(text: str) -> None:
-    """Tell systemd (sd_notify(3)); nothing where none listens."""
-    path = os.environ.get("NOTIFY_SOCKET", "")
-    if not path:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
-        link.sendto(text.encode(), "\0" + path[1:] if path.startswith("@") else path)
 
 
 class Keeper:
@@ -84,7 +42,7 @@ class Keeper:
         )
         self._bell = Bell()
         self._ray: subprocess.Popen[bytes] | None = None
-        self._told: dict[str, str] = {}
+        self._state = StateFile(config.state_file, config.me)
 
     def run(self) -> None:
         """Return when stopped; Ends when the head could not go on."""
@@ -98,31 +56,12 @@ class Keeper:
         except Stopped:
             self._stop()
 
-    def _tell(self, state: str, leader: str = "", detail: str = "") -> None:
-        """To systemd, and to who observes this host; only what is new."""
-        now = {"state": state, "leader": leader, "detail": detail}
-        if now == self._told:
-            return
-        self._told = now
-        words = [state, f"({leader} leads)" if leader != self._config.me and leader else "", detail]
-        text = " ".join(word for word in words if word)
-        notify(f"STATUS={text}")
-        print(text, flush=True)
-        path = Path(self._config.state_file)
-        new = path.with_suffix(".new")
-        new.write_text(json.dumps({**now, "since": time.time()}))
-        new.rename(path)
-
     def _make_room(self) -> None:
         """After a head that never came up here: another host may do better."""
-        try:
-            before = json.loads(Path(self._config.state_file).read_text())["state"]
-        except (OSError, ValueError, KeyError):
-            before = ""
-        if before != "starts" or not self._config.standby:
+        if self._state.read() != "starts" or not self._config.standby:
             self._wait_for(self._config.delay_s)
             return
-        self._tell("waits", detail="the head did not come up here: another host may lead")
+        self._state.write("waits", detail="the head did not come up here: another host may lead")
         self._release()
         self._wait_for(self._config.term_s)
 
@@ -140,11 +79,11 @@ class Keeper:
             try:
                 claim = self._leadership.claim()
             except (OSError, RedisError) as error:
-                self._tell("waits", detail=f"for Redis: {error}")
+                self._state.write("waits", detail=f"for Redis: {error}")
             else:
                 if claim.leader == self._config.me:
                     return
-                self._tell("waits", leader=claim.leader)
+                self._state.write("waits", leader=claim.leader)
             notify("WATCHDOG=1")
             self._bell.wait(TICK_S)
 
@@ -152,7 +91,7 @@ class Keeper:
         """Run Ray until it ends, hangs, or may no longer run."""
         self._cut_off_others()
         self._hold_address()
-        self._tell("starts", leader=self._config.me)
+        self._state.write("starts", leader=self._config.me)
         self._redis_of_ray = self._primary()
         self._ray = start(self._command, self._config.user, self._redis_of_ray)
         watches, lines = watches_of(self._config), lines_of(self._config)
@@ -168,7 +107,7 @@ class Keeper:
                 if verdict := watched.verdict():
                     raise Ends(verdict)
             if up:
-                self._tell("leads", leader=self._config.me)
+                self._state.write("leads", leader=self._config.me)
             self._bell.wait(TICK_S, lines)
 
     def _keep_leading(self) -> None:
@@ -211,7 +150,7 @@ class Keeper:
     def _stop(self) -> None:
         """End Ray, then let another lead at once."""
         if self._ray is not None:
-            self._tell("stops", leader=self._config.me)
+            self._state.write("stops", leader=self._config.me)
             self._ray.terminate()
             ends_at = time.monotonic() + STOP_S
             while self._ray.poll() is None and time.monotonic() < ends_at:

@@ -13,7 +13,7 @@ import struct
 import subprocess
 
 _ETH_P_ARP = 0x0806
-# How often others are told of it after it came: a switch may lose a frame.
+# How often it is announced after it came: a switch may lose a frame.
 _ANNOUNCEMENTS = 10
 
 
@@ -24,7 +24,7 @@ class VirtualIp:
         self._address = address
         self._host_address = host_address
         self._device = ""
-        self._told = 0
+        self._announced = 0
 
     def hold(self, for_s: float) -> None:
         """Have it, or keep it, for so many seconds from now. OSError."""
@@ -33,13 +33,13 @@ class VirtualIp:
         seconds = str(max(math.floor(for_s), 1))
         lifetime = ("valid_lft", seconds, "preferred_lft", seconds)
         _ip("address", "replace", f"{self._address}/32", "dev", self._device, *lifetime)
-        if self._told < _ANNOUNCEMENTS:
-            self._told += 1
+        if self._announced < _ANNOUNCEMENTS:
+            self._announced += 1
             announce(self._device, self._address)
 
     def drop(self) -> None:
         """Not have it, whoever left it here."""
-        self._told = 0
+        self._announced = 0
         device = device_of(self._address, missing_ok=True)
         if device:
             _ip("address", "del", f"{self._address}/32", "dev", device)

@@ -1,4 +1,4 @@
-"""What a keeper is told: one JSON file, written by the ray_head role."""
+"""What a keeper is to do: one JSON file, written by the ray_head role."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Config:
 
 def load(path: Path) -> Config:
     """The config in ``path``; what this version does not know is ignored."""
-    told: dict[str, Any] = json.loads(path.read_text())
+    document: dict[str, Any] = json.loads(path.read_text())
     known = {f.name for f in fields(Config)}
-    values = {name: value for name, value in told.items() if name in known}
-    if told.get("store"):
-        values["store"] = Store(**told["store"])
+    values = {name: value for name, value in document.items() if name in known}
+    if document.get("store"):
+        values["store"] = Store(**document["store"])
     return Config(**values)

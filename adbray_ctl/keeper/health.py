@@ -1,4 +1,4 @@
-"""Whether Ray answers on this host, asked over HTTP as Ray's documentation tells health checks to.
+"""Whether Ray answers on this host, asked over HTTP as Ray documents health checks.
 
 GCS through the dashboard, and the head's raylet through its agent (/api/gcs_healthz and
 /api/local_raylet_healthz; ray/dashboard/http_server_head.py and http_server_agent.py): a process
@@ -87,7 +87,7 @@ class Line:
         return self._link.fileno() if self._link is not None else -1
 
     def connect(self) -> str:
-        """Why nobody listens there; empty once connected. What else may be wrong is not told."""
+        """Why nobody listens there; empty once connected. No other fault is named."""
         self.close()
         try:
             self._link = socket.create_connection(self._at, 1.0)
@@ -120,7 +120,7 @@ class Line:
 
 
 def http_probe(address: str, port: int, path: str, timeout_s: float) -> Callable[[], str]:
-    """A probe that tells what is wrong, or nothing. A refusal to tell strangers is an answer."""
+    """A probe that gives what is wrong, or nothing. A refusal to answer strangers is an answer."""
 
     def probe() -> str:
         connection = http.client.HTTPConnection(address, port, timeout=timeout_s)

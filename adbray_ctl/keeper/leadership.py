@@ -18,7 +18,7 @@ from adbray_ctl.keeper.redis import RedisError, Reply
 
 # The share of a term after which a head that could not claim again is ended.
 GIVE_UP = 0.6
-# Take or keep what is free or one's own; tell who has it and for how many milliseconds more.
+# Take or keep what is free or one's own; give who has it and for how many milliseconds more.
 CLAIM = """\
 local has = redis.call('GET', KEYS[1])
 if has and has ~= ARGV[1] then return {has, redis.call('PTTL', KEYS[1])} end

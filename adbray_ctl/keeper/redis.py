@@ -238,7 +238,7 @@ def keys(redis: Redis | Primary, prefix: str) -> list[str]:
 
 
 def forget(redis: Redis | Primary, prefix: str) -> int:
-    """Delete all keys that begin with ``prefix``, and tell how many there were."""
+    """Delete all keys that begin with ``prefix``; gives how many there were."""
     names = keys(redis, prefix)
     for start in range(0, len(names), 500):
         redis.ask("DEL", *names[start : start + 500])

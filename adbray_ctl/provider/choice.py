@@ -34,7 +34,7 @@ def choose(
         refusals.append(f"{slot.place} {why}")
     if not mine:
         return f"no host tells of a slot of worker group {worker_group}"
-    told = [f"all {running} run"] if not refusals else refusals[:_SHOWN]
+    reasons = refusals[:_SHOWN] or [f"all {running} run"]
     if len(refusals) > _SHOWN:
-        told.append(f"{len(refusals) - _SHOWN} more")
-    return f"no free slot of worker group {worker_group}: {'; '.join(told)}"
+        reasons.append(f"{len(refusals) - _SHOWN} more")
+    return f"no free slot of worker group {worker_group}: {'; '.join(reasons)}"

@@ -41,15 +41,15 @@ class Shape:
         parts = []
         for name, amount in self.resources:
             of_memory = name in _BYTES
-            told = f"{amount / _GIB:.3g} GiB" if of_memory else f"{amount:g}"
-            parts.append(f"{told} {name}")
+            size = f"{amount / _GIB:.3g} GiB" if of_memory else f"{amount:g}"
+            parts.append(f"{size} {name}")
         parts += [" or ".join(",".join(map(str, rules)) for rules in self.choices)]
         return ", ".join(part for part in parts if part) or "nothing"
 
 
 @dataclass(frozen=True)
 class Demand:
-    """``count`` of the same; ``of`` tells what kind of thing asks.
+    """``count`` of the same; ``of`` says what kind of thing asks.
 
     ``never`` says that what it belongs to, a whole placement group or a whole floor, is more than
     all workers there may be can hold.
@@ -103,18 +103,13 @@ def blocked(
 ) -> Blocked | None:
     """What keeps Ray from starting a worker for ``demand``; None where one can be started.
 
-    ``running`` counts workers by worker group, those that are starting among them; ``no_slot``
-    says why a worker group has no free slot, or None. ``living`` is what each node that runs
-    offers, which may be more than its worker group does: its own address, its own labels.
+    ``running`` counts workers by worker group, with those that are starting. ``no_slot`` says why a
+    worker group has no free slot. ``living`` is what each node offers: its own address, too.
     """
     unfit = {name: why for name, offer in offers.items() if (why := offer.why_not(demand.shape))}
     fit = [name for name in offers if name not in unfit]
     if not fit:
-        here = [name for name, offer in living.items() if offer.why_not(demand.shape) is None]
-        if here and not demand.never:
-            return Blocked(f"fits only {', '.join(here)}, with no room now", (("", "turn"),))
-        told = "; ".join(f"{name} {why}" for name, why in unfit.items()) or "there is none"
-        return Blocked(f"fits no worker group: {told}", (("", "unfit"),))
+        return _fits_none(demand, unfit, living)
     if demand.never:
         return Blocked("it does not fit even if max_workers workers run", (("", "whole"),))
     whys, kinds = [], []
@@ -128,3 +123,11 @@ def blocked(
         else:
             return None
     return Blocked("; ".join(whys), tuple(kinds))
+
+
+def _fits_none(demand: Demand, unfit: Mapping[str, str], living: Mapping[str, Offer]) -> Blocked:
+    here = [name for name, offer in living.items() if offer.why_not(demand.shape) is None]
+    if here and not demand.never:
+        return Blocked(f"fits only {', '.join(here)}, with no room now", (("", "turn"),))
+    whys = "; ".join(f"{name} {why}" for name, why in unfit.items()) or "there is none"
+    return Blocked(f"fits no worker group: {whys}", (("", "unfit"),))

@@ -65,12 +65,12 @@ class Journal:
         logger.info("%s: %s", event.kind.value, event.text)
         with self._lock:
             self._number += 1
-            told = {"number": self._number, "at": round(self._clock(), 3), **asdict(event)}
+            line = {"number": self._number, "at": round(self._clock(), 3), **asdict(event)}
             try:
                 if self._events.exists() and self._events.stat().st_size > LONGEST_FILE:
                     self._events.replace(self._events.with_suffix(".old"))
                 with self._events.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(told) + "\n")
+                    file.write(json.dumps(line) + "\n")
             except OSError as error:
                 logger.warning("cannot write %s: %s", self._events, error)
 

@@ -35,7 +35,7 @@ class Login:
 
 
 class SshLink:
-    """A host's gate. Thread-safe; after any failure the next call connects anew."""
+    """A host's gate. Thread-safe; after any failure the next call connects again."""
 
     def __init__(self, host: HostAddress, login: Login) -> None:
         self._host = host
@@ -59,11 +59,11 @@ class SshLink:
             raise HostFault(self._explain(error, within_s)) from error
 
     def start(self, slot: str) -> Slot:
-        """Start a slot and tell what it is then. Raises HostFault or SlotFault."""
+        """Start a slot; gives it as it is then. Raises HostFault or SlotFault."""
         return self._change(f"start {slot}")
 
     def stop(self, instance: str) -> Slot:
-        """Stop what runs, if it is ``instance``, and tell. Raises HostFault or SlotFault."""
+        """Stop ``instance``, if that runs; gives its slot. Raises HostFault or SlotFault."""
         return self._change(f"stop {instance}")
 
     def rest(self) -> None:
@@ -189,7 +189,7 @@ def _answer(channel: paramiko.Channel, within_s: float) -> bytes:
 
 def _is_answer(line: bytes) -> bool:
     try:
-        told = json.loads(line)
+        answer = json.loads(line)
     except ValueError:
         return False
-    return isinstance(told, dict) and ("slots" in told or "error" in told)
+    return isinstance(answer, dict) and ("slots" in answer or "error" in answer)

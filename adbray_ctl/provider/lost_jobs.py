@@ -1,7 +1,7 @@
 """Jobs that would never end, as the head that took them has: they are found and ended.
 
-Ray (2.54 to 2.60) keeps a job PENDING whose supervisor its agent had not yet told to run when the
-head ended, for 900 s by default. It keeps one RUNNING whose supervisor died with the head until
+Ray (2.54 to 2.60) keeps a job PENDING whose supervisor its agent had not yet started when the head
+ended, for 900 s by default. It keeps one RUNNING whose supervisor died with the head until
 another job is submitted, as the agent looks at jobs from the first submission on.
 """
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 NEVER_BEGAN = "the head ended before this job began; nothing of it ran: submit it again"
 DRIVER_LOST = "the driver of this job ended with the node it ran on: submit it again"
 
-# What a supervisor that was told to run needs at most to say so to a head that just started.
+# A supervisor that was started reports that within this time to a head that just started.
 GRACE_S = 30.0
 LOOK_EVERY_S = 10.0
 

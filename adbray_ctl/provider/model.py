@@ -50,7 +50,7 @@ class HostAddress:
 
 @dataclass(frozen=True)
 class Slot:
-    """A worker slot as its host tells of it; ``start`` is the id of its unit's last start."""
+    """A worker slot as its host reports it; ``start`` is the id of its unit's last start."""
 
     host: str
     name: str

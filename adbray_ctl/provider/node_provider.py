@@ -53,7 +53,7 @@ class Settings:
 class SlotProvider(NodeProvider):
     """Ray's autoscaler decides which slots run, and this makes it so.
 
-    Every tick asks the hosts anew, so that a head that was restarted knows what runs. Calls come
+    Every tick asks the hosts again, so that a head that was restarted knows what runs. Calls come
     from several threads.
     """
 
@@ -79,7 +79,7 @@ class SlotProvider(NodeProvider):
             connect or (lambda host: SshLink(host, settings.login)),
             clock=clock,
             sleep=sleep,
-            tell=self._journal.write,
+            report=self._journal.write,
         )
         self._read_ray = read_ray or RayReader(settings.gcs_address, lambda: self._orders.types)
         self._lost_jobs = LostJobs(jobs or GcsJobTable(settings.gcs_address), time.time)
@@ -145,16 +145,16 @@ class SlotProvider(NodeProvider):
             self._config_text = text
 
     def _keep_account(self, slots: tuple[Slot, ...]) -> None:
-        """Tell what changed and how things stand; scaling never fails for that."""
+        """Report what changed and how things stand; scaling never fails for that."""
         for instance, reason in self._fleet.given_up().items():
             self._chronicle.given_up(instance, reason)
         try:
-            told = self._chronicle.look(
+            demands = self._chronicle.look(
                 slots, self._read_ray(), self._orders.offers, self._fleet.why_no_slot
             )
-            self._journal.show({**told, **self._fleet.troubles()})
+            self._journal.show({**demands, **self._fleet.troubles()})
         except Exception:  # whatever Ray's client raises
-            logger.exception("cannot tell what the autoscaler does")
+            logger.exception("cannot report what the autoscaler does")
 
     def _end_lost_jobs(self) -> None:
         """The head's monitor is the one process that looks at the GCS all the time."""
@@ -164,7 +164,7 @@ class SlotProvider(NodeProvider):
             logger.exception("cannot look for jobs that were lost")
 
 
-def _tell_causes() -> None:
+def _show_causes() -> None:
     """Let `ray status` show why a launch failed.
 
     NodeProviderAdapter keeps our exception as the cause of its own, whose text, which is all that
@@ -179,12 +179,12 @@ def _tell_causes() -> None:
 
 def _keep_the_log_short() -> None:
     """Drop what is said at every tick, and paramiko's word on every connection."""
-    for name, told in {
+    for name, text in {
         # Of two empty fields that Ray puts into the config itself.
         "ray.autoscaler._private.util": "empty legacy field",
         "ray.autoscaler.v2.scheduler": "is required by min_worker_nodes",
     }.items():
-        logging.getLogger(name).addFilter(_without(told))
+        logging.getLogger(name).addFilter(_without(text))
     logging.getLogger("paramiko").setLevel(logging.WARNING)
 
 
@@ -192,6 +192,6 @@ def _without(text: str) -> Callable[[logging.LogRecord], bool]:
     return lambda record: text not in record.getMessage()
 
 
-_tell_causes()
+_show_causes()
 _keep_the_log_short()
 install()

@@ -45,10 +45,10 @@ def parse_orders(text: str) -> Orders:
         config = json.loads(text)
         provider = config["provider"]
         return Orders(
-            hosts=tuple(_host(told) for told in provider["hosts"]),
+            hosts=tuple(_host(host) for host in provider["hosts"]),
             offers={
-                name: Offer(told["resources"], told["labels"], int(told["max_workers"]))
-                for name, told in config["available_node_types"].items()
+                name: Offer(kind["resources"], kind["labels"], int(kind["max_workers"]))
+                for name, kind in config["available_node_types"].items()
                 if name != config["head_node_type"]
             },
             launches_per_minute=provider["launches_per_minute"],
@@ -57,12 +57,12 @@ def parse_orders(text: str) -> Orders:
         raise ValueError(f"the autoscaling config lacks {error}") from error
 
 
-def _host(told: Mapping[str, Any]) -> HostAddress:
-    power = told.get("power")
+def _host(host: Mapping[str, Any]) -> HostAddress:
+    power = host.get("power")
     return HostAddress(
-        name=str(told["name"]),
-        address=str(told["address"]),
-        port=int(told["port"]),
+        name=str(host["name"]),
+        address=str(host["address"]),
+        port=int(host["port"]),
         power=Power(
             wake=tuple(power["wake"]),
             sleep=tuple(power["sleep"]),
@@ -71,5 +71,5 @@ def _host(told: Mapping[str, Any]) -> HostAddress:
         )
         if power
         else None,
-        slots=tuple(sorted(told.get("slots", {}).items())),
+        slots=tuple(sorted(host.get("slots", {}).items())),
     )

@@ -28,24 +28,30 @@ def run_command(words: Sequence[str]) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise HostFault(f"its power driver {words[0]} failed: {error}") from error
     if done.returncode != 0:
-        told = " / ".join(done.stdout.decode(errors="replace").split("\n"))[-300:]
-        raise HostFault(f"its power driver {words[0]} ended with {done.returncode}: {told}")
+        output = " / ".join(done.stdout.decode(errors="replace").split("\n"))[-300:]
+        raise HostFault(f"its power driver {words[0]} ended with {done.returncode}: {output}")
 
 
 class PowerSwitch:
-    """Thread-safe; a host is woken once, however many workers are wanted there."""
+    """Hosts that are woken, each once, however many workers are wanted there.
+
+    Our threads, ``adbray-launch``, call: ``wake``, which waits until the host answers.
+    Our threads, ``adbray-sleep``, call: ``put_to_sleep``.
+    Lock: one for each host while it is woken, and one around their table; with the former held, no
+    other of the fleet is taken.
+    """
 
     def __init__(
         self,
         run: Callable[[Sequence[str]], None],
         clock: Callable[[], float],
         sleep: Callable[[float], None],
-        tell: Callable[[Event], None],
+        report: Callable[[Event], None],
     ) -> None:
         self._run = run
         self._clock = clock
         self._sleep = sleep
-        self._tell = tell
+        self._report = report
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 
@@ -63,7 +69,7 @@ class PowerSwitch:
                 return start()
             except HostFault:
                 self._run(power.wake)
-            self._tell(Event(Kind.WAKE, f"{host.name} is woken", host=host.name))
+            self._report(Event(Kind.WAKE, f"{host.name} is woken", host=host.name))
             until = self._clock() + power.timeout_s
             while True:
                 try:
@@ -79,4 +85,4 @@ class PowerSwitch:
         assert host.power is not None
         self._run(host.power.sleep)
         idle = f"{host.name} is put to sleep: nothing ran there for {host.power.idle_s:g} s"
-        self._tell(Event(Kind.SLEEP, idle, host=host.name))
+        self._report(Event(Kind.SLEEP, idle, host=host.name))

@@ -68,7 +68,7 @@ class RayReader:
         self._client: GcsClient | None = None
 
     def __call__(self) -> RayState:
-        """Raises whatever Ray's client raises; the next call connects anew."""
+        """Raises whatever Ray's client raises; the next call connects again."""
         client, self._client = self._client or GcsClient(address=self._address), None
         state = parse_state(get_cluster_resource_state(client), self._types())
         self._client = client

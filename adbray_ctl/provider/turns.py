@@ -37,8 +37,8 @@ class _Drafts:
     def __init__(self) -> None:
         self.last: dict[str, Any] = {}
 
-    def log_cluster_scheduling_update(self, **told: Any) -> None:
-        self.last = told
+    def log_cluster_scheduling_update(self, **update: Any) -> None:
+        self.last = update
 
 
 class TurnScheduler(ResourceDemandScheduler):
@@ -65,7 +65,7 @@ class TurnScheduler(ResourceDemandScheduler):
         try:
             waiting = _correct(reply, Carrier.of_request(request))
         except Exception:  # whatever Ray's code raises: Ray's own answer still serves
-            logger.exception("cannot tell what waits from what is impossible")
+            logger.exception("cannot distinguish what waits from what is impossible")
         if self._events is not None:
             try:
                 self._log(self._events, reply, waiting)

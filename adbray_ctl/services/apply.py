@@ -7,15 +7,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from adbray_ctl.core.desired.runtime import runtime_venv
 from adbray_ctl.core.errors import AdbrayError, ClusterError, RefusedError
 from adbray_ctl.core.events import Note, StepEnded, StepStarted
-from adbray_ctl.core.inventory_removal import build_removal_inventory
-from adbray_ctl.core.plan import Step
-from adbray_ctl.core.ports import Report, Scope
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.runtime import runtime_venv
-from adbray_ctl.core.slot_status import unsettled, why
-from adbray_ctl.core.status import GroupStatus, group_status
+from adbray_ctl.core.inventory.removal import build_removal_inventory
+from adbray_ctl.core.observed.slots import unsettled, why
+from adbray_ctl.core.observed.status import GroupStatus, group_status
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.protocols.runs import Report, Scope
+from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.boot import booted
 from adbray_ctl.services.nodes import drain_and_stop, held_back

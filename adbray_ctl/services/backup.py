@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adbray_ctl.core.backup import Backup
 from adbray_ctl.core.errors import ClusterError, RefusedError
-from adbray_ctl.core.ports import ProjectFiles
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.protocols.specs import ProjectFiles
+from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.services.observe import require_apart, require_hosts, require_whole
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.secrets import ensure_secrets

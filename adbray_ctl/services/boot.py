@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from adbray_ctl.core.boots import in_the_way
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.observed import HostFacts, HostObservation
-from adbray_ctl.core.plan import Step
-from adbray_ctl.core.ports import Report, Scope
-from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation
+from adbray_ctl.core.plan.hosts import in_the_way
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.protocols.runs import Report, Scope
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.nodes import drain_and_stop
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools

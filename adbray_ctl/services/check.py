@@ -6,17 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import PlacementError
-from adbray_ctl.core.findings import CheckReport, Finding, fixes_of
-from adbray_ctl.core.machines import machine_findings
-from adbray_ctl.core.needs import HostNeeds, group_needs, possible_needs
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.preflight import does_not_fit, placed, preflight, ray_version, unplaced
-from adbray_ctl.core.preflight_gate import unreached
-from adbray_ctl.core.preflight_gpu import burned
-from adbray_ctl.core.readings import HostAnswer
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.topology import place
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.preflight.findings import CheckReport, Finding, fixes_of
+from adbray_ctl.core.preflight.gate import unreached
+from adbray_ctl.core.preflight.gpu import burned
+from adbray_ctl.core.preflight.group import does_not_fit, placed, unplaced
+from adbray_ctl.core.preflight.judge import preflight
+from adbray_ctl.core.preflight.machines import machine_findings
+from adbray_ctl.core.preflight.needs import HostNeeds, group_needs, possible_needs
+from adbray_ctl.core.preflight.ray import ray_version
+from adbray_ctl.core.preflight.readings import HostAnswer
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.observe import addresses, capacities, unseen_nodes
 from adbray_ctl.services.tools import Tools

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adbray_ctl.core.cleaning import DiskItem, NodeDisk
-from adbray_ctl.core.node_logs import host_of
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.cleaning import DiskItem, NodeDisk
+from adbray_ctl.core.observed.logs import host_of
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.tools import Tools
 
 

@@ -22,12 +22,12 @@ from adbray_ctl.core.bundle import (
 from adbray_ctl.core.errors import AdbrayError, HostKeyError, SpecError
 from adbray_ctl.core.events import Note
 from adbray_ctl.core.history import RunDetail
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.ports import Report
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.status import group_status
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.redaction import Redactor, secret_parts
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import group_status
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import scaling
 from adbray_ctl.services.plan import prepare
 from adbray_ctl.services.status import not_applied

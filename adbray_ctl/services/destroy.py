@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import HostError, RunError
-from adbray_ctl.core.inventory_removal import build_removal_inventory
-from adbray_ctl.core.observed import Observed, RayJob
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import NodeAt
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.inventory.removal import build_removal_inventory
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.ray import RayJob
+from adbray_ctl.core.protocols.runs import Report
+from adbray_ctl.core.slot.record import NodeAt
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.history import only_step
 from adbray_ctl.services.observe import require_apart, require_hosts
 from adbray_ctl.services.tools import Tools

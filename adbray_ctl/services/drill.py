@@ -12,19 +12,19 @@ from adbray_ctl.core.drill import (
     Kind,
     Moment,
     Process,
+    are_steady,
     count_went_on,
     interruption_s,
     not_back,
-    settled,
 )
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.slot_status import State
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import GroupStatus, group_status
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.slots import SlotState
+from adbray_ctl.core.observed.status import GroupStatus, group_status
+from adbray_ctl.core.protocols.runs import Report
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 
@@ -41,7 +41,7 @@ _POLL_S = 1.0
 
 
 @dataclass(frozen=True)
-class Prepared:
+class DrillSetup:
     """What a drill breaks, and from where it watches: hosts with the slots' records."""
 
     fleet: Fleet
@@ -55,7 +55,7 @@ class Prepared:
     jobs: tuple[str, ...]
 
 
-def prepare(tools: Tools, group: str, fault: Fault) -> Prepared:
+def prepare(tools: Tools, group: str, fault: Fault) -> DrillSetup:
     """Raises ClusterError if the group is not ready, or has nothing to break or to watch from."""
     fleet = tools.specs.fleet()
     observed = tools.hosts.observe(fleet)
@@ -71,7 +71,7 @@ def prepare(tools: Tools, group: str, fault: Fault) -> Prepared:
         )
     view = observed.ray(group)
     target = _target(observed, status, fault, leading)
-    return Prepared(
+    return DrillSetup(
         fleet=fleet,
         group=group,
         fault=fault,
@@ -84,26 +84,28 @@ def prepare(tools: Tools, group: str, fault: Fault) -> Prepared:
     )
 
 
-def drill(tools: Tools, plan: Prepared, report: Report, *, process: Process, cut_s: int) -> Drill:
+def drill(
+    tools: Tools, setup: DrillSetup, report: Report, *, process: Process, cut_s: int
+) -> Drill:
     """Carry it out, and wait until everything is back. Raises ClusterError if it does not come."""
     clock = tools.clock
-    host, worker = plan.watcher
+    host, worker = setup.watcher
     moments: list[tuple[float, str]] = []
-    with tools.drills.watch(plan.fleet, host, worker, plan.gcs) as calls:
+    with tools.drills.watch(setup.fleet, host, worker, setup.gcs) as calls:
         _await_steady(tools, calls, report)
-        report(Note(text=f"{plan.fault} on {plan.target[0]}, watched from {host}"))
+        report(Note(text=f"{setup.fault} on {setup.target[0]}, watched from {host}"))
         fault_at = clock.now()
-        _break(tools, plan, process, cut_s)
-        shows_s = max(_SHOWS_S.get(plan.fault, _HOST_SHOWS_S), cut_s if _cuts(plan.fault) else 0)
-        status = _await_back(tools, plan, calls, (fault_at, shows_s), moments, report)
+        _break(tools, setup, process, cut_s)
+        shows_s = max(_SHOWS_S.get(setup.fault, _HOST_SHOWS_S), cut_s if _cuts(setup.fault) else 0)
+        status = _await_back(tools, setup, calls, (fault_at, shows_s), moments, report)
         seen = calls()
-    jobs = _jobs(tools, plan)
+    jobs = _jobs(tools, setup)
     timeline = [Moment(at_s=round(at - fault_at, 1), what=what) for at, what in moments]
     return Drill(
-        group=plan.group,
-        fault=plan.fault,
-        host=plan.target[0],
-        leader_before=plan.leader,
+        group=setup.group,
+        fault=setup.fault,
+        host=setup.target[0],
+        leader_before=setup.leader,
         leader_after=_leader(status),
         recovered_s=round(interruption_s(seen, Kind.ACTOR, fault_at), 2),
         tasks_s=round(interruption_s(seen, Kind.TASK, fault_at), 2),
@@ -124,7 +126,7 @@ def _target(
         return leading
     kind = SlotKind.REDIS if fault is Fault.REDIS else SlotKind.WORKER
     mine = [(h, r) for h, r in observed.records() if (r.group, r.kind) == (status.group, kind)]
-    running = {slot.slot for slot in status.slots if slot.state is State.RUNNING}
+    running = {slot.slot for slot in status.slots if slot.state is SlotState.RUNNING}
     mine = [pair for pair in mine if pair[1].slot in running]
     if fault is Fault.WORKER_HOST:
         taken = {slot.host for slot in status.slots if slot.kind is not SlotKind.WORKER}
@@ -144,7 +146,7 @@ def _watcher(
     observed: Observed, status: GroupStatus, fault: Fault, target: str
 ) -> tuple[str, SlotRecord]:
     """A running worker to watch from, where the fault does not reach."""
-    running = {slot.slot for slot in status.slots if slot.state is State.RUNNING}
+    running = {slot.slot for slot in status.slots if slot.state is SlotState.RUNNING}
     workers = [
         (host, record)
         for host, record in observed.records()
@@ -166,38 +168,38 @@ def _cuts(fault: Fault) -> bool:
 def _await_steady(tools: Tools, calls: Callable[[], tuple[Call, ...]], report: Report) -> None:
     report(Note(text="starting a driver that watches"))
     deadline = tools.clock.now() + _STEADY_WITHIN_S
-    while not settled(calls(), 0):
+    while not are_steady(calls(), 0):
         if tools.clock.now() > deadline:
             raise ClusterError("the watching driver does not come up; nothing was broken")
         tools.clock.sleep(_POLL_S / 4)
 
 
-def _break(tools: Tools, plan: Prepared, process: Process, cut_s: int) -> None:
-    host, record = plan.target
-    if _cuts(plan.fault):
-        others = [h.address for h in plan.fleet.hosts if h.name != host]
-        tools.drills.cut(plan.fleet, host, others, cut_s)
-    elif plan.fault is Fault.REDIS:
-        tools.drills.break_process(plan.fleet, host, record.unit, _REDIS_PROCESS, hang=False)
+def _break(tools: Tools, setup: DrillSetup, process: Process, cut_s: int) -> None:
+    host, record = setup.target
+    if _cuts(setup.fault):
+        others = [h.address for h in setup.fleet.hosts if h.name != host]
+        tools.drills.cut(setup.fleet, host, others, cut_s)
+    elif setup.fault is Fault.REDIS:
+        tools.drills.break_process(setup.fleet, host, record.unit, _REDIS_PROCESS, hang=False)
     else:
-        hang = plan.fault is Fault.HEAD_HANG
+        hang = setup.fault is Fault.HEAD_HANG
         name = _PROCESSES[process]
-        tools.drills.break_process(plan.fleet, host, record.unit, name, hang=hang)
+        tools.drills.break_process(setup.fleet, host, record.unit, name, hang=hang)
 
 
 def _await_back(
     tools: Tools,
-    plan: Prepared,
+    setup: DrillSetup,
     calls: Callable[[], tuple[Call, ...]],
     fault: tuple[float, float],
     moments: list[tuple[float, str]],
     report: Report,
 ) -> GroupStatus:
     """Until all that should run does, and calls go well; what is seen is told."""
-    fault_at, shows_s = fault
-    last = {s.slot: f"{s.slot} on {s.host}: {s.state}" for s in plan.status.slots}
+    group, (fault_at, shows_s) = setup.group, fault
+    last = {s.slot: f"{s.slot} on {s.host}: {s.state}" for s in setup.status.slots}
     while True:
-        status = group_status(plan.group, tools.hosts.observe(plan.fleet), plan.fleet.retired)
+        status = group_status(group, tools.hosts.observe(setup.fleet), setup.fleet.retired)
         now = tools.clock.now()
         for slot in status.slots:
             text = f"{slot.slot} on {slot.host}: {slot.state}"
@@ -205,28 +207,28 @@ def _await_back(
                 moments.append((now, text))
                 report(Note(text=f"{now - fault_at:6.1f} s  {text}"))
             last[slot.slot] = text
-        missing = not_back(plan.status, status)
-        if not missing and now - fault_at > shows_s and settled(calls(), fault_at):
+        missing = not_back(setup.status, status)
+        if not missing and now - fault_at > shows_s and are_steady(calls(), fault_at):
             moments.append((now, "everything is back"))
             return status
         if now - fault_at > _BACK_WITHIN_S:
             raise ClusterError(
                 f"not back after {_BACK_WITHIN_S:g} s: {', '.join(missing) or 'calls still fail'}",
-                where=plan.group,
-                hint=f"`adbray status {plan.group}`; `adbray apply {plan.group}` mends what it can",
+                where=group,
+                hint=f"`adbray status {group}`; `adbray apply {group}` mends what it can",
             )
         tools.clock.sleep(_POLL_S)
 
 
 def _leader(status: GroupStatus) -> str:
     heads = (slot for slot in status.slots if slot.kind is SlotKind.HEAD)
-    return next((slot.host for slot in heads if slot.state is State.RUNNING), "")
+    return next((slot.host for slot in heads if slot.state is SlotState.RUNNING), "")
 
 
-def _jobs(tools: Tools, plan: Prepared) -> dict[str, str]:
+def _jobs(tools: Tools, setup: DrillSetup) -> dict[str, str]:
     """The jobs that ran before, and their state now."""
-    if not plan.jobs or plan.status.addresses is None:
+    if not setup.jobs or setup.status.addresses is None:
         return {}
-    token = tools.secrets.site(plan.group).token_file
-    found = tools.jobs(plan.status.addresses.dashboard, token).list()
-    return {job.id: job.status for job in found if job.id in plan.jobs}
+    token = tools.secrets.site(setup.group).token_file
+    found = tools.jobs(setup.status.addresses.dashboard, token).list()
+    return {job.id: job.status for job in found if job.id in setup.jobs}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from adbray_ctl.core.errors import ClusterError, HostError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.external_redis import RedisReading, judge
-from adbray_ctl.core.findings import Finding, State
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.spec import RayClusterSpec, RedisMode
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.topology import Topology
+from adbray_ctl.core.placement.topology import Topology
+from adbray_ctl.core.preflight.findings import Finding, FindingState
+from adbray_ctl.core.preflight.redis import RedisReading, judge
+from adbray_ctl.core.protocols.runs import Report
+from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.impact import Impact
+from adbray_ctl.core.spec.redis import RedisMode
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 
@@ -40,9 +41,9 @@ def require(tools: Tools, prepared: Prepared, report: Report) -> None:
         return
     found = findings(tools, prepared.fleet, prepared.spec, prepared.topology, prepared.namespace)
     for one in found:
-        if one.state is State.WARN:
+        if one.state is FindingState.WARN:
             report(Note(text=f"{one.host}: {one.found}; {one.remedy}"))
-    failed = [one for one in found if one.state is State.FAIL]
+    failed = [one for one in found if one.state is FindingState.FAIL]
     if failed:
         raise ClusterError(
             "\n".join(one.found for one in failed), where=failed[0].host, hint=failed[0].remedy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.text import no_such
 from adbray_ctl.services.tools import Tools
 
 

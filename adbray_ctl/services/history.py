@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from adbray_ctl.core.errors import AdbrayError
 from adbray_ctl.core.events import RunEvent, StepEnded, StepStarted
 from adbray_ctl.core.history import NodeResult, NodeState, RunOutcome, RunStart
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import NodeAt
+from adbray_ctl.core.protocols.runs import Report
+from adbray_ctl.core.slot.record import NodeAt
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 

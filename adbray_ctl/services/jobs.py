@@ -14,9 +14,9 @@ from adbray_ctl.core.jobs import (
     check_room,
     check_working_dir,
 )
-from adbray_ctl.core.ports import JobApi
+from adbray_ctl.core.observed.status import Addresses, group_status
+from adbray_ctl.core.protocols.runs import JobApi
 from adbray_ctl.core.proxies import NO_PROXY, excepting, own_addresses, set_in
-from adbray_ctl.core.status import Addresses, group_status
 from adbray_ctl.services.status import addresses, no_head
 from adbray_ctl.services.tools import Tools
 

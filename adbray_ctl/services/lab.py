@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.lab import Lab, LabOrder, LabPlan, fleet_text
-from adbray_ctl.core.ports import ProjectFiles
+from adbray_ctl.core.protocols.specs import ProjectFiles
 
 MAX_HOSTS = 60
 MAX_VMS = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adbray_ctl.core.node_logs import HostLogs, LogLine, LogRequest, host_of, kept_of
+from adbray_ctl.core.observed.logs import HostLogs, LogLine, LogRequest, host_of, kept_of
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools
 

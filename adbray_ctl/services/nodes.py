@@ -7,13 +7,14 @@ from contextlib import contextmanager
 
 from adbray_ctl.core.errors import HostError, RefusedError, UsageError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.observed import Observed, RayLoad
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.record import NodeAt, SlotKind
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import SlotAt, living_nodes
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.ray import RayLoad
+from adbray_ctl.core.observed.status import SlotAt, living_nodes
+from adbray_ctl.core.protocols.runs import Report
+from adbray_ctl.core.slot.record import NodeAt, SlotKind
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.impact import Impact
+from adbray_ctl.core.text import no_such
 from adbray_ctl.services.history import only_step
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-from adbray_ctl.core.disks import host_disk, room_gb
 from adbray_ctl.core.errors import HostError, SpecError
-from adbray_ctl.core.ledger import Capacity
-from adbray_ctl.core.machines import ONE_LINE, Where, twins, twins_text, unseen_text
-from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet, Host
-from adbray_ctl.core.topology import Topology
-from adbray_ctl.core.wanted import slot_names
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.placement.ledger import Capacity
+from adbray_ctl.core.placement.topology import Topology
+from adbray_ctl.core.placement.wanted import slot_names
+from adbray_ctl.core.preflight.machines import ONE_LINE, Where, twins, twins_text, unseen_text
+from adbray_ctl.core.slot.disks import host_disk, room_gb
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.hosts import Host
 
 _WAY_OUT = "bring the host back, or give it up: `adbray replace {0} NEWHOST`, or `retired: true`"
 

@@ -7,8 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import ClusterError, HostError, RunError, SpecError
-from adbray_ctl.core.machines import host_problems
-from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.orphans import (
     NO_GROUP,
     Made,
@@ -19,9 +18,11 @@ from adbray_ctl.core.orphans import (
     in_redis,
     on_hosts,
 )
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.spec import RayClusterSpec, RedisMode, RedisSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.preflight.machines import host_problems
+from adbray_ctl.core.protocols.runs import Report
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.redis import RedisMode, RedisSpec
 from adbray_ctl.services import destroy
 from adbray_ctl.services.tools import Tools
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from adbray_ctl.core.desired.scrapes import monitoring_of
 from adbray_ctl.core.errors import RefusedError
-from adbray_ctl.core.inventory import Inventory, build_inventory
-from adbray_ctl.core.monitoring import monitoring_of
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.plan import ChangePlan, moved_since
-from adbray_ctl.core.plan_monitoring import unmonitoring
-from adbray_ctl.core.planning import make_plan
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.starts import settled
-from adbray_ctl.core.topology import Replacement, Topology, place
+from adbray_ctl.core.inventory.group import build_inventory
+from adbray_ctl.core.inventory.site import Inventory
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.placement.topology import Replacement, Topology
+from adbray_ctl.core.plan.monitoring import unmonitoring
+from adbray_ctl.core.plan.plan import ChangePlan, make_plan, moved_since
+from adbray_ctl.core.plan.starts import choose_starts
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services.observe import (
     addresses,
     capacities,
@@ -76,7 +77,7 @@ def prepare(
         addresses=addresses(fleet, observed),
         replacing=replacing,
     )
-    topology = settled(placed, observed)
+    topology = choose_starts(placed, observed)
     require_network(spec, topology, observed)
     namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
     return Prepared(

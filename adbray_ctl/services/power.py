@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.events import Note
-from adbray_ctl.core.ports import Report
-from adbray_ctl.core.power import command_words
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.protocols.runs import Report
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.hosts import command_words
+from adbray_ctl.core.text import no_such
 from adbray_ctl.services.tools import Tools
 
 _POLL_S = 2.0

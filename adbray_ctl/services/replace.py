@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import HostError, UsageError
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.topology import Replacement
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.placement.topology import Replacement
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.text import no_such
 from adbray_ctl.services.observe import unseen_nodes
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.tools import Tools

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from adbray_ctl.core.advisories import advisories_for
 from adbray_ctl.core.errors import RefusedError, UsageError
 from adbray_ctl.core.history import RunDetail, RunOutcome
-from adbray_ctl.core.ports import History
-from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.preflight.advisories import advisories_for
+from adbray_ctl.core.protocols.state import History
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services.tools import Tools
 
 # Looked through for a revision to go back to.

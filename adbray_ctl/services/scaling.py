@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adbray_ctl.core.errors import ClusterError, HostError
-from adbray_ctl.core.scaling_view import EVENTS_FILE, OLD_EVENTS_FILE, ScalingEvent, parse_events
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.scaling import (
+    EVENTS_FILE,
+    OLD_EVENTS_FILE,
+    ScalingEvent,
+    parse_events,
+)
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
 

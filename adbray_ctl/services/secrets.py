@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adbray_ctl.core.backup import Secrets
-from adbray_ctl.core.grafana import SECRETS_DIR, GrafanaSecrets
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.desired.grafana import SECRETS_DIR, GrafanaSecrets
+from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.services.web import ensure_web, told_by

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from adbray_ctl.core.desired.web import PASSWORD, web_url
 from adbray_ctl.core.errors import AdbrayError, ClusterError, SpecError, UsageError
-from adbray_ctl.core.machines import host_problems
-from adbray_ctl.core.monitoring import web_url
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import Addresses, GroupStatus, group_status
-from adbray_ctl.core.unknown import no_such
-from adbray_ctl.core.web import PASSWORD
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.status import Addresses, GroupStatus, group_status
+from adbray_ctl.core.preflight.machines import host_problems
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.text import no_such
 from adbray_ctl.services.observe import silent_hosts, unseen_nodes
 from adbray_ctl.services.tools import Tools
 

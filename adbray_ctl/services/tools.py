@@ -7,26 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adbray_ctl.core.jobs import DirectoryFile
-from adbray_ctl.core.ports import (
-    Clock,
-    Drills,
-    HeadState,
-    History,
-    HostAccess,
-    InventoryStore,
-    JobApi,
-    Lease,
+from adbray_ctl.core.protocols.hosts import Drills, HeadState, HostAccess, Lease, Nodes, RedisProbe
+from adbray_ctl.core.protocols.nodes import (
+    BundleProbe,
+    DiskCleaner,
     LeftoverProbe,
-    Lock,
-    Nodes,
-    PlaybookRunner,
-    PowerDriver,
-    RedisProbe,
-    SecretStore,
-    Specs,
+    LoadProbe,
+    NodeLogs,
     UsageLog,
 )
-from adbray_ctl.core.ports_insight import BundleProbe, DiskCleaner, LoadProbe, NodeLogs
+from adbray_ctl.core.protocols.runs import Clock, JobApi, PlaybookRunner, PowerDriver
+from adbray_ctl.core.protocols.specs import Specs
+from adbray_ctl.core.protocols.state import History, InventoryStore, Lock, SecretStore
 
 
 @dataclass(frozen=True)

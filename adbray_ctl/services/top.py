@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adbray_ctl.core.loads import Loads, SortBy, loads_of
+from adbray_ctl.core.observed.loads import Loads, SortBy, loads_of
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools
 
@@ -25,7 +25,7 @@ def looks(tools: Tools, group: str | None, by: SortBy, every_s: float) -> Iterat
     clock = tools.clock
     with tools.loads.watch(fleet, hosts, group, every_s) as now:
         began = clock.now()
-        while not all(host.told for host in now()) and clock.now() - began < _WITHIN_S:
+        while not all(host.answered for host in now()) and clock.now() - began < _WITHIN_S:
             clock.sleep(_POLL_S)
         found = loads_of(now(), by)
         if group is not None and not found.slots and not found.problems:

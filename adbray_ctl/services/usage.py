@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from adbray_ctl.core.billing import usage_report
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.usage import KEPT_MONTHS, By, HostUsage, Period, UsageReport, iso, kept_since
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.usage.billing import usage_report
+from adbray_ctl.core.usage.usage import (
+    KEPT_MONTHS,
+    By,
+    HostUsage,
+    Period,
+    UsageReport,
+    iso,
+    kept_since,
+)
 from adbray_ctl.services.tools import Tools
 
 

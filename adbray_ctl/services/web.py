@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from adbray_ctl.core.desired.web import CERTIFICATE, KEY, ON_HOST, PASSWORD, WebSecrets, web_address
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.monitoring import web_address
-from adbray_ctl.core.observed import HostObservation
-from adbray_ctl.core.spec_web import Web
-from adbray_ctl.core.web import CERTIFICATE, KEY, ON_HOST, PASSWORD, WebSecrets
+from adbray_ctl.core.observed.hosts import HostObservation
+from adbray_ctl.core.spec.web import Web
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from adbray_ctl.core.drill import Call
-from adbray_ctl.core.record import SlotRecord
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.slot.record import SlotRecord
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.testing.journal import Journal
 
 

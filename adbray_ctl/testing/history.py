@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.history import NodeResult, NodeState, Run, RunDetail, RunOutcome, RunStart
-from adbray_ctl.core.record import NodeAt
+from adbray_ctl.core.slot.record import NodeAt
 
 
 @dataclass

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.gpus import BurnIn
-from adbray_ctl.core.observed import HostObservation, Observed
+from adbray_ctl.core.observed.gpus import BurnIn
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.orphans import Leftovers
-from adbray_ctl.core.readings import HostAnswer, HostFixes, HostFixResults
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.preflight.fixes import HostFixes, HostFixResults
+from adbray_ctl.core.preflight.readings import HostAnswer
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.testing.journal import Journal
 
 

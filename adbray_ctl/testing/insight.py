@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 
 from adbray_ctl.core.bundle import CollectRequest, HostFiles
-from adbray_ctl.core.cleaning import DiskItem, NodeDisk, Room
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.loads import HostLoads
-from adbray_ctl.core.node_logs import HostLogs, LogLine, LogRequest
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.usage import HostUsage
+from adbray_ctl.core.observed.cleaning import DiskItem, NodeDisk, Room
+from adbray_ctl.core.observed.loads import HostLoads
+from adbray_ctl.core.observed.logs import HostLogs, LogLine, LogRequest
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.usage.usage import HostUsage
 
 
 @dataclass
 class FakeNodeLogs:
-    """NodeLogs. Each log has the same ``lines``; ``asked`` has each request with its host."""
+    """NodeLogs. Each node has the same ``lines``, of which come those of the logs that are wanted.
+
+    ``asked`` has each request with its host.
+    """
 
     found: tuple[HostLogs, ...] = ()
     lines: tuple[LogLine, ...] = ()
@@ -29,7 +33,7 @@ class FakeNodeLogs:
     @contextmanager
     def read(self, fleet: Fleet, host: str, wanted: LogRequest) -> Iterator[Iterator[LogLine]]:
         self.asked.append((host, wanted))
-        yield iter(self.lines)
+        yield iter([line for line in self.lines if fnmatch(line.source, wanted.file)])
 
 
 @dataclass

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import SLOT_LABEL, living_nodes
+from adbray_ctl.core.observed.status import SLOT_LABEL, living_nodes
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.testing.hosts import FakeHosts
 from adbray_ctl.testing.journal import Journal
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.ports import Specs
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.protocols.specs import Specs
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.clock import FakeClock, FakePower
 from adbray_ctl.testing.drills import FakeDrills

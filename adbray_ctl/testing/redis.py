@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adbray_ctl.core.backup import Entry
-from adbray_ctl.core.external_redis import Cleared, Namespaces, RedisReading
-from adbray_ctl.core.spec import RedisSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.preflight.redis import Cleared, Namespaces, RedisReading
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.testing.journal import Journal
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adbray_ctl.core.backup import Secrets
-from adbray_ctl.core.grafana import GrafanaSecrets
-from adbray_ctl.core.inventory import Site
-from adbray_ctl.core.web import WebSecrets
+from adbray_ctl.core.desired.grafana import GrafanaSecrets
+from adbray_ctl.core.desired.web import WebSecrets
+from adbray_ctl.core.inventory.site import Site
 
 _EMPTY = Secrets(token="", slot_key="")
 

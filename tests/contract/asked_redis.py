@@ -6,10 +6,10 @@ import subprocess
 import sys
 from contextlib import closing
 
-from adbray_ctl.adapters.redis_check import SshRedis
-from adbray_ctl.adapters.ssh import SshHosts
-from adbray_ctl.core.spec import RedisSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.redis_check import SshRedis
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.keeper.redis import Redis, Server
 from tests.contract.redis_server import fill
 

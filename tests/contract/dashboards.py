@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.core.grafana import ray_dashboard_settings
+from adbray_ctl.core.desired.grafana import ray_dashboard_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "grafana"

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from adbray_ctl.adapters.certificate import own_certificate
+from adbray_ctl.adapters.state.certificate import own_certificate
 from adbray_ctl.keeper.redis import Redis, Server, keys
 
 _FAKE = """

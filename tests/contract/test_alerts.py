@@ -12,11 +12,11 @@ import jinja2
 import pytest
 import yaml
 
-from adbray_ctl.core.ledger import Capacity
-from adbray_ctl.core.monitoring import monitoring_of
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.topology import place
+from adbray_ctl.core.desired.scrapes import monitoring_of
+from adbray_ctl.core.placement.ledger import Capacity
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from tests.contract.prometheus import ROOT, own_metrics, promtool, ray_panels
 
 PROMETHEUS = ROOT / "roles" / "prometheus"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.cleaning import SshDisks
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.ssh import SshHosts
-from adbray_ctl.core.cleaning import DiskItem, May
+from adbray_ctl.adapters.ssh.cleaning import SshDisks
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.observed.cleaning import DiskItem, May
 from tests.contract.ssh_server import hosts
 
 

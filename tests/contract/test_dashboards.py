@@ -14,7 +14,7 @@ import pytest
 import ray
 import yaml
 
-from adbray_ctl.core.grafana import DATASOURCE, RAY_DASHBOARDS, ray_dashboard_settings
+from adbray_ctl.core.desired.grafana import DATASOURCE, RAY_DASHBOARDS, ray_dashboard_settings
 from tests.contract.dashboards import (
     BOARDS,
     ROLE,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.redis_check import SshRedis
-from adbray_ctl.core.spec import RedisSpec
+from adbray_ctl.adapters.ssh.redis_check import SshRedis
+from adbray_ctl.core.spec.redis import RedisSpec
 from tests.contract.asked_redis import FLEET, KEYS, Asked, Here
 from tests.contract.redis_server import certificate_for, keys_of, running, running_tls
 

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.ansible import AnsibleRunner
-from adbray_ctl.adapters.inventory_store import InventoryFiles
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.ansible.runner import AnsibleRunner
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
+from adbray_ctl.adapters.state.inventory_store import InventoryFiles
 from adbray_ctl.core.errors import HostKeyError, RunError
 from adbray_ctl.core.events import HostResult, RunEvent
-from adbray_ctl.core.inventory import Inventory
-from adbray_ctl.core.inventory_connection import connection
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.inventory.connection import connection
+from adbray_ctl.core.inventory.site import Inventory
+from adbray_ctl.core.spec.fleet import Fleet
 from tests.contract.crossing import Crossing, crossing, encrypted
 from tests.contract.ssh_server import hosts
 

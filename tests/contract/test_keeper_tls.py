@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.certificate import own_certificate
+from adbray_ctl.adapters.state.certificate import own_certificate
 from adbray_ctl.keeper.redis import Redis, opened
 from tests.contract.redis_server import running_tls
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.core.errors import AdbrayError, HostKeyError, SpecError
 from adbray_ctl.core.known_hosts import entry_of, parse
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.provider.link import Login, SshLink
 from adbray_ctl.provider.model import HostAddress, HostFault
 from tests.contract.ssh_server import hosts

@@ -15,10 +15,10 @@ import yaml
 from ansible.template import Templar, trust_as_template
 
 from adbray_ctl import wiring
-from adbray_ctl.core.inventory import Inventory
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.inventory.site import Inventory
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import apply
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.testing.outside import Outside

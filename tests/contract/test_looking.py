@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.bundle_probe import SshBundleProbe
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.loads import SshLoads
-from adbray_ctl.adapters.node_logs import SshNodeLogs
-from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.ssh.bundle_probe import SshBundleProbe
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
+from adbray_ctl.adapters.ssh.loads import SshLoads
+from adbray_ctl.adapters.ssh.node_logs import SshNodeLogs
 from adbray_ctl.core.bundle import CollectRequest
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.node_logs import LogRequest
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.logs import LogRequest
+from adbray_ctl.core.spec.fleet import Fleet
 from tests.contract.ssh_server import hosts
 
 NOBODY = "nobody-has-this"
@@ -78,7 +78,7 @@ def test_loads_come_again_and_again_over_one_connection(site: Site) -> None:
         assert [host.host for host in now()] == ["a", "b"]
         seen: set[float] = set()
         deadline = time.monotonic() + 60
-        while len(seen) < 3 or not now()[1].told:
+        while len(seen) < 3 or not now()[1].answered:
             assert time.monotonic() < deadline
             seen |= {host.at for host in now()[:1] if host.at}
             time.sleep(0.05)

@@ -22,6 +22,7 @@ from adbray_ctl.cli.app import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE_LINES = 400
+CORE_FILE_LINES = 250
 FUNCTION_LINES = 60
 CODE_FOLDERS = ("adbray_ctl", "tests", "playbooks", "roles", "scripts", "examples")
 # Places to install from: a mirror, a local index, a folder of wheels of some machine.
@@ -180,8 +181,8 @@ def pinned_lines(name: str) -> list[str]:
 @pytest.mark.parametrize("path", python_files(), ids=named)
 def test_files_and_functions_stay_short(path: Path) -> None:
     text = path.read_text()
-    lines = text.count("\n")
-    assert lines <= FILE_LINES
+    in_core = path.is_relative_to(ROOT / "adbray_ctl" / "core")
+    assert text.count("\n") <= (CORE_FILE_LINES if in_core else FILE_LINES)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
@@ -196,7 +197,7 @@ def test_every_module_says_what_it_knows(path: Path) -> None:
 
 def test_core_imports_pydantic_and_the_standard_library_alone() -> None:
     allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "adbray_ctl"}
-    for path in sorted((ROOT / "adbray_ctl" / "core").glob("*.py")):
+    for path in sorted((ROOT / "adbray_ctl" / "core").rglob("*.py")):
         foreign = set(imported(path)) - allowed
         assert not foreign, f"{named(path)} imports {sorted(foreign)}"
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.host_scripts import reading_script
-from adbray_ctl.adapters.ray_jobs import RayJobs
+from adbray_ctl.adapters.ray.jobs import RayJobs
+from adbray_ctl.adapters.ssh.host_scripts import reading_script
 from adbray_ctl.core.errors import ClusterError
 from adbray_ctl.core.proxies import excepting
 from tests.proxy_server import Proxy, proxy

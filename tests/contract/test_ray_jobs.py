@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters import ray_client, ray_jobs
+from adbray_ctl.adapters.ray import client as ray_client
+from adbray_ctl.adapters.ray import jobs as ray_jobs
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.jobs import JobRequest
 

@@ -9,16 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
-from adbray_ctl.core.inventory import (
-    Inventory,
-    Site,
-    build_inventory,
-)
-from adbray_ctl.core.inventory_removal import build_removal_inventory
-from adbray_ctl.core.ledger import Capacity
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.topology import place
+from adbray_ctl.core.inventory.group import build_inventory
+from adbray_ctl.core.inventory.removal import build_removal_inventory
+from adbray_ctl.core.inventory.site import Inventory, Site
+from adbray_ctl.core.placement.ledger import Capacity
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.adapters import file_systems
+from adbray_ctl.adapters.host import file_systems
 
 MIB = 2**20
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"

@@ -12,10 +12,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.spec.fleet import Fleet
 from tests.contract.ssh_server import AnyKey, hosts
 
 # More than SSH lets a sender have under way: who writes it waits until it is read, or nobody reads.
@@ -159,3 +159,13 @@ def test_a_file_is_read_without_what_the_shell_prints_around_it(tmp_path: Path) 
         assert access.read_file(fleet, "a", str(path)) == text
         with pytest.raises(HostError, match=r"cannot read .*No such file"):
             access.read_file(fleet, "a", str(tmp_path / "it's not there"))
+
+
+@pytest.mark.parametrize("text", ["", "no key\n", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n"])
+def test_a_file_that_is_no_key_is_named(text: str, tmp_path: Path) -> None:
+    with host(tmp_path, Ends(0)) as fleet:
+        (tmp_path / "key").write_text(text)
+        with pytest.raises(HostError) as caught:
+            SshHosts(KnownHosts(tmp_path / "known_hosts")).read_file(fleet, "a", "/etc/hostname")
+    assert caught.value.what == f"{tmp_path / 'key'} holds no private key that can be read"
+    assert caught.value.hint == "check ssh.identity_file in fleet.yml"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from adbray_ctl.core.plan_monitoring import ROLES
+from adbray_ctl.core.plan.monitoring import ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 # All that plays of these roles name.

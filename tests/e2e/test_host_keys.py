@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.ansible import AnsibleRunner
+from adbray_ctl.adapters.ansible.runner import AnsibleRunner
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.events import HostResult, RunEvent
 from tests.contract.crossing import Crossing, crossing, encrypted

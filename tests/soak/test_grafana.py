@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.core.grafana import ray_dashboard_settings
+from adbray_ctl.core.desired.grafana import ray_dashboard_settings
 from tests.e2e.conftest import REPOSITORY, Project, lab_of
 from tests.soak.browser import Browser, browser
 

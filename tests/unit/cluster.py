@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adbray_ctl.core.ledger import Capacity
-from adbray_ctl.core.observed import (
-    HostObservation,
-    Observed,
-    ObservedSlot,
-    RayNode,
-    RayView,
-    UnitState,
-)
-from adbray_ctl.core.plan import ChangePlan
-from adbray_ctl.core.planning import make_plan
-from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.slot_records import slot_records
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.starts import settled
-from adbray_ctl.core.status import SLOT_LABEL
-from adbray_ctl.core.topology import Placement, Replacement, Topology, place
+from adbray_ctl.core.desired.records import slot_records
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayNode, RayView
+from adbray_ctl.core.observed.status import SLOT_LABEL
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
+from adbray_ctl.core.placement.ledger import Capacity
+from adbray_ctl.core.placement.place import place
+from adbray_ctl.core.placement.topology import Placement, Replacement, Topology
+from adbray_ctl.core.plan.plan import ChangePlan, make_plan
+from adbray_ctl.core.plan.starts import choose_starts
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 
 NAMESPACE = "demo-1"
 ROOM = Capacity(cpus=64, memory_mb=262144, disk_gb=9000, gpus=4)
@@ -40,7 +35,7 @@ def placed(
     topology = place(
         fleet=fleet, spec=spec, capacities=rooms, records=seen.records(), replacing=replacing
     )
-    return settled(topology, seen)
+    return choose_starts(topology, seen)
 
 
 def planned(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import RunError
-from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, RayView
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayView
 from adbray_ctl.services.apply import AfterCanary, Options, apply
 from adbray_ctl.services.history import planned, recorded
 from adbray_ctl.services.plan import Prepared, prepare

@@ -15,7 +15,7 @@ import click
 from pydantic import BaseModel, JsonValue
 
 from adbray_ctl.core.errors import AdbrayError, SpecError
-from adbray_ctl.core.node_logs import KeptLog
+from adbray_ctl.core.observed.logs import KeptLog
 
 # Texts that are not free: others compute with them.
 EXACT: dict[type[BaseModel], dict[str, str]] = {KeptLog: {"start": "20260921T141320Z"}}

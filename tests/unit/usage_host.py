@@ -11,16 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import adbray_ctl.adapters
+import adbray_ctl.adapters.host
 from adbray_ctl import wiring
-from adbray_ctl.core.usage import HostUsage
+from adbray_ctl.core.usage.usage import HostUsage
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.clock import FakeClock
 from adbray_ctl.testing.insight import FakeUsageLog
 from tests.unit.host_script import load
 
 WRITER = Path(__file__).parents[2] / "roles" / "host_base" / "files" / "usage.py"
-READER = Path(adbray_ctl.adapters.__file__).parent / "usage_script.py"
+READER = Path(adbray_ctl.adapters.host.__file__).parent / "usage_script.py"
 GROUP = "demo"
 
 

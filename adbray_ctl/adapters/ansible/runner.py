@@ -15,9 +15,9 @@ from adbray_ctl.adapters.ansible.events import EventReader, hide_secrets, lost_h
 from adbray_ctl.adapters.ansible.failures import Failures
 from adbray_ctl.adapters.ansible.sockets import connections
 from adbray_ctl.adapters.content import ansible_dir
-from adbray_ctl.core.ports import Report, Scope
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.slots import disk_name, kind_of
+from adbray_ctl.core.protocols.runs import Report, Scope
+from adbray_ctl.core.slot.names import disk_name, kind_of
+from adbray_ctl.core.slot.record import SlotKind
 
 # How many runs' artifacts stay; the oldest go first.
 _KEPT_RUNS = 50

@@ -18,6 +18,7 @@ from adbray_ctl.adapters.lab.processes import container_inits, end, members
 from adbray_ctl.adapters.lab.qemu import Qemu
 from adbray_ctl.adapters.lab.shell import read_text, run
 from adbray_ctl.core.errors import LabError, RefusedError, UsageError
+from adbray_ctl.core.foreign import reason_in
 from adbray_ctl.core.lab import (
     HostKind,
     HostState,
@@ -28,8 +29,7 @@ from adbray_ctl.core.lab import (
     LabStatus,
     lab_id,
 )
-from adbray_ctl.core.reasons import reason_in
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.text import no_such
 
 # Without hardware support a VM boots in half a minute, and in many times that beside other work.
 _READY_WITHIN_S = {HostKind.CONTAINER: 60.0, HostKind.VM: 600.0}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adbray_ctl.core.errors import LabError
-from adbray_ctl.core.reasons import reason_in
+from adbray_ctl.core.foreign import reason_in
 
 
 class Mount(NamedTuple):

@@ -13,8 +13,8 @@ import paramiko
 
 from adbray_ctl.adapters.ssh.marks import Marked, Stage, command_line, new_mark, shown
 from adbray_ctl.core.errors import HostError, SudoError
-from adbray_ctl.core.reasons import reason_in
-from adbray_ctl.core.spec_ssh import Ssh
+from adbray_ctl.core.foreign import reason_in
+from adbray_ctl.core.spec.ssh import Ssh
 
 # How long a login shell, and sudo, may take to begin a command.
 _BEGIN_S = 30.0

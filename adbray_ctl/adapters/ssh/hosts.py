@@ -13,27 +13,19 @@ from typing import TypeVar
 import paramiko
 from pydantic import BaseModel, ValidationError
 
-from adbray_ctl.adapters.host_scripts import host_script, reading_script
-from adbray_ctl.adapters.known_hosts import KnownHosts
 from adbray_ctl.adapters.ssh.command import NOT_FOUND, Command, Request
+from adbray_ctl.adapters.ssh.host_scripts import host_script, reading_script
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.adapters.ssh.login import session
 from adbray_ctl.adapters.ssh.marks import BOOT, PYTHON
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
-from adbray_ctl.core.gpus import BurnIn
-from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.preflight import INOTIFY_LIMITS
-from adbray_ctl.core.readings import (
-    Check,
-    FixOutcome,
-    FixResult,
-    HostAnswer,
-    HostFixes,
-    HostFixResults,
-    HostReadings,
-    Silence,
-)
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.spec_ssh import Ssh
+from adbray_ctl.core.observed.gpus import BurnIn
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.preflight.fixes import FixOutcome, FixResult, HostFixes, HostFixResults
+from adbray_ctl.core.preflight.readings import Check, HostAnswer, HostReadings, Silence
+from adbray_ctl.core.preflight.system import INOTIFY_LIMITS
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.ssh import Ssh
 
 T = TypeVar("T")
 R = TypeVar("R")

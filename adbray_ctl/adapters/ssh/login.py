@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import paramiko
+from paramiko.pkey import UnknownKeyType
 
-from adbray_ctl.adapters.known_hosts import KnownHosts, fingerprint
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts, fingerprint
 from adbray_ctl.core.errors import HostError, HostKeyError
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.spec_ssh import Jump, Ssh
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.ssh import Jump, Ssh
 
 # Whatever the time they took.
 _PLAIN = (paramiko.BadHostKeyException, paramiko.PasswordRequiredException, socket.gaierror)
@@ -122,12 +123,25 @@ def _explain(
             hint = "check ssh.identity_file in fleet.yml"
         case socket.gaierror():
             what, hint = f"the name {address} is not known", "check the address in fleet.yml"
+        case paramiko.SSHException() if ssh.identity_file and not _is_key(ssh.identity_file):
+            what = f"{ssh.identity_file} holds no private key that can be read"
+            hint = "check ssh.identity_file in fleet.yml"
         case OSError() | EOFError() | paramiko.SSHException() | ValueError():
             why = getattr(error, "strerror", None) or error  # paramiko's own errors have no errno
             what, hint = f"cannot connect to {target}: {why}", "check address, port and sshd"
         case _:
             raise error
     return HostError(what, where=name, hint=hint)
+
+
+def _is_key(path: str) -> bool:
+    try:
+        paramiko.PKey.from_path(path)
+    except TypeError:
+        return True  # It wants a passphrase.
+    except (OSError, ValueError, paramiko.SSHException, UnknownKeyType):
+        return False
+    return True
 
 
 def _entry(address: str, port: int) -> str:

@@ -107,9 +107,8 @@ class Marked:
 
 
 def shown(text: bytes) -> str:
-    """The first line with text in it, fit for a message."""
-    lines = ["".join(c if c.isprintable() else " " for c in one) for one in _lines(text)]
-    lines = [" ".join(line.split()) for line in lines]
+    """The first line with text in it, cut to what fits into a message."""
+    lines = [" ".join(line.replace("\0", "").split()) for line in _lines(text)]
     lines = [line for line in lines if line]
     if not lines:
         return ""

@@ -16,10 +16,11 @@ from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.render.tables import print_status
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError, UsageError
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.plan import ChangePlan, Step
-from adbray_ctl.core.status import GroupStatus
-from adbray_ctl.core.topology import Replacement
+from adbray_ctl.core.observed.status import GroupStatus
+from adbray_ctl.core.placement.topology import Replacement
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services import apply as service
 from adbray_ctl.services import nodes
 from adbray_ctl.services import plan as planning
@@ -45,7 +46,7 @@ class Consent:
 @click.command(
     epilog="Examples:\n\n  adbray apply\n\n  adbray apply analytics --yes --json"
     "\n\n  adbray apply --plan change.json",
-    short_help="Make groups real on their hosts.",
+    short_help="Create or update groups on their hosts.",
 )
 @click.argument("group", type=GROUP, required=False)
 @click.option(
@@ -72,7 +73,7 @@ def apply(
     canary: int,
     as_json: bool,
 ) -> None:
-    """Make GROUP (default: every group there is a file for) real on its hosts.
+    """Create or update GROUP (default: every group with a file) on its hosts.
 
     What runs already and fits the spec stays as it is. What is lost is shown and asked about
     first. Running workers are drained, changed and awaited, max_unavailable at a time.

@@ -16,7 +16,7 @@ from adbray_ctl.services import backup as service
 
 @click.command(
     epilog="Example:\n\n  adbray backup analytics -o analytics.backup",
-    short_help="Write a group, its secrets and its head's state to a file.",
+    short_help="Save a group, its secrets and its state to a file.",
 )
 @click.argument("group", type=GROUP)
 @click.option(
@@ -40,7 +40,7 @@ def backup(state: State, group: str, output: Path) -> None:
 
 @click.command(
     epilog="Example:\n\n  adbray restore analytics.backup",
-    short_help="Make a group from a backup.",
+    short_help="Create a group from a backup.",
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -9,17 +9,17 @@ from adbray_ctl.cli.render.check_table import print_check
 from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import AdbrayError, HostError, PlacementError
-from adbray_ctl.core.findings import CheckReport
-from adbray_ctl.core.readings import Check
+from adbray_ctl.core.preflight.findings import CheckReport
+from adbray_ctl.core.preflight.readings import Check
 from adbray_ctl.services import check as service
 
 
 @click.command(
     epilog="Example:\n\n  adbray check analytics --apply",
-    short_help="Tell whether the hosts can carry groups.",
+    short_help="Check whether the hosts can run groups.",
 )
 @click.argument("group", type=GROUP, required=False)
-@click.option("--apply", "fix", is_flag=True, help="Mend what is safe to mend, then check again.")
+@click.option("--apply", "fix", is_flag=True, help="Fix what is safe to fix, then check again.")
 @click.option("--gpu", "burn", is_flag=True, help="Have each GPU work for ten seconds first.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_state

@@ -11,17 +11,17 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.cleaning import print_disk, print_freed
 from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.foreign import whole
-from adbray_ctl.core.sizes import size
+from adbray_ctl.core.observed.cleaning import DiskItem, May, NodeDisk
+from adbray_ctl.core.text import size
 from adbray_ctl.services import clean as service
 
 
 @click.command(
     epilog="Examples:\n\n  adbray clean analytics head --dry-run\n\n"
     "  adbray clean analytics large-0 --yes",
-    short_help="Free what may be freed on a node's disk.",
+    short_help="Free space on a node's disk.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("node")

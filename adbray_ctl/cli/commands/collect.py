@@ -14,7 +14,7 @@ from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, RefusedError
-from adbray_ctl.core.node_logs import moment
+from adbray_ctl.core.observed.logs import moment
 from adbray_ctl.services import collect as service
 
 
@@ -41,7 +41,7 @@ from adbray_ctl.services import collect as service
 )
 @pass_state
 def collect(state: State, group: str, output: Path | None, since: str, lines: int) -> None:
-    """Write what tells of GROUP's state and past to one file, for who helps with it.
+    """Write GROUP's state and past to one file, for those who help with it.
 
     In it: the spec files, status, plan, events, history and its output, and of each host journals,
     units, records, figures, Redis' INFO and the end of Ray's logs. All values that adbray knows to

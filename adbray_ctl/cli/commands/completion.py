@@ -11,7 +11,7 @@ from adbray_ctl.core.errors import UsageError
 
 @click.command(
     epilog='Example:\n\n  eval "$(adbray completion bash)"',
-    short_help="Print shell completion.",
+    short_help="Print the script for shell completion.",
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context

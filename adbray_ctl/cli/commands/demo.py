@@ -13,7 +13,7 @@ from adbray_ctl.cli.commands.job import follow_to_end
 from adbray_ctl.cli.render.screen import Text, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.lab import LabOrder
-from adbray_ctl.core.skeleton import quickstart_text
+from adbray_ctl.core.spec.skeleton import quickstart_text
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import lab as lab_service
 
@@ -21,7 +21,7 @@ GROUP = "quickstart"
 _LAB = LabOrder(hosts=3)
 
 
-@click.command(short_help="Try it all on this machine: lab, group, job.")
+@click.command(short_help="Run a lab, a group and a job on this machine.")
 @pass_state
 def demo(state: State) -> None:
     """Make a lab of three hosts here, put the group quickstart on it, and run a job.

@@ -12,13 +12,14 @@ from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError
-from adbray_ctl.core.impact import Impact
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services import destroy as service
 from adbray_ctl.services.history import recorded, unplanned
 
 
 @click.command(
-    epilog="Example:\n\n  adbray destroy analytics", short_help="Remove a group from its hosts."
+    epilog="Example:\n\n  adbray destroy analytics",
+    short_help="Remove a group and its data from its hosts.",
 )
 @click.argument("group", type=GROUP)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask, unless jobs are running.")

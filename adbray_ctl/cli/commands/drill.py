@@ -18,7 +18,7 @@ from adbray_ctl.services import drill as service
 @click.command(
     epilog="Examples:\n\n  adbray drill head-process analytics\n\n"
     "  adbray drill head-host analytics --cut 60 --yes --json",
-    short_help="Break something for real, and measure how it comes back.",
+    short_help="Cause a fault and measure the recovery.",
 )
 @click.argument("fault", type=click.Choice([fault.value for fault in Fault]))
 @click.argument("group", type=GROUP)
@@ -51,7 +51,7 @@ def drill(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Break something of GROUP for real, while a driver in the cluster calls an actor and a task.
+    """Cause a fault in GROUP while a driver in the cluster calls an actor and a task.
 
     head-process kills GCS, the head's raylet, or all of the head's processes. head-hang stops GCS,
     so that it neither ends nor answers. redis kills Redis. head-host and worker-host leave a host
@@ -62,17 +62,17 @@ def drill(
     """
     tools = state.tools
     with tools.lock.hold(f"drill {group}"):
-        plan = service.prepare(tools, group, Fault(fault))
-        spec = tools.specs.group(group, plan.fleet)
+        setup = service.prepare(tools, group, Fault(fault))
+        spec = tools.specs.group(group, setup.fleet)
         if spec.production and not force:
             raise RefusedError(
                 f"{group} is marked as production", hint="pass --force to break it all the same"
             )
-        question = f"Break {group} ({fault}) on {plan.target[0]}?"
+        question = f"Break {group} ({fault}) on {setup.target[0]}?"
         if not yes:
             confirm_for(group, question, production=spec.production)
         with ProgressView(f"drill {group}") as view:
-            found = service.drill(tools, plan, view, process=Process(process), cut_s=cut_s)
+            found = service.drill(tools, setup, view, process=Process(process), cut_s=cut_s)
     if as_json:
         print_json(found)
     else:

@@ -13,7 +13,7 @@ from adbray_ctl.cli.state import State, pass_state
 @click.group(
     invoke_without_command=True,
     epilog="Examples:\n\n  adbray history\n\n  adbray history show 3",
-    short_help="Show what was done, by whom, and how it ended.",
+    short_help="Show past runs: what, by whom, with which outcome.",
 )
 @click.option("-g", "--group", type=GROUP, help="Only the runs of this group.")
 @click.option("-n", "limit", default=20, show_default=True, type=click.IntRange(1), help="Runs.")

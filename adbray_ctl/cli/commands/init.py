@@ -8,7 +8,7 @@ from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.skeleton import fleet_text, parse_targets, quickstart_text
+from adbray_ctl.core.spec.skeleton import fleet_text, parse_targets, quickstart_text
 
 
 @click.command(

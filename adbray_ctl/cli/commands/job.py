@@ -11,9 +11,9 @@ from adbray_ctl.cli.render.screen import pass_on, print_json, say
 from adbray_ctl.cli.render.tables import print_jobs
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, UsageError
+from adbray_ctl.core.foreign import reason_in
 from adbray_ctl.core.jobs import Job, JobRequest, what_to_do
-from adbray_ctl.core.ports import JobApi
-from adbray_ctl.core.reasons import reason_in
+from adbray_ctl.core.protocols.runs import JobApi
 from adbray_ctl.services import jobs as service
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -13,7 +13,7 @@ from adbray_ctl.core.lab import LabOrder, VmDisk
 from adbray_ctl.services import lab as service
 
 
-@click.group(short_help="Real test hosts on this machine.")
+@click.group(short_help="Make test hosts on this machine.")
 def lab() -> None:
     """Test hosts on this machine, with systemd, sshd and addresses of their own.
 
@@ -77,7 +77,7 @@ def cut(state: State, hosts: tuple[str, ...]) -> None:
         state.lab.cut(host)
 
 
-@lab.command(short_help="End a cut.")
+@lab.command(short_help="Connect hosts to the network again.")
 @click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
 @pass_state
 def heal(state: State, hosts: tuple[str, ...]) -> None:
@@ -87,7 +87,7 @@ def heal(state: State, hosts: tuple[str, ...]) -> None:
         state.lab.heal(host)
 
 
-@lab.command(short_help="End hosts as a power cut would.")
+@lab.command(short_help="Stop hosts at once, as a power cut would.")
 @click.argument("hosts", metavar="HOST...", nargs=-1, required=True)
 @pass_state
 def kill(state: State, hosts: tuple[str, ...]) -> None:

@@ -8,8 +8,8 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.logs import print_kept, print_line
 from adbray_ctl.cli.render.screen import print_json, print_json_line
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.errors import HostError, UsageError
-from adbray_ctl.core.node_logs import LogRequest, moment
+from adbray_ctl.core.errors import ClusterError, HostError, UsageError
+from adbray_ctl.core.observed.logs import LogRequest, moment
 from adbray_ctl.services import node_logs as service
 
 
@@ -17,7 +17,7 @@ from adbray_ctl.services import node_logs as service
     epilog="Examples:\n\n  adbray logs analytics large-0 --follow\n\n"
     "  adbray logs analytics large-0 --previous --file 'raylet.*'\n\n"
     "  adbray logs analytics --list",
-    short_help="Show a node's logs, also those of a worker that ended.",
+    short_help="Show the logs of a node, or of a worker that ended.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("node", required=False)
@@ -75,12 +75,20 @@ def logs(
         start=start,
         follow=follow,
     )
+    empty = True
     with service.read(state.tools, wanted, previous=previous) as found:
         for line in found:
+            empty = False
             if as_json:
                 print_json_line(line._asdict())
             else:
                 print_line(line, alone="*" not in file)
+    if empty and file != "*":
+        raise ClusterError(
+            f"nothing is in logs of {node} with names like {file}",
+            where=f"group {group}",
+            hint="leave --file out, or `adbray logs GROUP NODE --list` shows earlier starts",
+        )
 
 
 def _list(state: State, group: str, node: str | None, *, as_json: bool) -> None:

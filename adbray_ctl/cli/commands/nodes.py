@@ -11,9 +11,9 @@ from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.slots import kind_of
+from adbray_ctl.core.slot.names import kind_of
+from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services import nodes as service
 from adbray_ctl.services import plan as planning
 from adbray_ctl.services.history import recorded, unplanned
@@ -21,7 +21,7 @@ from adbray_ctl.services.history import recorded, unplanned
 
 @click.command(
     epilog="Examples:\n\n  adbray restart analytics large-0\n\n  adbray restart analytics large",
-    short_help="Restart nodes, workers drained first.",
+    short_help="Restart nodes; workers are drained first.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("names", nargs=-1, required=True, metavar="NODE|WORKERGROUP...")
@@ -41,7 +41,7 @@ def restart(state: State, group: str, names: tuple[str, ...], yes: bool, force: 
 
 @click.command(
     epilog="Example:\n\n  adbray drain analytics large-0",
-    short_help="Let a worker finish, then stop it.",
+    short_help="Stop workers when they have finished their work.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("names", nargs=-1, required=True, metavar="NODE|WORKERGROUP...")

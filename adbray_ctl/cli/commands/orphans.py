@@ -14,9 +14,9 @@ from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, RefusedError, UsageError
-from adbray_ctl.core.faults import did_you_mean
-from adbray_ctl.core.impact import Impact
 from adbray_ctl.core.orphans import Orphan, OrphanKind, OrphanReport, group_of
+from adbray_ctl.core.spec.impact import Impact
+from adbray_ctl.core.text import did_you_mean
 from adbray_ctl.services import destroy as destroy_service
 from adbray_ctl.services import orphans as service
 from adbray_ctl.services.history import recorded, unplanned
@@ -45,7 +45,7 @@ class _Target:
 
 @click.command(
     epilog="Examples:\n\n  adbray orphans\n\n  adbray orphans --remove oldgroup",
-    short_help="Find what no group of this project owns.",
+    short_help="Find and remove what no group of this project owns.",
 )
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @click.option("--remove", is_flag=True, help="Remove it, or only what is called NAME.")

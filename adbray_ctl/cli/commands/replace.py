@@ -9,13 +9,13 @@ from adbray_ctl.cli.confirm import confirm
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import RefusedError
-from adbray_ctl.core.topology import Replacement
+from adbray_ctl.core.placement.topology import Replacement
 from adbray_ctl.services import replace as service
 
 
 @click.command(
     epilog="Examples:\n\n  adbray replace node3 node7\n\n  adbray replace node3 node7=10.0.0.7",
-    short_help="Let another host take over from one, dead or alive.",
+    short_help="Move the nodes of a host, dead or alive, to another host.",
 )
 @click.argument("host")
 @click.argument("newhost", metavar="NEWHOST[=ADDRESS]")

@@ -15,7 +15,7 @@ from adbray_ctl.services import revisions
 
 @click.command(
     epilog="Example:\n\n  adbray upgrade analytics --ray 2.60.0",
-    short_help="Change a group to a newer Ray version.",
+    short_help="Change the Ray version of a group.",
 )
 @click.argument("group", type=GROUP)
 @click.option("--ray", "version", required=True, help="Ray's version, for example 2.60.0.")
@@ -53,7 +53,7 @@ def upgrade(state: State, group: str, version: str, canary: int, yes: bool, forc
 
 @click.command(
     epilog="Examples:\n\n  adbray rollback analytics\n\n  adbray rollback analytics --to 12",
-    short_help="Go back to the revision before.",
+    short_help="Apply the previous revision of a group.",
 )
 @click.argument("group", type=GROUP)
 @click.option("--to", "number", type=int, help="Go to the spec of this run of `adbray history`.")

@@ -9,12 +9,12 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import AdbrayError, UsageError
-from adbray_ctl.core.unknown import no_such
+from adbray_ctl.core.text import no_such
 
 
 @click.command(
     epilog="Example:\n\n  adbray scale analytics large --min 2 --max 6",
-    short_help="Change how many workers a worker group has.",
+    short_help="Change the minimum and maximum of a worker group.",
 )
 @click.argument("group", type=GROUP)
 @click.argument("worker_group")

@@ -9,10 +9,10 @@ import click
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.screen import print_json, say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.schema import json_schema
+from adbray_ctl.core.spec.group import json_schema
 
 
-@click.command(short_help="Check fleet.yml and groups/*.yml without touching a host.")
+@click.command(short_help="Check the spec files without contacting a host.")
 @click.argument("group", type=GROUP, required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the specs with all defaults as JSON.")
 @pass_state

@@ -13,8 +13,8 @@ from adbray_ctl.cli.render.screen import clear, print_json, print_json_line, say
 from adbray_ctl.cli.render.tables import print_addresses, print_status
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError
-from adbray_ctl.core.scaling_view import ScalingEvent
-from adbray_ctl.core.status import GroupStatus
+from adbray_ctl.core.observed.scaling import ScalingEvent
+from adbray_ctl.core.observed.status import GroupStatus
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import scaling
 from adbray_ctl.services import status as service
@@ -111,7 +111,7 @@ def _show(found: tuple[GroupStatus, ...]) -> None:
         say("no groups")
 
 
-@click.command(short_help="Show a group's addresses.")
+@click.command(short_help="Show the addresses of a group.")
 @click.argument("group", type=GROUP)
 @_JSON
 @pass_state
@@ -126,7 +126,7 @@ def addresses(state: State, group: str, as_json: bool) -> None:
 
 @click.command(
     epilog='Example:\n\n  eval "$(adbray env analytics)" && ray job list',
-    short_help="Print what a plain Ray client needs, for eval.",
+    short_help="Print the environment for Ray's own tools, for eval.",
 )
 @click.argument("group", type=GROUP)
 @_JSON

@@ -9,13 +9,13 @@ from adbray_ctl.cli.render.loads import loads_table
 from adbray_ctl.cli.render.screen import LiveView, print_json, print_json_line, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.loads import Loads, SortBy
+from adbray_ctl.core.observed.loads import Loads, SortBy
 from adbray_ctl.services import top as service
 
 
 @click.command(
     epilog="Examples:\n\n  adbray top analytics --sort memory\n\n  adbray top --once --json",
-    short_help="Show what nodes use of their CPUs, memory and disk.",
+    short_help="Show the CPU, memory and disk use of nodes.",
 )
 @click.argument("group", type=GROUP, required=False)
 @click.option(

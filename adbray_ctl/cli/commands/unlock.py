@@ -13,7 +13,7 @@ from adbray_ctl.services import lease as service
 
 @click.command(
     epilog="Example:\n\n  adbray unlock analytics",
-    short_help="Free a group from a run that will never end.",
+    short_help="Release the lock that a dead run holds on a group.",
 )
 @click.argument("group", type=GROUP)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

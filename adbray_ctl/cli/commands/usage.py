@@ -11,7 +11,7 @@ from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.render.usage import print_usage, write_csv
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, UsageError
-from adbray_ctl.core.usage import By
+from adbray_ctl.core.usage.usage import By
 from adbray_ctl.services import usage as service
 
 _TIME = click.DateTime(formats=("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"))
@@ -20,7 +20,7 @@ _TIME = click.DateTime(formats=("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%d
 @click.command(
     epilog="Examples:\n\n  adbray usage analytics --by day\n\n"
     "  adbray usage --from 2026-09 --to 2026-10 --by worker-group --csv",
-    short_help="Tell what was used, as AnalyticDB Ray bills it.",
+    short_help="Show hours used and costs, as AnalyticDB Ray bills them.",
 )
 @click.argument("group", type=GROUP, required=False)
 @click.option("--from", "start", type=_TIME, help="From then on, in UTC.  [default: this month]")
@@ -45,7 +45,7 @@ def usage(
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Tell the hours of disk, ACUs and GPUs that GROUP used (default: all groups there were).
+    """Show the hours of disk, ACUs and GPUs that GROUP used (default: all groups there were).
 
     With `prices` in fleet.yml, also what they cost. Days are UTC's. A host that does not answer
     is told; what is printed is without its part then, and the exit code 1. So it is where more is

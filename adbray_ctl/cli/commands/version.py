@@ -10,7 +10,7 @@ import click
 from adbray_ctl.cli.render.screen import print_json, say
 
 
-@click.command(short_help="Print versions.")
+@click.command(short_help="Print the versions of adbray, Ansible, Ray and Python.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def version(as_json: bool) -> None:
     """Print the versions of adbray and of what it runs on."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import groupby
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.findings import GROUP_WIDE, CheckReport, Finding, State
-from adbray_ctl.core.readings import FixOutcome
+from adbray_ctl.core.preflight.findings import GROUP_WIDE, CheckReport, Finding, FindingState
+from adbray_ctl.core.preflight.fixes import FixOutcome
 
 _STYLES = {
-    State.OK: "green",
-    State.SKIPPED: "dim",
-    State.WARN: "yellow",
-    State.FAIL: "bold red",
+    FindingState.OK: "green",
+    FindingState.SKIPPED: "dim",
+    FindingState.WARN: "yellow",
+    FindingState.FAIL: "bold red",
 }
 _OUTCOMES = {FixOutcome.CHANGED: "green", FixOutcome.KEPT: "dim", FixOutcome.FAILED: "bold red"}
 
@@ -26,7 +26,7 @@ def print_check(report: CheckReport) -> None:
             say(line.append(f", {result.detail}"))
     for name, findings in groupby(report.findings, key=lambda finding: finding.host):
         _print_host(name, list(findings), report.group)
-    counts = [f"{report.count(state)} {state}" for state in State if report.count(state)]
+    counts = [f"{report.count(state)} {state}" for state in FindingState if report.count(state)]
     say(f"{len(report.findings)} findings: {', '.join(counts)}")
     fixable = sum(1 for one in report.findings if one.fixable)
     if fixable:

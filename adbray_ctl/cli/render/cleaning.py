@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk, Room
-from adbray_ctl.core.sizes import size
+from adbray_ctl.core.observed.cleaning import DiskItem, May, NodeDisk, Room
+from adbray_ctl.core.text import size
 
 _MOST = 30
 _MAY = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adbray_ctl.cli.render.screen import Table, Text
-from adbray_ctl.core.loads import Loads, SlotLoad
+from adbray_ctl.core.observed.loads import Loads, SlotLoad
 
 _MUCH, _MOST = 0.85, 0.95
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from adbray_ctl.cli.render.screen import Table, Text, say
 from adbray_ctl.cli.render.tables import when
-from adbray_ctl.core.node_logs import KeptLog, LogLine
+from adbray_ctl.core.observed.logs import KeptLog, LogLine
 
 
 def print_line(line: LogLine, *, alone: bool) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.plan import ChangePlan, NodeChange
-from adbray_ctl.core.record import SlotKind
+from adbray_ctl.core.plan.changes import NodeChange
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.core.spec.impact import Impact
 
 _STYLES = {
     Impact.KEEP: "dim",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from adbray_ctl.cli.render.screen import Text, say
 from adbray_ctl.cli.render.tables import when
-from adbray_ctl.core.scaling_view import ScalingEvent
+from adbray_ctl.core.observed.scaling import ScalingEvent
 
 _STYLES = {
     "start": "green",

@@ -22,6 +22,8 @@ from rich import console, live, table, text
 # Characters that steer a terminal or cannot be seen: C0 and C1, bidirectional overrides and other
 # formats, lone halves of pairs, line and paragraph separators.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Letters and marks that are drawn as nothing or as a blank.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 # Lines and columns, and the two joiners that Persian and emoji are written with.
 _KEPT = frozenset("\n\t\u200c\u200d")
 # Piped output is for grep and files, and has no terminal whose width could count.
@@ -30,13 +32,13 @@ _PIPED_WIDTH = 200
 
 def shown(foreign: str) -> str:
     r"""``foreign`` as it is, with hidden characters written as Python writes them (``\x1b``)."""
-    if foreign.isprintable():
+    if foreign.isprintable() and _BLANK.isdisjoint(foreign):
         return foreign
     return "".join(_visible(char) for char in foreign)
 
 
 def _visible(char: str) -> str:
-    if char in _KEPT or unicodedata.category(char) not in _HIDDEN:
+    if char in _KEPT or not (char in _BLANK or unicodedata.category(char) in _HIDDEN):
         return char
     return char.encode("unicode_escape").decode()
 

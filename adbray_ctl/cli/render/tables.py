@@ -6,26 +6,26 @@ import time
 from collections.abc import Sequence
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.disks import FULL
 from adbray_ctl.core.jobs import Job
 from adbray_ctl.core.lab import LabStatus
-from adbray_ctl.core.slot_status import SlotStatus, State
-from adbray_ctl.core.status import Addresses, GroupStatus
+from adbray_ctl.core.observed.slots import SlotState, SlotStatus
+from adbray_ctl.core.observed.status import Addresses, GroupStatus
+from adbray_ctl.core.slot.disks import FULL
 
 _STATE_STYLES = {
-    State.RUNNING: "green",
-    State.STARTING: "yellow",
-    State.PREPARED: "dim",
-    State.STOPPED: "bold red",
-    State.STANDBY: "cyan",
-    State.FAILED: "bold red",
-    State.UNKNOWN: "bold red",
+    SlotState.RUNNING: "green",
+    SlotState.STARTING: "yellow",
+    SlotState.PREPARED: "dim",
+    SlotState.STOPPED: "bold red",
+    SlotState.STANDBY: "cyan",
+    SlotState.FAILED: "bold red",
+    SlotState.UNKNOWN: "bold red",
 }
 
 
 def print_status(status: GroupStatus) -> None:
     """One group: a row for each slot, then addresses and problems."""
-    running = status.count(State.RUNNING)
+    running = status.count(SlotState.RUNNING)
     verdict = Text("ready", "green") if status.ready else Text("not ready", "bold red")
     where = ""
     if not status.complete:

@@ -6,7 +6,7 @@ import csv
 import io
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.usage import By, Item, UsageItem, UsageReport, UsageRow, named
+from adbray_ctl.core.usage.usage import By, Item, UsageItem, UsageReport, UsageRow, named
 
 _COLUMNS = {
     By.GROUP: ("group",),

@@ -43,6 +43,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # Other files there are results of tools, useless without their beginning: they only count.
 LOG = re.compile(r"\.(log|out|err)(\.\d+)?$", re.ASCII)
 NOTICE = "[adbray cut this log: its oldest %d MiB are gone]"
+CUT = re.compile(rb"\[adbray cut this log: its oldest (\d{1,9}) MiB are gone\]")
 
 
 @contextlib.contextmanager
@@ -188,8 +189,9 @@ def cut(folder: int, name: str, keep: int) -> None:
         length = (told.st_size - keep) // block * block
         if length <= 0:
             return
+        before = CUT.match(os.pread(handle, 80, 0))
         collapse(handle, length)
-        notice = (NOTICE % (length // MIB)).encode()
+        notice = (NOTICE % (length // MIB + int(before[1] if before else 0))).encode()
         first = os.pread(handle, 65536, 0)
         end = first.find(b"\n", len(notice))
         os.pwrite(handle, notice.ljust(end if end > 0 else len(notice)), 0)

@@ -235,7 +235,7 @@ def start(group: str, slot: str) -> dict[str, Any]:
         if now["state"] == "running":
             return now
         if now["held"]:
-            raise Refused(f"{slot} is held back by an operator")
+            raise Refused(f"{slot} is held back; the next `adbray apply` releases it")
         fault = card_fault(group, slot)
         if fault:
             raise Refused(f"{slot} is set aside: {fault}")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.history_db import HistoryDb
+from adbray_ctl.adapters.state.history_db import HistoryDb
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.history import NodeResult, NodeState, RunOutcome, RunStart
-from adbray_ctl.core.ports import History
+from adbray_ctl.core.protocols.state import History
 from adbray_ctl.testing.history import FakeHistory
 
 NODES = tuple(

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.ports import HostAccess
-from adbray_ctl.core.spec_fleet import Fleet, Host
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.protocols.hosts import HostAccess
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.hosts import Host
 from adbray_ctl.testing.hosts import FakeHosts
 from tests.contract.ssh_server import hosts
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.inventory_store import InventoryFiles
-from adbray_ctl.core.inventory import Inventory
-from adbray_ctl.core.ports import InventoryStore
+from adbray_ctl.adapters.state.inventory_store import InventoryFiles
+from adbray_ctl.core.inventory.site import Inventory
+from adbray_ctl.core.protocols.state import InventoryStore
 from adbray_ctl.testing.runs import FakeInventories
 
 ONE = Inventory(groups={"adbray_hosts": ("a", "b")}, all_vars={"x": 1}, host_vars={"a": {"y": 2}})

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.known_hosts import KnownHosts
-from adbray_ctl.adapters.lease import HostLease
-from adbray_ctl.adapters.lock_file import LockFile
-from adbray_ctl.adapters.ssh import SshHosts
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
+from adbray_ctl.adapters.ssh.lease import HostLease
+from adbray_ctl.adapters.state.lock_file import LockFile
 from adbray_ctl.core.errors import RefusedError
-from adbray_ctl.core.ports import Lease, Lock
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.protocols.hosts import Lease
+from adbray_ctl.core.protocols.state import Lock
+from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.testing.runs import FakeLease, FakeLock
 from tests.contract.ssh_server import hosts
 

@@ -7,7 +7,7 @@ import pytest
 from adbray_ctl.adapters.clock import SystemClock
 from adbray_ctl.adapters.power import LocalPower
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.ports import Clock, PowerDriver
+from adbray_ctl.core.protocols.runs import Clock, PowerDriver
 from adbray_ctl.testing.clock import FakeClock, FakePower
 
 

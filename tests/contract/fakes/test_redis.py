@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.core.external_redis import Namespace, Namespaces
-from adbray_ctl.core.ports import RedisProbe
-from adbray_ctl.core.spec import RedisSpec
+from adbray_ctl.core.preflight.redis import Namespace, Namespaces
+from adbray_ctl.core.protocols.hosts import RedisProbe
+from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.testing.redis import FakeRedis
 from tests.contract.asked_redis import FLEET, Asked
 from tests.contract.redis_server import running

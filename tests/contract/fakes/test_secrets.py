@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.secret_files import SecretFiles
+from adbray_ctl.adapters.state.secret_files import SecretFiles
 from adbray_ctl.core.backup import Secrets
-from adbray_ctl.core.grafana import GrafanaSecrets
-from adbray_ctl.core.ports import SecretStore
-from adbray_ctl.core.web import WebSecrets
+from adbray_ctl.core.desired.grafana import GrafanaSecrets
+from adbray_ctl.core.desired.web import WebSecrets
+from adbray_ctl.core.protocols.state import SecretStore
 from adbray_ctl.testing.secrets import FakeSecrets
 
 

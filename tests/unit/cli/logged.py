@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.node_logs import HostLogs, KeptLog, LogLine
+from adbray_ctl.core.observed.logs import HostLogs, KeptLog, LogLine
 from adbray_ctl.testing.insight import FakeNodeLogs
 
 FLEET = """\

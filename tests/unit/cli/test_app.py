@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.spec_file import load_fleet
+from adbray_ctl.adapters.specs.file import load_fleet
 from adbray_ctl.cli.app import cli, run
 from adbray_ctl.core.lab import LabPlan, fleet_text
 from tests.unit.cases import SpecCase, spec_cases

@@ -11,9 +11,9 @@ import pytest
 from adbray_ctl.cli.commands.apply import Consent, _ask, apply
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import RefusedError, RunError
-from adbray_ctl.core.plan import ChangePlan
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from tests.unit.cluster import applied, placed, planned
 from tests.unit.converging import CHANGED, Cluster
 

@@ -11,8 +11,8 @@ import pytest
 from adbray_ctl import wiring
 from adbray_ctl.cli.commands.clean import clean
 from adbray_ctl.cli.state import State
-from adbray_ctl.core.cleaning import DiskItem, May, NodeDisk, Room
 from adbray_ctl.core.errors import HostError, UsageError
+from adbray_ctl.core.observed.cleaning import DiskItem, May, NodeDisk, Room
 from adbray_ctl.testing.insight import FakeDisks
 from tests.unit.cli.logged import FLEET, logged
 

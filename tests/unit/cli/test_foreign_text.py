@@ -126,6 +126,7 @@ def blank(text: str) -> str:
 def require_obedient_to_none(output: str) -> None:
     """Nothing in ``output`` steers a terminal or hides."""
     hidden = {char for char in output if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl"}}
+    hidden |= set("\u034f\u115f\u1160\u2800\u3164\uffa0").intersection(output)
     assert hidden <= set("\n\t\u200c\u200d"), output
 
 

@@ -13,8 +13,9 @@ from adbray_ctl.cli import app
 from adbray_ctl.cli.render import screen
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.jobs import Job
-from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, RayJob
-from adbray_ctl.core.scaling_view import EVENTS_FILE
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayJob
+from adbray_ctl.core.observed.scaling import EVENTS_FILE
 from adbray_ctl.testing.hosts import FakeHosts
 from adbray_ctl.testing.jobs import FakeJobs
 from tests.unit.cli.head_and_worker import FLEET, GROUP

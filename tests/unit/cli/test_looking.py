@@ -15,8 +15,8 @@ from adbray_ctl.cli.commands.logs import logs
 from adbray_ctl.cli.commands.top import top
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError, UsageError
-from adbray_ctl.core.loads import HostLoads
-from adbray_ctl.core.node_logs import HostLogs, LogRequest
+from adbray_ctl.core.observed.loads import HostLoads
+from adbray_ctl.core.observed.logs import HostLogs, LogRequest
 from adbray_ctl.testing.clock import FakeClock
 from adbray_ctl.testing.insight import FakeLoads, FakeNodeLogs
 from tests.unit.cli.logged import FIRST, FLEET, LAST, logged
@@ -55,7 +55,12 @@ def test_one_log_alone_has_no_name_before_its_lines(
     assert "raylet.out |" not in capsys.readouterr().out
     run(logs, tmp_path, logged(), "demo", "w-0", "--file", "raylet.*", "--json")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines[1] == {"source": "raylet.out", "text": "fell over"}
+    assert lines[0] == {"source": "raylet.out", "text": "fell over"}
+
+
+def test_a_name_that_no_log_has_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match=r"nothing is in logs of w-0 with names like nosuch\*"):
+        run(logs, tmp_path, logged(), "demo", "w-0", "--file", "nosuch*")
 
 
 def test_what_is_kept_is_read_where_it_is(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from adbray_ctl.cli.app import run
 from adbray_ctl.cli.commands.status import status
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import HostError, HostKeyError
-from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.scaling_view import EVENTS_FILE, ScalingEvent
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.observed.scaling import EVENTS_FILE, ScalingEvent
 from adbray_ctl.testing.clock import FakeClock
 from adbray_ctl.testing.hosts import FakeHosts
 from tests.unit.cli.head_and_worker import FLEET, GROUP

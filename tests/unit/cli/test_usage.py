@@ -15,10 +15,10 @@ from adbray_ctl.cli import app
 from adbray_ctl.cli.commands.usage import usage
 from adbray_ctl.cli.render.usage import print_usage, write_csv
 from adbray_ctl.cli.state import State
-from adbray_ctl.core.billing import usage_report
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.spec_prices import Prices
-from adbray_ctl.core.usage import By, HostUsage, Lifetime, Period, UsageReport
+from adbray_ctl.core.spec.prices import Prices
+from adbray_ctl.core.usage.billing import usage_report
+from adbray_ctl.core.usage.usage import By, HostUsage, Lifetime, Period, UsageReport
 from adbray_ctl.testing.insight import FakeUsageLog
 
 FLEET = "kind: Fleet\nhosts: [{name: a, address: 10.0.0.1}]\n"

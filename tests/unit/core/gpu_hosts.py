@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.observed import HostFacts, Observed
+from adbray_ctl.core.observed.hosts import HostFacts, Observed
 from tests.unit.core.plans import FLEET
 
 # w-0 runs on a with the head, x-0 or w-1 elsewhere; g-0 alone is bound to c.
@@ -12,9 +12,6 @@ FACTS: dict[str, Any] = {
     "cpus": 64,
     "memory_mb": 2**18,
     "gpus": 4,
-    "arch": "x86_64",
-    "os": "Debian",
-    "pythons": ("3.11",),
 }
 
 

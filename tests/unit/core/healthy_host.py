@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.findings import Finding, State
-from adbray_ctl.core.needs import HostNeeds, PortNeed
-from adbray_ctl.core.preflight import preflight
-from adbray_ctl.core.readings import HostAnswer, HostReadings
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.preflight.findings import Finding, FindingState
+from adbray_ctl.core.preflight.judge import preflight
+from adbray_ctl.core.preflight.needs import HostNeeds, PortNeed
+from adbray_ctl.core.preflight.readings import HostAnswer, HostReadings
+from adbray_ctl.core.spec.fleet import Fleet
 
 FLEET = Fleet.model_validate({"kind": "Fleet", "hosts": [{"name": "a", "address": "10.0.0.1"}]})
 DISK = {
@@ -108,5 +108,5 @@ def judge(
 
 
 def only_bad(findings: tuple[Finding, ...]) -> Finding:
-    (found,) = [one for one in findings if one.state is not State.OK]
+    (found,) = [one for one in findings if one.state is not FindingState.OK]
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.observed import HostFacts, HostObservation
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation
 
 
 def host(name: str, machine: str, boot: str, *keys: str) -> HostObservation:
@@ -13,8 +13,5 @@ def host(name: str, machine: str, boot: str, *keys: str) -> HostObservation:
         cpus=1,
         memory_mb=1,
         gpus=0,
-        arch="x86_64",
-        os="Debian",
-        pythons=(),
     )
     return HostObservation(host=name, facts=facts)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.observed import Observed, ObservedSlot, RayJob, RayLoad, RayView, UnitState
-from adbray_ctl.core.plan import ChangePlan
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.ray import RayJob, RayLoad, RayView
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.impact import Impact
 from tests.unit.cluster import applied, placed, planned
 
 FLEET: dict[str, Any] = {

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.observed import (
-    HostObservation,
-    Observed,
-    ObservedSlot,
-    RayNode,
-    RayView,
-    UnitState,
-)
-from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayNode, RayView
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 HEAD = SlotRecord(
     group="g",

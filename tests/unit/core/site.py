@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.inventory import Site
+from adbray_ctl.core.inventory.site import Site
 
 SITE = Site(
     known_hosts="/p/known_hosts",

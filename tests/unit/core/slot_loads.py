@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adbray_ctl.core.loads import SlotLoad
+from adbray_ctl.core.observed.loads import SlotLoad
 
 
 def slot(name: str, **found: object) -> SlotLoad:

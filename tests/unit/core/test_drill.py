@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from adbray_ctl.core.drill import (
-    Call,
-    Kind,
-    count_went_on,
-    interruption_s,
-    not_back,
-    settled,
-)
-from adbray_ctl.core.record import SlotKind
-from adbray_ctl.core.slot_status import SlotStatus, State, what_lacks
-from adbray_ctl.core.status import GroupStatus
+from adbray_ctl.core.drill import Call, Kind, are_steady, count_went_on, interruption_s, not_back
+from adbray_ctl.core.observed.slots import SlotState, SlotStatus, what_lacks
+from adbray_ctl.core.observed.status import GroupStatus
+from adbray_ctl.core.slot.record import SlotKind
 
 ACTOR, TASK, HELD = Kind.ACTOR, Kind.TASK, Kind.HELD
 
@@ -48,11 +41,11 @@ def test_an_interruption_ends_with_the_first_good_answer(calls: list[Call], seco
 def test_all_kinds_must_go_well_three_times_before_it_is_settled() -> None:
     actors = [call(11), call(12), call(13)]
     tasks = [one.model_copy(update={"kind": kind}) for one in actors for kind in (TASK, HELD)]
-    assert settled([*actors, *tasks], 10)
-    assert not settled(actors, 10)
-    assert not settled([*actors, *tasks], 11.5)
-    assert not settled([*actors, *tasks, call(14, error="lost")], 10)
-    assert not settled([*actors, *tasks, call(14, took=1.5)], 10)
+    assert are_steady([*actors, *tasks], 10)
+    assert not are_steady(actors, 10)
+    assert not are_steady([*actors, *tasks], 11.5)
+    assert not are_steady([*actors, *tasks, call(14, error="lost")], 10)
+    assert not are_steady([*actors, *tasks, call(14, took=1.5)], 10)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +58,7 @@ def test_an_actor_that_begins_anew_has_lost_its_memory(values: list[int], kept: 
     assert count_went_on([*answers, failed]) is kept
 
 
-def status(**states: State) -> GroupStatus:
+def status(**states: SlotState) -> GroupStatus:
     """A group of a head, a Redis and workers of the group w, by slot name."""
     kinds = {"head": SlotKind.HEAD, "redis": SlotKind.REDIS}
     slots = tuple(
@@ -91,7 +84,7 @@ def status(**states: State) -> GroupStatus:
 
 def test_a_drill_is_over_when_what_should_run_does() -> None:
     """As apply and status judge it: w has a min_workers of 1."""
-    on, off = State.RUNNING, State.PREPARED
+    on, off = SlotState.RUNNING, SlotState.PREPARED
     before = status(head=on, redis=on, w0=on, w1=on, w2=off)
     another = status(head=on, redis=on, w0=on, w1=off, w2=on)
     an_idle_one_less = status(head=on, redis=on, w0=on, w1=off, w2=off)
@@ -101,16 +94,16 @@ def test_a_drill_is_over_when_what_should_run_does() -> None:
 
 
 def test_what_is_not_back_is_named() -> None:
-    on, off = State.RUNNING, State.PREPARED
+    on, off = SlotState.RUNNING, SlotState.PREPARED
     before = status(head=on, redis=on, w0=on)
-    stopped = status(head=State.STOPPED, redis=State.STOPPED, w0=off)
+    stopped = status(head=SlotState.STOPPED, redis=SlotState.STOPPED, w0=off)
     assert not_back(before, stopped) == (
         "no head runs",
         "0 of 1 w run",
         "head on h is stopped",
         "redis on h is stopped",
     )
-    starting = status(head=on, redis=on, w0=on, w1=State.STARTING)
+    starting = status(head=on, redis=on, w0=on, w1=SlotState.STARTING)
     assert not_back(before, starting) == ("w1 on h is starting",)
     assert not_back(before, status(head=on, w0=on)) == ("redis on h is not seen",)
     full = before.model_copy(update={"ready": False, "problems": ("w-0 on h: its disk is full",)})

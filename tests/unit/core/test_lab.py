@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from adbray_ctl.adapters.spec_file import load_fleet
-from adbray_ctl.core.lab import SUBNETS, HostState, LabHostStatus, LabPlan, LabStatus, lab_id
+from adbray_ctl.adapters.specs.file import load_fleet
+from adbray_ctl.core.lab import SUBNETS, LabPlan, lab_id
 from adbray_ctl.core.lab import fleet_text as fleet_of
 from adbray_ctl.services.lab import MAX_HOSTS, MAX_VMS
 
@@ -51,20 +49,6 @@ def test_id_is_short_and_of_the_directory() -> None:
     assert one != other
     assert one == lab_id("/srv/one")
     assert len(f"abv-{one}-60") <= 15, "the kernel takes no longer interface name"
-
-
-@pytest.mark.parametrize(
-    ("states", "healthy"),
-    [
-        ((), False),
-        ((HostState.RUNNING, HostState.RUNNING), True),
-        ((HostState.RUNNING, HostState.CUT), False),
-        ((HostState.STOPPED,), False),
-    ],
-)
-def test_healthy_means_every_host_runs(states: tuple[HostState, ...], healthy: bool) -> None:
-    hosts = tuple(LabHostStatus(name="lab1", address="a", state=state) for state in states)
-    assert LabStatus(directory="/srv/lab", hosts=hosts).healthy is healthy
 
 
 def test_fleet_text_is_a_fleet(tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from adbray_ctl.core.external_redis import Namespace
-from adbray_ctl.core.names import RESERVED_NAMES
-from adbray_ctl.core.observed import HostObservation, Observed, ObservedSlot, Trace, UnitState
+from adbray_ctl.core.observed.hosts import HostObservation, Observed, Trace
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
 from adbray_ctl.core.orphans import (
     NO_GROUP,
     Leftovers,
@@ -22,7 +21,9 @@ from adbray_ctl.core.orphans import (
     in_redis,
     on_hosts,
 )
-from adbray_ctl.core.record import SlotKind, SlotRecord
+from adbray_ctl.core.preflight.redis import Namespace
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.spec.strings import RESERVED_NAMES
 
 URL = "redis://10.0.0.9:6379"
 

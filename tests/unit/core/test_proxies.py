@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from adbray_ctl.core.observed.status import Addresses
 from adbray_ctl.core.proxies import excepting, not_excepted, own_addresses, set_in
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import Addresses
+from adbray_ctl.core.spec.fleet import Fleet
 
 HOSTS = [{"name": "a", "address": "10.0.0.1"}, {"name": "b", "address": "b.corp.example"}]
 FLEET = Fleet.model_validate({"kind": "Fleet", "hosts": HOSTS})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.monitoring import GroupMonitoring, monitoring_of
-from adbray_ctl.core.observed import Observed
-from adbray_ctl.core.plan import ChangePlan
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.topology import Topology
+from adbray_ctl.core.desired.scrapes import GroupMonitoring, monitoring_of
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.placement.topology import Topology
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from tests.unit.cluster import applied, placed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -85,7 +86,7 @@ class FakeHosts:
             self.connect,
             clock=lambda: self.now,
             sleep=self.sleep,
-            tell=self.events.append,
+            report=self.events.append,
             run=self.run,
         )
         self.fleet.set_hosts(self.addresses)
@@ -99,7 +100,7 @@ class FakeHosts:
             raise HostFault(self.broken_driver)
         self.done.append(tuple(words))
 
-    def told(self, kind: Kind) -> list[str]:
+    def texts(self, kind: Kind) -> list[str]:
         """The texts of the events of one kind so far."""
         return [event.text for event in self.events if event.kind is kind]
 
@@ -128,6 +129,14 @@ class FakeHosts:
     def running(self) -> list[str]:
         """The names of the slots that the fleet says run, sorted."""
         return sorted(slot.name for slot in self.fleet.refresh())
+
+
+def until(what: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for what another thread does. Fails after ``seconds``."""
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 def _stopped(host: str, names: Iterable[str]) -> dict[str, Slot]:

@@ -1,4 +1,4 @@
-"""What changed between two ticks is told once, and the journal keeps it."""
+"""What changed between two ticks is one event, and the journal keeps it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ FOUR = Demand(Shape((("CPU", 4.0),)), 1)
 TWO = Demand(Shape((("CPU", 2.0),)), 1)
 
 
-class Told:
-    """A chronicle whose clock is set, and what it told."""
+class Bench:
+    """A chronicle whose clock is set, and what it bench."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -28,7 +28,7 @@ class Told:
         self.chronicle = Chronicle(self.events.append, lambda: self.now)
 
     def look(self, *slots: Slot, ray: RayState | None = None) -> list[str]:
-        """The texts of the events that one look tells, and of what is blocked since when."""
+        """The texts of the events of one look; keeps what it shows as waiting and as floors."""
         before = len(self.events)
         found = self.chronicle.look(slots, ray or RayState({}), OFFERS, lambda _: None)
         self.waiting = [(one["since"], one["why"]) for one in found["waiting"]]
@@ -37,8 +37,8 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def bench() -> Bench:
+    return Bench()
 
 
 def slot(number: int, start: str = "aa") -> Slot:
@@ -50,75 +50,75 @@ def alive(*slots: Slot, idle_s: float = 0, draining: bool = False) -> RayState:
     return RayState({one.instance: node for one in slots})
 
 
-def test_a_new_head_tells_what_it_finds_and_not_that_it_joined(told: Told) -> None:
-    assert told.look(slot(0), ray=alive(slot(0))) == ["the autoscaler began; 1 workers run"]
-    assert told.look(slot(0), ray=alive(slot(0))) == []
+def test_a_new_head_reports_how_many_workers_run_and_no_joins(bench: Bench) -> None:
+    assert bench.look(slot(0), ray=alive(slot(0))) == ["the autoscaler began; 1 workers run"]
+    assert bench.look(slot(0), ray=alive(slot(0))) == []
 
 
-def test_the_way_of_a_worker(told: Told) -> None:
-    told.look()
-    told.chronicle.started(slot(0))
-    assert told.look(slot(0)) == []
-    told.now += 2.5
-    assert told.look(slot(0), ray=alive(slot(0))) == ["w-0 on a joined Ray 2.5 s after its start"]
-    told.look(slot(0), ray=alive(slot(0), idle_s=61))
-    told.look(slot(0), ray=alive(slot(0), draining=True))
-    told.chronicle.stopping(slot(0).instance, joined=True)
-    assert told.look(slot(0), ray=RayState({slot(0).instance: RayNode(alive=False)})) == []
-    assert told.look() == ["stopped w-0 on a: it was idle for 61 s"]
+def test_the_events_of_a_worker_from_start_to_stop(bench: Bench) -> None:
+    bench.look()
+    bench.chronicle.started(slot(0))
+    assert bench.look(slot(0)) == []
+    bench.now += 2.5
+    assert bench.look(slot(0), ray=alive(slot(0))) == ["w-0 on a joined Ray 2.5 s after its start"]
+    bench.look(slot(0), ray=alive(slot(0), idle_s=61))
+    bench.look(slot(0), ray=alive(slot(0), draining=True))
+    bench.chronicle.stopping(slot(0).instance, joined=True)
+    assert bench.look(slot(0), ray=RayState({slot(0).instance: RayNode(alive=False)})) == []
+    assert bench.look() == ["stopped w-0 on a: it was idle for 61 s"]
 
 
-def test_why_a_worker_was_stopped(told: Told) -> None:
-    told.look(slot(0), slot(1), ray=alive(slot(0)))
-    assert told.chronicle.stopping(slot(0).instance, joined=True) == "Ray ended its node"
-    assert told.chronicle.stopping(slot(1).instance, joined=False).startswith("it did not join")
-    told.look(slot(2), ray=RayState({slot(2).instance: RayNode(alive=False)}))
-    assert told.chronicle.stopping(slot(2).instance, joined=True) == "its node ended"
+def test_why_a_worker_was_stopped(bench: Bench) -> None:
+    bench.look(slot(0), slot(1), ray=alive(slot(0)))
+    assert bench.chronicle.stopping(slot(0).instance, joined=True) == "Ray ended its node"
+    assert bench.chronicle.stopping(slot(1).instance, joined=False).startswith("it did not join")
+    bench.look(slot(2), ray=RayState({slot(2).instance: RayNode(alive=False)}))
+    assert bench.chronicle.stopping(slot(2).instance, joined=True) == "its node ended"
 
 
-def test_an_end_by_other_hands_is_told_as_such(told: Told) -> None:
-    told.look(slot(0), slot(1))
-    assert told.look(slot(0, "bb")) == [
+def test_an_end_that_the_autoscaler_did_not_cause_is_reported(bench: Bench) -> None:
+    bench.look(slot(0), slot(1))
+    assert bench.look(slot(0, "bb")) == [
         "w-0 on a ended and was started again",
         "w-1 on a was stopped on its host, not by the autoscaler",
     ]
 
 
-def test_a_demand_that_stays_unmet_is_told_once_for_each_reason(told: Told) -> None:
-    told.look()
+def test_an_unmet_demand_is_reported_once_for_each_reason(bench: Bench) -> None:
+    bench.look()
     waits = RayState({}, (FOUR,))
-    assert told.look(ray=waits) == []
-    assert told.waiting == []
-    told.now += 6
-    (text,) = told.look(ray=waits)
+    assert bench.look(ray=waits) == []
+    assert bench.waiting == []
+    bench.now += 6
+    (text,) = bench.look(ray=waits)
     assert text == ("1 x (4 CPU) for tasks or actors waits: fits no worker group: w has 2 CPU")
-    assert told.waiting == [(100.0, "fits no worker group: w has 2 CPU")]
-    told.now += 60
-    assert told.look(ray=waits) == []
-    assert told.look() == []
-    assert told.waiting == []
+    assert bench.waiting == [(100.0, "fits no worker group: w has 2 CPU")]
+    bench.now += 60
+    assert bench.look(ray=waits) == []
+    assert bench.look() == []
+    assert bench.waiting == []
 
 
-def test_a_floor_is_told_once_and_shown_while_it_stays(told: Told) -> None:
-    told.look()
+def test_a_floor_is_reported_once_and_shown_while_it_holds(bench: Bench) -> None:
+    bench.look()
     held = RayState({}, (), (TWO,))
-    assert told.look(ray=held) == [f"{TWO} is met, and keeps workers up until it is replaced"]
-    told.now += 60
-    assert told.look(ray=held) == []
-    assert (told.waiting, told.floors) == ([], [(100.0, str(TWO))])
-    assert told.look() == [f"{TWO} keeps no workers up any more"]
-    assert told.floors == []
+    assert bench.look(ray=held) == [f"{TWO} is met, and keeps workers up until it is replaced"]
+    bench.now += 60
+    assert bench.look(ray=held) == []
+    assert (bench.waiting, bench.floors) == ([], [(100.0, str(TWO))])
+    assert bench.look() == [f"{TWO} keeps no workers up any more"]
+    assert bench.floors == []
 
 
-def test_what_a_launch_is_for(told: Told) -> None:
-    told.look(ray=RayState({}, (FOUR, TWO)))
-    why = told.chronicle.why_launched("w", OFFERS["w"])
+def test_the_demands_that_a_launch_is_for(bench: Bench) -> None:
+    bench.look(ray=RayState({}, (FOUR, TWO)))
+    why = bench.chronicle.why_launched("w", OFFERS["w"])
     assert why == "for 1 x (2 CPU) for tasks or actors"
-    told.look()
-    assert told.chronicle.why_launched("w", OFFERS["w"]) == "to reach min_workers"
+    bench.look()
+    assert bench.chronicle.why_launched("w", OFFERS["w"]) == "to reach min_workers"
 
 
-def test_the_journal_goes_on_after_a_restart_and_stays_small(
+def test_the_journal_continues_after_a_restart_and_stays_small(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "LONGEST_FILE", 300)
@@ -138,13 +138,13 @@ def test_the_journal_goes_on_after_a_restart_and_stays_small(
     }
 
 
-def test_a_full_disk_keeps_nothing_from_scaling(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_written_raises_nothing(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "missing", lambda: 7.0)
     journal.write(Event(Kind.START, "started"))
     journal.show({"waiting": []})
 
 
-def test_the_view_is_a_sign_of_life(tmp_path: Path) -> None:
+def test_an_unchanged_view_is_written_again_after_a_while(tmp_path: Path) -> None:
     times = iter((7.0, 8.0, 13.0))
     journal = Journal(tmp_path, lambda: next(times))
     for seen in (7.0, 7.0, 13.0):

@@ -84,7 +84,7 @@ def test_one_of_several_selectors_is_enough() -> None:
     assert str(shape) == "1 CPU, tier=two or tier=one"
 
 
-def test_rays_message_is_understood() -> None:
+def test_the_resource_state_of_ray_is_parsed() -> None:
     """Its names are those of Ray's autoscaler.proto, read by Ray's own generated code."""
     states = autoscaler_pb2.NodeStatus  # type: ignore[attr-defined]
     message = autoscaler_pb2.ClusterResourceState()  # type: ignore[attr-defined]
@@ -120,7 +120,7 @@ def test_rays_message_is_understood() -> None:
     assert all(isinstance(demand, Demand) for demand in state.demands)
 
 
-def test_what_a_running_worker_alone_offers_waits_for_it() -> None:
+def test_a_demand_that_only_a_running_worker_fits_waits_for_it() -> None:
     """Its slot's label and its address are no worker group's, and yet it is there."""
     shape = cpus(1, Rule("adbray.io/slot", ("one-1",)))
     living = {"one-1": Offer({"CPU": 1}, {"adbray.io/slot": "one-1"}, 1)}
@@ -155,7 +155,7 @@ def test_a_floor_that_is_met_does_not_wait() -> None:
     assert (waits.count, waits.never) == (3, False)
 
 
-def test_a_floor_beyond_all_workers_never_comes() -> None:
+def test_a_floor_larger_than_all_workers_is_never_met() -> None:
     """Ray starts none for it: it weighs the whole of it."""
     (never,) = asked(running=1, cluster_resource_constraints=[floor(4, CPU=1)]).demands
     found = blocked(never, {"small": Offer({"CPU": 1}, {}, 3)}, {"small": 1}, free, {})
@@ -172,7 +172,7 @@ def test_a_placement_group_is_weighed_as_a_whole() -> None:
     assert blocked(enough, {"small": Offer(one, {}, 3)}, {"small": 1}, free, {}) is None
 
 
-def test_no_floor_is_no_demand() -> None:
+def test_an_empty_floor_makes_no_demand() -> None:
     """What request_resources(num_cpus=0) leaves."""
     empty = autoscaler_pb2.ClusterResourceConstraint()  # type: ignore[attr-defined]
     state = asked(running=1, cluster_resource_constraints=[empty])

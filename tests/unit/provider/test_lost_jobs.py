@@ -68,7 +68,7 @@ def test_a_job_that_waited_when_the_head_ended_is_ended_after_a_grace(looks: Loo
     assert looks.look(GRACE_S) == [("old", NEVER_BEGAN)]
 
 
-def test_it_is_told_once_more_as_the_agent_writes_over_it(looks: Looks) -> None:
+def test_a_job_is_failed_a_second_time_as_the_agent_overwrites_the_first(looks: Looks) -> None:
     looks.table.jobs = [Job("old", running=False, submitted_s=HEAD_SINCE_S - 1)]
     looks.look(GRACE_S + 1)
     assert looks.look() == [("old", NEVER_BEGAN)]
@@ -99,7 +99,7 @@ def test_a_driver_that_is_back_at_the_next_look_is_not_lost(looks: Looks) -> Non
     assert looks.look() == []
 
 
-def test_it_looks_no_more_often_than_it_must(looks: Looks) -> None:
+def test_jobs_are_looked_at_once_an_interval(looks: Looks) -> None:
     looks.table.jobs = [Job("alone", running=True, submitted_s=HEAD_SINCE_S)]
     assert [looks.look(LOOK_EVERY_S / 2) for _ in range(3)] == [[], [], [("alone", DRIVER_LOST)]]
 

@@ -26,10 +26,10 @@ class Lines(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.told.append(json.loads(record.getMessage())["message"])
+        self.messages.append(json.loads(record.getMessage())["message"])
 
 
 class Bench:
@@ -93,7 +93,7 @@ def test_ray_itself_calls_it_impossible(asked: dict[str, Any]) -> None:
     """When this fails, Ray has learned it and ``turns`` can go."""
     bench = Bench(ResourceDemandScheduler)
     assert infeasible(bench.schedule(**asked))
-    assert FALSE_ALARM in bench.lines.told[0]
+    assert FALSE_ALARM in bench.lines.messages[0]
 
 
 @pytest.mark.parametrize("asked", WAITS)
@@ -101,19 +101,19 @@ def test_what_waits_for_a_busy_worker_is_no_alarm(bench: Bench, asked: dict[str,
     reply = bench.schedule(**asked)
     assert infeasible(reply) == 0
     assert not reply.to_launch
-    assert not any(FALSE_ALARM in line for line in bench.lines.told)
+    assert not any(FALSE_ALARM in line for line in bench.lines.messages)
 
 
 @pytest.mark.parametrize("asked", IMPOSSIBLE)
 def test_what_no_worker_can_ever_do_is_reported(bench: Bench, asked: dict[str, Any]) -> None:
     assert infeasible(bench.schedule(**asked))
-    assert FALSE_ALARM in bench.lines.told[-1]
+    assert FALSE_ALARM in bench.lines.messages[-1]
 
 
-def test_both_at_once_are_told_apart(bench: Bench) -> None:
+def test_waiting_and_impossible_demands_are_distinguished(bench: Bench) -> None:
     reply = bench.schedule(resource_requests=[task(13, CPU=1), task(2, CPU=8)])
     assert len(reply.infeasible_resource_requests) == 2
-    (line,) = bench.lines.told
+    (line,) = bench.lines.messages
     assert "{'CPU': 8.0}*2. Add" in line
 
 
@@ -121,27 +121,27 @@ def test_the_impossible_is_repeated_once_a_minute_and_not_at_each_tick(bench: Be
     for _ in range(10):
         bench.schedule(resource_requests=[task(1, CPU=2)])
         bench.now += 1
-    assert sum(FALSE_ALARM in line for line in bench.lines.told) == 1
+    assert sum(FALSE_ALARM in line for line in bench.lines.messages) == 1
     bench.schedule(resource_requests=[task(3, CPU=2), task(1, GPU=1)])
-    assert sum(FALSE_ALARM in line for line in bench.lines.told) == 2, "something new"
+    assert sum(FALSE_ALARM in line for line in bench.lines.messages) == 2, "something new"
     bench.now += REPEAT_S
     bench.schedule(resource_requests=[task(3, CPU=2), task(1, GPU=1)])
-    assert sum(FALSE_ALARM in line for line in bench.lines.told) == 3
+    assert sum(FALSE_ALARM in line for line in bench.lines.messages) == 3
 
 
-def test_what_waits_for_long_is_said_once(bench: Bench) -> None:
+def test_a_long_wait_is_logged_once(bench: Bench) -> None:
     for _ in range(3):
         bench.schedule(resource_requests=[task(13, CPU=1)])
         bench.now += WAITS_S / 2
     bench.schedule(resource_requests=[task(12, CPU=1)])
-    (said,) = [line for line in bench.lines.told if line.startswith("Waiting for workers")]
+    (said,) = [line for line in bench.lines.messages if line.startswith("Waiting for workers")]
     assert said == (
         "Waiting for workers to become free: {'CPU': 1.0}*13. All workers that fit are busy, and"
         " max_workers allows no more of them."
     )
     bench.schedule()
     bench.schedule(resource_requests=[task(13, CPU=1)])
-    assert len([line for line in bench.lines.told if line.startswith("Waiting")]) == 1
+    assert len([line for line in bench.lines.messages if line.startswith("Waiting")]) == 1
 
 
 def test_scheduling_goes_on_where_the_correction_fails(
@@ -154,7 +154,9 @@ def test_scheduling_goes_on_where_the_correction_fails(
     assert infeasible(bench.schedule(resource_requests=[task(13, CPU=1)]))
 
 
-def test_the_autoscaler_that_loads_the_provider_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_autoscaler_that_loads_the_provider_uses_our_scheduler(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Ray makes its scheduler by this name, after it has loaded the provider."""
     source = Path(str(autoscaler.__file__)).read_text()
     loads = source.index("self._init_cloud_instance_provider(config")

@@ -99,6 +99,9 @@ def test_who_writes_a_log_goes_on_behind_it(slot: Slot, writer: subprocess.Popen
         assert b"\0" not in log.read_bytes()
     assert written > 8 * MIB
     assert log.read_bytes().endswith(LINE + b"round 4\n")
+    # Of all cuts together; each rounds down.
+    gone = int(log.read_bytes().split()[6])
+    assert written // MIB - 6 <= gone <= written // MIB
 
 
 def test_what_was_written_while_a_log_was_cut_is_seen_at_the_next_look(slot: Slot) -> None:

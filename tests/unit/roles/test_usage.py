@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.core.usage import iso, kept_since
+from adbray_ctl.core.usage.usage import iso, kept_since
 from tests.unit.usage_host import READER, WRITER, UsageHost
 
 T = 1_790_000_000  # 2026-09-21T13:33:20Z

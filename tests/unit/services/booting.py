@@ -8,21 +8,16 @@ from typing import Any
 
 from adbray_ctl import wiring
 from adbray_ctl.core.events import Note, RunEvent
-from adbray_ctl.core.observed import (
-    HostFacts,
-    HostObservation,
-    Observed,
-    ObservedSlot,
-    RayNode,
-    RayView,
-    UnitState,
-)
-from adbray_ctl.core.plan import ChangePlan, Step
-from adbray_ctl.core.record import SlotKind, SlotRecord
-from adbray_ctl.core.slots import unit_name
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
-from adbray_ctl.core.status import SLOT_LABEL
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed.ray import RayNode, RayView
+from adbray_ctl.core.observed.status import SLOT_LABEL
+from adbray_ctl.core.observed.units import ObservedSlot, UnitState
+from adbray_ctl.core.plan.plan import ChangePlan
+from adbray_ctl.core.plan.steps import Step
+from adbray_ctl.core.slot.names import unit_name
+from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services.apply import carry_out
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.testing.outside import Outside

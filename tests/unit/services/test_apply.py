@@ -8,7 +8,7 @@ import pytest
 
 from adbray_ctl.core.errors import AdbrayError, ClusterError, RunError
 from adbray_ctl.core.history import RunOutcome
-from adbray_ctl.core.observed import RayLoad
+from adbray_ctl.core.observed.ray import RayLoad
 from adbray_ctl.services.apply import apply
 from tests.unit.converging import CHANGED, GROUP, Cluster
 

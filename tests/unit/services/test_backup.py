@@ -8,7 +8,7 @@ import pytest
 
 from adbray_ctl.core.backup import Backup, Entry
 from adbray_ctl.core.errors import ClusterError, RefusedError
-from adbray_ctl.core.observed import KeeperState, KeeperView
+from adbray_ctl.core.observed.units import KeeperState, KeeperView
 from adbray_ctl.services.backup import fill, take, unpack
 from tests.unit.cluster import NAMESPACE
 from tests.unit.converging import CHANGED, GROUP, Cluster

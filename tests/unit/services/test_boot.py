@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.observed import (
-    HostFacts,
-)
+from adbray_ctl.core.observed.hosts import HostFacts
 from tests.unit.services.booting import ALL, BACK, INSTALL, NEW, OLD, WHY, Booting, answering, boot
 
 

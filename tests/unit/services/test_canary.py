@@ -8,7 +8,7 @@ import pytest
 
 from adbray_ctl.core.errors import RefusedError, RunError
 from adbray_ctl.core.history import RunOutcome
-from adbray_ctl.core.plan import Step
+from adbray_ctl.core.plan.steps import Step
 from tests.unit.converging import CHANGED, Cluster
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from adbray_ctl.core.errors import RefusedError
-from adbray_ctl.core.findings import CheckReport, Finding, State
-from adbray_ctl.core.gpus import BurnedCard, BurnIn
-from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.readings import Check, Fix, FixOutcome, FixResult, HostAnswer, HostFixResults
+from adbray_ctl.core.observed.gpus import BurnedCard, BurnIn
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.preflight.findings import CheckReport, Finding, FindingState
+from adbray_ctl.core.preflight.fixes import Fix, FixOutcome, FixResult, HostFixResults
+from adbray_ctl.core.preflight.readings import Check, HostAnswer
 from adbray_ctl.services.check import burn_in, check, check_and_fix
 from tests.unit.converging import FLEET, GROUP, Cluster
 from tests.unit.core.healthy_host import answer
@@ -49,21 +50,21 @@ def test_a_fleet_alone_is_checked_for_no_group(cluster: Cluster) -> None:
 def test_a_group_is_checked_where_its_slots_would_come(cluster: Cluster) -> None:
     report = check(cluster.tools, "demo")
     placement = about(report, Check.PLACEMENT)
-    assert placement.state is State.OK
+    assert placement.state is FindingState.OK
     assert placement.found == "a: head, redis; b: w-0, w-1, w-2; c: x-0, x-1"
 
 
 def test_a_group_that_fits_nowhere_fails(cluster: Cluster) -> None:
     cluster.file.write_text(GROUP.replace("hosts: {names: [b]}", "disk_gb: 900"))
     placement = about(check(cluster.tools, "demo"), Check.PLACEMENT)
-    assert placement.state is State.FAIL
+    assert placement.state is FindingState.FAIL
     assert "w-" in placement.found
 
 
 def test_while_a_host_is_silent_it_is_not_known_where_slots_come(cluster: Cluster) -> None:
     cluster.hosts.show(HostObservation(host="b", error="no answer"))
     placement = about(check(cluster.tools, "demo"), Check.PLACEMENT)
-    assert placement.state is State.SKIPPED
+    assert placement.state is FindingState.SKIPPED
     assert "while b gives no answer" in placement.found
 
 
@@ -73,7 +74,7 @@ def test_a_silent_host_is_no_trouble_for_a_group_that_others_show(tmp_path: Path
     found.hosts.answers = answers()
     silent = HostObservation(host="d", error="no answer")
     found.hosts.observed = Observed(hosts=(*found.hosts.observed.hosts, silent))
-    assert about(check(found.tools, "demo"), Check.PLACEMENT).state is State.OK
+    assert about(check(found.tools, "demo"), Check.PLACEMENT).state is FindingState.OK
 
 
 def test_what_is_safe_is_fixed_under_the_lock_and_looked_at_again(cluster: Cluster) -> None:
@@ -92,7 +93,7 @@ def test_what_is_safe_is_fixed_under_the_lock_and_looked_at_again(cluster: Clust
     assert cluster.journal.of("fix") == ["fix ntp on b"]
     assert held == ["check --apply"]
     assert report.fixes == cluster.hosts.fixed
-    assert report.count(State.WARN) == check(cluster.tools, "demo").count(State.WARN)
+    assert report.count(FindingState.WARN) == check(cluster.tools, "demo").count(FindingState.WARN)
 
 
 def test_nothing_is_fixed_where_nothing_is_wrong(cluster: Cluster) -> None:
@@ -117,4 +118,4 @@ def test_cards_with_a_driver_are_burned_in_but_not_those_of_a_retired_host(
     cluster.hosts.burned = tuple(BurnIn(host=name, cards=(burned,)) for name in "abc")
     (found,) = burn_in(cluster.tools)
     assert cluster.journal.lines == ["burn in b"]
-    assert (found.host, found.state) == ("b", State.FAIL)
+    assert (found.host, found.state) == ("b", FindingState.FAIL)

@@ -21,7 +21,7 @@ from adbray_ctl.core.bundle import Bundle, HostFiles
 from adbray_ctl.core.errors import HostError, RefusedError, SpecError, UsageError
 from adbray_ctl.core.events import Note, RunEvent
 from adbray_ctl.core.history import RunOutcome, RunStart
-from adbray_ctl.core.observed import HostObservation, Observed
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.services.collect import collect
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.hosts import FakeHosts

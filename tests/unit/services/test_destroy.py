@@ -8,8 +8,9 @@ import pytest
 
 from adbray_ctl.core.errors import HostError, RunError
 from adbray_ctl.core.history import RunOutcome
-from adbray_ctl.core.impact import Impact
-from adbray_ctl.core.observed import HostObservation, RayJob, Trace
+from adbray_ctl.core.observed.hosts import HostObservation, Trace
+from adbray_ctl.core.observed.ray import RayJob
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services.destroy import Removal, destroy, prepare
 from adbray_ctl.services.history import recorded, unplanned
 from tests.unit.converging import FLEET, Cluster

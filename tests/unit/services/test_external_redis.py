@@ -8,10 +8,10 @@ import pytest
 
 from adbray_ctl.core.errors import ClusterError, HostError
 from adbray_ctl.core.events import Note, RunEvent
-from adbray_ctl.core.external_redis import RedisReading
-from adbray_ctl.core.findings import State
-from adbray_ctl.core.spec import RedisSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.preflight.findings import FindingState
+from adbray_ctl.core.preflight.redis import RedisReading
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.services.check import check
 from adbray_ctl.services.external_redis import findings, require
 from adbray_ctl.testing.redis import FakeRedis
@@ -78,7 +78,7 @@ def test_a_host_that_cannot_ask_is_a_finding(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match="does not answer: no python3"):
         required(cluster)
     (found,) = (one for one in check(cluster.tools, "demo").findings if one.check == "redis")
-    assert found.state is State.FAIL
+    assert found.state is FindingState.FAIL
 
 
 def test_each_host_that_may_run_the_head_is_asked(tmp_path: Path) -> None:

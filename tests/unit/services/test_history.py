@@ -9,7 +9,7 @@ import pytest
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.events import RunEvent, StepEnded, StepStarted
 from adbray_ctl.core.history import NodeResult, NodeState, RunOutcome
-from adbray_ctl.core.impact import Impact
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services.history import Deed, only_step, planned, recorded, unplanned
 from tests.unit.converging import CHANGED, FLEET, GROUP, Cluster
 

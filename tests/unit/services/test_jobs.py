@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl import wiring
-from adbray_ctl.core.disks import DiskUse
 from adbray_ctl.core.errors import ClusterError, UsageError
 from adbray_ctl.core.jobs import DirectoryFile, JobRequest, UploadRoom
-from adbray_ctl.core.observed import HostFacts, HostObservation, Observed, ObservedSlot
+from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
+from adbray_ctl.core.observed.units import ObservedSlot
 from adbray_ctl.core.proxies import not_excepted
+from adbray_ctl.core.slot.disks import DiskUse
 from adbray_ctl.services.jobs import (
     check_upload,
     client_environment,
@@ -42,9 +43,7 @@ def host(used_mb: int) -> HostObservation:
 
 def with_addresses(own: str, virtual: str) -> HostObservation:
     found = host(0)
-    facts = HostFacts(
-        address=own, cpus=1, memory_mb=1, gpus=0, arch="x86_64", os="Debian", pythons=()
-    )
+    facts = HostFacts(address=own, cpus=1, memory_mb=1, gpus=0)
     head = found.slots[0].record.model_copy(update={"address": virtual})
     slots = (found.slots[0].model_copy(update={"record": head}), *found.slots[1:])
     return found.model_copy(update={"facts": facts, "slots": slots})

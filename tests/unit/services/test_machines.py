@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl import wiring
-from adbray_ctl.adapters.project_files import ProjectFiles
+from adbray_ctl.adapters.specs.project import ProjectFiles
 from adbray_ctl.core.backup import Backup, Secrets
 from adbray_ctl.core.errors import HostError, SpecError
-from adbray_ctl.core.observed import HostObservation, Observed, Unseen
+from adbray_ctl.core.observed.hosts import HostObservation, Observed, Unseen
 from adbray_ctl.services import backup, destroy, plan, status
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.hosts import FakeHosts

@@ -10,10 +10,10 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import ClusterError, HostError
-from adbray_ctl.core.external_redis import Cleared, Namespace, Namespaces
 from adbray_ctl.core.history import RunOutcome, RunStart
-from adbray_ctl.core.observed import HostObservation, Observed, Trace
+from adbray_ctl.core.observed.hosts import HostObservation, Observed, Trace
 from adbray_ctl.core.orphans import OrphanKind
+from adbray_ctl.core.preflight.redis import Cleared, Namespace, Namespaces
 from adbray_ctl.services.orphans import find, remove_keys
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.hosts import FakeHosts, FakeLeftovers

@@ -10,7 +10,7 @@ import pytest
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.events import Note, RunEvent
-from adbray_ctl.core.observed import HostObservation, Observed
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.services.power import wake
 from adbray_ctl.testing.outside import Outside
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.history_db import HistoryDb
+from adbray_ctl.adapters.state.history_db import HistoryDb
 from adbray_ctl.core.errors import RefusedError, UsageError
 from adbray_ctl.core.history import RunOutcome, RunStart
-from adbray_ctl.core.spec import RayClusterSpec
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services.revisions import previous, upgrade_notes
 
 OK, FAILED = RunOutcome.SUCCEEDED, RunOutcome.FAILED

@@ -10,10 +10,10 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.observed import HostObservation, Observed
-from adbray_ctl.core.record import SlotKind, revision_of
-from adbray_ctl.core.spec import RayClusterSpec
-from adbray_ctl.core.spec_fleet import Fleet
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.slot.record import SlotKind, revision_of
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.secrets import ensure_all, ensure_secrets
 from adbray_ctl.services.tools import Tools

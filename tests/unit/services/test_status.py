@@ -11,7 +11,7 @@ import pytest
 from adbray_ctl import wiring
 from adbray_ctl.core.drill import Fault
 from adbray_ctl.core.errors import AdbrayError, ClusterError, UsageError
-from adbray_ctl.core.observed import HostObservation, Observed
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.services import drill, lease, scaling
 from adbray_ctl.services.status import addresses
 from adbray_ctl.services.tools import Tools

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.core.errors import SpecError, UsageError
-from adbray_ctl.core.usage import By, Item, UsageReport
+from adbray_ctl.core.usage.usage import By, Item, UsageReport
 from adbray_ctl.services.usage import usage
 from tests.unit.usage_host import UsageHost, asking, tick
 

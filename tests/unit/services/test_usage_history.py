@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.core.usage import By, Item, UsageReport, UsageRow
+from adbray_ctl.core.usage.usage import By, Item, UsageReport, UsageRow
 from adbray_ctl.services.usage import usage
 from tests.unit.usage_host import UsageHost, asking, tick
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from adbray_ctl import wiring
-from adbray_ctl.adapters.certificate import own_certificate
+from adbray_ctl.adapters.state.certificate import own_certificate
 from adbray_ctl.core.errors import HostError
-from adbray_ctl.core.observed import Observed
+from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.status import addresses, status
 from adbray_ctl.services.tools import Tools

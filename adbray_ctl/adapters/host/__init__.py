@@ -1,0 +1,1 @@
+"""What runs on hosts, under their own Python: the other adapters send it as text."""

@@ -1,0 +1,1 @@
+"""Spec files: read with file and line, edited in place, masked."""

@@ -1,0 +1,39 @@
+"""What stands on hosts beside the groups' own things, asked over plain SSH."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+
+from pydantic import ValidationError
+
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.core.errors import HostError
+from adbray_ctl.core.orphans import Leftovers
+from adbray_ctl.core.spec.fleet import Fleet
+
+_PARALLEL = 32
+
+
+class SshLeftovers:
+    """LeftoverProbe."""
+
+    def __init__(self, hosts: SshHosts) -> None:
+        self._hosts = hosts
+
+    def read(self, fleet: Fleet, hosts: Sequence[str]) -> tuple[Leftovers, ...]:
+        script = (
+            resources.files("adbray_ctl.adapters.host").joinpath("leftovers_script.py").read_text()
+        )
+
+        def ask(host: str) -> Leftovers:
+            output = self._hosts.run_python(fleet, host, script)
+            try:
+                return Leftovers.model_validate({**json.loads(output), "host": host})
+            except (ValueError, ValidationError) as error:
+                raise HostError(f"no answer about leftovers: {error}", where=host) from error
+
+        with ThreadPoolExecutor(max_workers=min(_PARALLEL, max(len(hosts), 1))) as pool:
+            return tuple(pool.map(ask, hosts))

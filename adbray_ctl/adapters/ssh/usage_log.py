@@ -1,0 +1,42 @@
+"""What hosts wrote down of their heads and workers, asked over plain SSH."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import ValidationError
+
+from adbray_ctl.adapters.ssh.host_scripts import host_script
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.core.errors import HostError, HostKeyError
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.usage.usage import HostUsage
+
+_PARALLEL = 32
+
+
+class SshUsage:
+    """UsageLog."""
+
+    def __init__(self, hosts: SshHosts) -> None:
+        self._hosts = hosts
+
+    def read(self, fleet: Fleet, since: int, group: str | None) -> tuple[HostUsage, ...]:
+        script = host_script("usage_script.py")
+
+        def ask(host: str) -> HostUsage:
+            try:
+                answer = self._hosts.run_python(fleet, host, script, str(since), group or "")
+                return HostUsage.model_validate({**json.loads(answer), "host": host})
+            except HostKeyError:
+                raise
+            except HostError as error:
+                return HostUsage(host=host, error=error.what)
+            except (ValueError, ValidationError) as error:
+                what = f"its answer cannot be read: {str(error).splitlines()[0]}"
+                return HostUsage(host=host, error=what)
+
+        names = [host.name for host in fleet.hosts]
+        with ThreadPoolExecutor(max_workers=min(_PARALLEL, len(names))) as pool:
+            return tuple(pool.map(ask, names))

@@ -1,0 +1,1 @@
+"""What the control machine keeps in files: secrets, history, locks, inventories."""

@@ -1,0 +1,1 @@
+"""What hosts should hold for a group: records, autoscaler, scrape jobs, Grafana, web."""

@@ -1,0 +1,156 @@
+"""What a slot is made of: its record, with every setting.
+
+A record's ``settings`` say which fields of the spec the slot was made of, so that any operator can
+tell from the hosts alone what a new spec changes, field by field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import JsonValue
+from pydantic_core import to_jsonable_python
+
+from adbray_ctl.core.desired.autoscaler import scaling_settings
+from adbray_ctl.core.desired.grafana import panels
+from adbray_ctl.core.desired.runtime import runtime_venv
+from adbray_ctl.core.desired.slots import REDIS_USER, redis_address
+from adbray_ctl.core.placement.topology import Placement, Topology
+from adbray_ctl.core.slot.names import unit_name
+from adbray_ctl.core.slot.record import ExternalRedis, SlotKind, SlotRecord, revision_of
+from adbray_ctl.core.slot.settings import (
+    GPU_SHARE,
+    HEAD_ADDRESS,
+    HOST_RESERVE,
+    PANELS,
+    without_sizes,
+)
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.gpu import GPU
+from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
+from adbray_ctl.core.spec.impact import settings_of
+from adbray_ctl.core.spec.redis import RedisMode
+from adbray_ctl.core.spec.sizes import Catalog
+
+
+def slot_records(
+    fleet: Fleet, spec: RayClusterSpec, topology: Topology, namespace: str
+) -> Mapping[str, SlotRecord]:
+    """The record of every slot, by slot name, as `/etc/adbray/<group>/<slot>.json` will hold it."""
+    catalog = Catalog(fleet.sizes)
+    # What many slots share is worked out once: a group may have thousands of them.
+    shared: dict[tuple[SlotKind, str | None], dict[str, JsonValue]] = {
+        (kind, None): _shared_settings(spec, topology, namespace, kind) for kind in SlotKind
+    }
+    for group in spec.worker_groups:
+        common = shared[SlotKind.WORKER, None]
+        shared[SlotKind.WORKER, group.name] = common | _group_settings(group)
+    if found := panels(fleet):
+        # Of fleets that have it alone: other heads are made of nothing more.
+        shared[SlotKind.HEAD, None] |= {PANELS: list(found.values())}
+    scaling = scaling_settings(fleet, spec, topology)
+    return {
+        p.slot: _record(
+            spec,
+            p,
+            namespace,
+            shared[p.kind, p.worker_group] | _own_settings(catalog, p),
+            scaling,
+            topology.virtual_ip if p.kind is SlotKind.HEAD else None,
+            host_settings(fleet, p.host),
+        )
+        for p in topology.placements
+    }
+
+
+def host_settings(fleet: Fleet, host: str) -> dict[str, JsonValue]:
+    """What a host is told for all its slots, of whichever groups."""
+    gpu = fleet.gpu_of(host)
+    driver = {f"{GPU}{name}": value for name, value in gpu.model_dump().items()} if gpu else {}
+    reserve = fleet.reserved_on(fleet.host(host)).memory_gb
+    return _plain({HOST_RESERVE: reserve, **fleet.kept_logs.settings, **driver})
+
+
+def _shared_settings(
+    spec: RayClusterSpec, topology: Topology, namespace: str, kind: SlotKind
+) -> dict[str, JsonValue]:
+    """What all slots of ``kind`` are made of."""
+    settings = dict(settings_of(spec, kind)) | {"namespace": namespace}
+    if kind is SlotKind.HEAD:
+        settings["redis address"] = redis_address(spec, topology)
+    if kind is SlotKind.REDIS and spec.redis_mode is RedisMode.SENTINEL:
+        settings["Sentinels"] = redis_address(spec, topology)
+    if kind is SlotKind.WORKER:
+        settings[HEAD_ADDRESS] = topology.head_address
+    return _plain(settings)
+
+
+def _group_settings(group: WorkerGroup) -> dict[str, JsonValue]:
+    """What all workers of ``group`` are made of."""
+    settings = dict(settings_of(group, SlotKind.WORKER, f"worker_groups.{group.name}."))
+    # Users put secrets there, which a record, a plan and the history must not repeat.
+    if group.isolation is None:
+        # Of slices alone: a group without any is made of nothing more.
+        settings.pop(f"worker_groups.{group.name}.isolation")
+    digests = {k: hashlib.sha256(v.encode()).hexdigest()[:8] for k, v in group.env.items()}
+    return _plain(settings | {f"worker_groups.{group.name}.env": digests})
+
+
+def _own_settings(catalog: Catalog, p: Placement) -> dict[str, JsonValue]:
+    """What placement decided for this slot alone."""
+    settings: dict[str, Any] = {"host address": p.address, "ports": p.ports}
+    if p.size is not None:
+        size = catalog[p.size]
+        settings[f"sizes.{p.size}"] = {"cpus": size.cpus, "memory_gb": size.memory_gb}
+    if p.gpu is not None:
+        settings[GPU_SHARE] = p.gpu.settings
+    return settings | p.disk.settings
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, JsonValue]:
+    plain: dict[str, JsonValue] = to_jsonable_python(settings)
+    return plain
+
+
+def _record(
+    spec: RayClusterSpec,
+    placement: Placement,
+    namespace: str,
+    settings: dict[str, JsonValue],
+    scaling: dict[str, JsonValue],
+    virtual_ip: str | None,
+    of_host: dict[str, JsonValue],
+) -> SlotRecord:
+    return SlotRecord(
+        group=spec.name,
+        slot=placement.slot,
+        kind=placement.kind,
+        address=virtual_ip or placement.address,
+        worker_group=placement.worker_group,
+        index=placement.index,
+        size=placement.size,
+        cpus=placement.cpus,
+        memory_mb=placement.memory_mb,
+        disk_gb=placement.disk_gb,
+        disk=placement.disk,
+        gpu=placement.gpu,
+        block=placement.block,
+        ports=placement.ports,
+        namespace=namespace,
+        venv="" if placement.kind is SlotKind.REDIS else runtime_venv(spec),
+        external_redis=_external_redis(spec) if placement.kind is SlotKind.HEAD else None,
+        settings=settings,
+        scaling=scaling if placement.kind is SlotKind.HEAD else {},
+        host_settings=of_host,
+        unit=unit_name(placement.kind, spec.name, placement.slot),
+        # Ray has it as a label of the node: what changes in use must not be part of it.
+        revision=revision_of(without_sizes(settings)),
+    )
+
+
+def _external_redis(spec: RayClusterSpec) -> ExternalRedis | None:
+    if spec.redis_mode is not RedisMode.EXTERNAL or not spec.redis.url:
+        return None
+    return ExternalRedis(url=spec.redis.url, username=spec.redis.username or REDIS_USER)

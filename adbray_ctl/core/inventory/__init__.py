@@ -1,0 +1,1 @@
+"""What a group's hosts should hold, in Ansible's words."""

@@ -1,0 +1,46 @@
+"""An inventory as data, and the places on the control side that it names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Site(BaseModel):
+    """Where the control side keeps things, as absolute paths.
+
+    ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
+    ``provider_dir`` has the autoscaler's provider, ``keeper_dir`` the keeper; both run on the head.
+    ``uploads_dir`` has what judges uploads inside Ray.
+    ``scripts_dir`` has the scripts that run on hosts, ``web_dir`` what browsers need: one for all
+    groups.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    known_hosts: str
+    token_file: str
+    redis_password_file: str
+    redis_admin_password_file: str
+    redis_exporter_password_file: str
+    redis_cert_file: str
+    redis_key_file: str
+    slot_key_file: str
+    grafana_dir: str
+    web_dir: str
+    provider_dir: str
+    keeper_dir: str
+    uploads_dir: str
+    scripts_dir: str
+    wheel_cache: str
+
+
+class Inventory(BaseModel):
+    """``groups`` lists hosts by Ansible group; ``all_vars`` and ``host_vars`` are the variables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    groups: dict[str, tuple[str, ...]]
+    all_vars: dict[str, Any]
+    host_vars: dict[str, dict[str, Any]]

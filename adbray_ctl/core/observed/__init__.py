@@ -1,0 +1,1 @@
+"""What hosts and Ray report, and what state of a group follows from it."""

@@ -1,0 +1,1 @@
+"""Which slot goes on which host, or why it fits on none."""

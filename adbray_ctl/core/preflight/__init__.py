@@ -1,0 +1,1 @@
+"""What `adbray check` reads of hosts, what a group needs of them, and the findings."""

@@ -1,0 +1,92 @@
+"""What one group asks of each host: interpreter, and ports, room and cards of its slots there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.placement.topology import Placement, Topology
+from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.hosts import Host
+
+
+class PortNeed(BaseModel):
+    """Ports ``first`` to ``last`` (both included) that ``slot`` listens on for one purpose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slot: str
+    purpose: str
+    first: int
+    last: int
+
+
+class HostNeeds(BaseModel):
+    """What a host must have for one group.
+
+    ``disk_gb`` (GiB) and ``memory_mb`` (MiB) are those of slots that do not stand there yet, since
+    what stands holds its share already. ``placed`` is False when it is not known which slots come
+    here: only the interpreter is asked for then.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    group: str
+    python: str
+    placed: bool = False
+    slots: tuple[str, ...] = ()
+    ports: tuple[PortNeed, ...] = ()
+    disk_gb: int = 0
+    memory_mb: int = 0
+    cards: int = 0
+    redis: bool = False
+
+
+def group_needs(
+    *, spec: RayClusterSpec, topology: Topology, observed: Observed
+) -> Mapping[str, HostNeeds]:
+    """The needs of ``spec`` placed as ``topology``, by host; hosts without a slot need nothing."""
+    standing = {(host, r.slot) for host, r in observed.records() if r.group == spec.name}
+    needs = {}
+    for host in topology.hosts:
+        slots = topology.on(host)
+        new = [slot for slot in slots if (host, slot.slot) not in standing]
+        cards = {card for slot in slots if slot.gpu for card in slot.gpu.cards}
+        needs[host] = HostNeeds(
+            group=spec.name,
+            python=spec.ray.python,
+            placed=True,
+            slots=tuple(slot.slot for slot in slots),
+            ports=tuple(need for slot in slots for need in _ports(slot)),
+            disk_gb=sum(slot.disk_gb for slot in new),
+            memory_mb=sum(slot.memory_mb for slot in new),
+            cards=len(cards),
+            redis=any(slot.kind is SlotKind.REDIS for slot in slots),
+        )
+    return needs
+
+
+def possible_needs(fleet: Fleet, spec: RayClusterSpec) -> Mapping[str, HostNeeds]:
+    """What every host that a slot may come to needs, while it is not known where they come."""
+    need = HostNeeds(group=spec.name, python=spec.ray.python)
+    return {host.name: need for host in fleet.hosts if _admitted(spec, host)}
+
+
+def _admitted(spec: RayClusterSpec, host: Host) -> bool:
+    selectors = [spec.head.hosts, *(group.hosts for group in spec.worker_groups)]
+    if spec.redis_is_own:
+        selectors.append(spec.redis.hosts)
+    return any(selector.admits(host) for selector in selectors)
+
+
+def _ports(slot: Placement) -> Iterable[PortNeed]:
+    for purpose, port in slot.ports.items():
+        if purpose == "worker_min":
+            last = slot.ports["worker_max"]
+            yield PortNeed(slot=slot.slot, purpose="worker", first=port, last=last)
+        elif purpose != "worker_max":
+            yield PortNeed(slot=slot.slot, purpose=purpose, first=port, last=port)

@@ -1,0 +1,1 @@
+"""What `adbray validate` checks across values and files."""

@@ -1,0 +1,32 @@
+"""The ports of a slot: each has its place in the slot's block, which never changes."""
+
+from __future__ import annotations
+
+from adbray_ctl.core.slot.record import SlotKind
+
+# Each slot owns one block of ports; a port's place in the block never changes, so that a firewall
+# can be written down once. Offsets up to 9 are single services, the rest serves Ray's workers.
+_SHARED_OFFSETS = {
+    "node_manager": 0,
+    "object_manager": 1,
+    "dashboard_agent_http": 2,
+    "dashboard_agent_grpc": 3,
+    "runtime_env_agent": 4,
+    "metrics": 5,
+}
+_HEAD_OFFSETS = {"autoscaler_metrics": 7, "dashboard_metrics": 8}
+_REDIS_OFFSETS = {"redis": 6, "exporter": 8}
+_SENTINEL_OFFSETS = {"sentinel": 7}
+WORKER_PORTS_OFFSET = 10
+
+
+def ports_of(block: range, kind: SlotKind, *, sentinel: bool = False) -> dict[str, int]:
+    """The ports of ``block`` by name; ``worker_min``..``worker_max`` is an inclusive range."""
+    if kind is SlotKind.REDIS:
+        offsets = _REDIS_OFFSETS | (_SENTINEL_OFFSETS if sentinel else {})
+        return {name: block[offset] for name, offset in offsets.items()}
+    offsets = _SHARED_OFFSETS | (_HEAD_OFFSETS if kind is SlotKind.HEAD else {})
+    ports = {name: block[offset] for name, offset in offsets.items()}
+    ports["worker_min"] = block[WORKER_PORTS_OFFSET]
+    ports["worker_max"] = block[-1]
+    return ports

@@ -1,0 +1,150 @@
+"""What a change to a spec field does to what runs: metadata that stands on the field itself.
+
+The rules are AnalyticDB Ray's: changing only the number of workers restarts nothing, except that a
+lower maximum deletes workers; any other change of a worker group restarts that group's workers,
+and any change of the head restarts the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from adbray_ctl.core.slot.record import SlotKind
+
+
+class Impact(StrEnum):
+    """What happens to a node, the least first."""
+
+    KEEP = "keep"
+    """Nothing is touched."""
+    UPDATE = "update"
+    """Files change; no process does."""
+    START = "start"
+    """The node is made, or a stopped one is started."""
+    RESTART = "restart"
+    """The node's processes end and start again."""
+    STOP = "stop"
+    """The node's processes end."""
+    DELETE = "delete"
+    """The node and its disk go."""
+
+    @property
+    def rank(self) -> int:
+        """Position in the order of impact, from 0."""
+        return _RANKS[self]
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether what runs on the node is lost."""
+        return self.rank >= Impact.RESTART.rank
+
+
+_RANKS = {impact: position for position, impact in enumerate(Impact)}
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The impact of a field's change, on which kinds of nodes, and what is special about it."""
+
+    impact: Impact
+    on: tuple[SlotKind, ...] = ()
+    note: str = ""
+
+    @property
+    def text(self) -> str:
+        """A few words for a table."""
+        words = {SlotKind.HEAD: "the head", SlotKind.REDIS: "Redis", SlotKind.WORKER: "workers"}
+        if self.impact is Impact.KEEP:
+            return self.note or "nothing"
+        targets = " and ".join(words[kind] for kind in self.on)
+        return f"{self.impact} {targets}" + (f"; {self.note}" if self.note else "")
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        found = handler(schema)
+        found["x-impact"] = self.text
+        return found
+
+
+KEEPS = Effect(Impact.KEEP)
+RESTARTS_HEAD = Effect(Impact.RESTART, (SlotKind.HEAD,))
+RESTARTS_REDIS = Effect(Impact.RESTART, (SlotKind.REDIS,))
+RESTARTS_WORKERS = Effect(Impact.RESTART, (SlotKind.WORKER,))
+RESTARTS_RAY = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER))
+RESTARTS_ALL = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER))
+GROWS_HEAD = Effect(
+    Impact.RESTART, (SlotKind.HEAD,), "a higher value restarts nothing: the disk grows in use"
+)
+GROWS_WORKERS = Effect(
+    Impact.RESTART, (SlotKind.WORKER,), "a higher value restarts nothing: the disk grows in use"
+)
+REMAKES_DISKS = Effect(
+    Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER), "whose disks are made anew there"
+)
+DELETES_WORKERS = Effect(Impact.DELETE, (SlotKind.WORKER,), "and makes those of the new name")
+MOVES = Effect(Impact.KEEP, note="nothing, but nodes on hosts no longer admitted move")
+TELLS_HEAD = Effect(Impact.UPDATE, (SlotKind.HEAD,), "which reads it without a restart")
+TELLS_HOSTS = Effect(
+    Impact.UPDATE,
+    (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER),
+    "none of which restarts; what no longer fits moves",
+)
+RESIZES = Effect(Impact.RESTART, (SlotKind.WORKER,), "those on slices of its cards")
+DRIVES = Effect(
+    Impact.UPDATE,
+    (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER),
+    "and drains and boots the host where another driver is loaded",
+)
+MEASURES = Effect(Impact.KEEP, note="nothing; Prometheus and its exporters are brought to it")
+SHOWS = Effect(Impact.RESTART, (SlotKind.HEAD,), "of every group")
+RETIRES = Effect(Impact.KEEP, note="nothing, but all nodes of a retired host move")
+SCALES_UP = Effect(Impact.START, (SlotKind.WORKER,), "a lower value touches nothing")
+SCALES_DOWN = Effect(Impact.UPDATE, (SlotKind.WORKER,), "a lower value deletes the surplus")
+
+
+def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every field that holds a value by its dotted path, ``[]`` for any element, ``.*`` any key."""
+    for name, info in model.model_fields.items():
+        inner = _model_in(info.annotation)
+        if inner is None:
+            yield prefix + name, info
+        else:
+            yield from fields(inner, f"{prefix}{name}{_mark(info.annotation)}.")
+
+
+def effect_of(info: FieldInfo) -> Effect | None:
+    """The effect that stands on a field, or None when its author forgot it."""
+    return next((item for item in info.metadata if isinstance(item, Effect)), None)
+
+
+def settings_of(model: BaseModel, kind: SlotKind, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The fields below ``model`` whose change restarts nodes of ``kind``, as (path, value)."""
+    for name, info in type(model).model_fields.items():
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from settings_of(value, kind, f"{prefix}{name}.")
+            continue
+        effect = effect_of(info)
+        if effect is not None and effect.impact is Impact.RESTART and kind in effect.on:
+            yield prefix + name, value
+
+
+def _mark(annotation: Any) -> str:
+    return {tuple: "[]", dict: ".*"}.get(get_origin(annotation), "")
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that a field holds, also in a tuple, a mapping or an optional."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(argument) for argument in get_args(annotation))
+    return next((model for model in found if model is not None), None)

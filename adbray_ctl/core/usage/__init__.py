@@ -1,0 +1,1 @@
+"""When heads and workers ran, and what that costs."""
