@@ -120,10 +120,10 @@ def _load(
     try:
         document = parse(read_spec(path) if data is None else data)
     except Broken as broken:
-        raise _summary([_error(path, broken.line, broken.what)]) from broken
+        raise summary([_error(path, broken.line, broken.what)]) from broken
     if not isinstance(document.value, dict):
         what = f"the file holds {_kind_of(document.value)}, not a mapping (key: value)"
-        raise _summary([_error(path, document.line(()), what)])
+        raise summary([_error(path, document.line(()), what)])
     try:
         loaded = model.model_validate(document.value)
         faults = rules(loaded)
@@ -132,7 +132,7 @@ def _load(
         faults = faults_of(error, model)
         faults += salvage(document.value, faults, model, rules)
     if faults or loaded is None:
-        raise _summary(_located(path, document, faults))
+        raise summary(_located(path, document, faults))
     return loaded
 
 
@@ -145,35 +145,35 @@ def read_spec(path: Path) -> bytes:
     """What is in ``path``, at most one byte more than allowed. Raises SpecError."""
     try:
         if path.exists() and not path.is_file():
-            raise _summary([SpecError("this is not a file", where=show_file(path))])
+            raise summary([SpecError("this is not a file", where=show_file(path))])
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         if path.is_symlink():
             what = "cannot be read: it is a link to a file that does not exist"
-            raise _summary([SpecError(what, where=show_file(path))]) from error
+            raise summary([SpecError(what, where=show_file(path))]) from error
         hint = "Run adbray init to make a project."
         what = "the file does not exist"
-        raise _summary([SpecError(what, where=show_file(path), hint=hint)]) from error
+        raise summary([SpecError(what, where=show_file(path), hint=hint)]) from error
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> SpecError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return _summary([SpecError(f"cannot be read: {reason}", where=show_file(path))])
+    return summary([SpecError(f"cannot be read: {reason}", where=show_file(path))])
 
 
 def no_group(directory: Path, name: str) -> SpecError:
     what = no_such("group", name, list_groups(directory))
-    return _summary([SpecError(what, where=show_file(directory / GROUPS_DIR))])
+    return summary([SpecError(what, where=show_file(directory / GROUPS_DIR))])
 
 
 def _error(path: Path, line: int, what: str) -> SpecError:
     return SpecError(what, where=f"{show_file(path)}:{line}")
 
 
-def _summary(faults: list[SpecError]) -> SpecError:
+def summary(faults: list[SpecError]) -> SpecError:
     """One error for all; a lone fault is its own summary."""
     if len(faults) == 1:
         only = faults[0]

@@ -16,6 +16,7 @@ from adbray_ctl.adapters.specs.file import (
     load_fleet,
     load_group,
     no_group,
+    summary,
 )
 from adbray_ctl.adapters.specs.masked import masked
 from adbray_ctl.adapters.specs.source import Broken, parse
@@ -36,6 +37,19 @@ class ProjectFiles:
 
     def group(self, name: str, fleet: Fleet) -> RayClusterSpec:
         return load_group(group_file(self._directory, name), fleet)
+
+    def groups(self, fleet: Fleet) -> tuple[RayClusterSpec, ...]:
+        """All groups there are files for. Raises SpecError with the faults of all of them."""
+        groups: list[RayClusterSpec] = []
+        faults: list[SpecError] = []
+        for name in self.names():
+            try:
+                groups.append(self.group(name, fleet))
+            except SpecError as error:
+                faults += [fault for fault in error.faults if isinstance(fault, SpecError)]
+        if faults:
+            raise summary(faults)
+        return tuple(groups)
 
     def names(self) -> tuple[str, ...]:
         return list_groups(self._directory)

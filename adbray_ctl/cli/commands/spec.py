@@ -20,7 +20,7 @@ def validate(state: State, group: str | None, as_json: bool) -> None:
     """Check fleet.yml, and GROUP's file or all group files."""
     specs = state.project
     fleet = specs.fleet()
-    groups = [specs.group(name, fleet) for name in ((group,) if group else specs.names())]
+    groups = (specs.group(group, fleet),) if group else specs.groups(fleet)
     if as_json:
         document = {"fleet": fleet.model_dump(mode="json")}
         print_json(document | {"groups": [g.model_dump(mode="json") for g in groups]})

@@ -42,7 +42,7 @@ class Loaded:
 def load_project(directory: Path) -> Loaded:
     files = ProjectFiles(directory)
     fleet = files.fleet()
-    return Loaded(files, fleet, tuple(files.group(name, fleet) for name in files.names()))
+    return Loaded(files, fleet, files.groups(fleet))
 
 
 def faults(directory: Path) -> list[str]:
