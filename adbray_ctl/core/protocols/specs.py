@@ -36,6 +36,9 @@ class Specs(Protocol):
 class ProjectFiles(Specs, Protocol):
     """The spec files, and the writing of first ones; nothing that exists is overwritten."""
 
+    def groups(self, fleet: Fleet) -> tuple[RayClusterSpec, ...]:
+        """All groups there are files for. Raises SpecError with the faults of all of them."""
+
     def edit_group(self, name: str, changes: Mapping[tuple[str | int, ...], int | str]) -> str:
         """Set values in groups/<name>.yml by key path, keep all else, and give the old text.
 
