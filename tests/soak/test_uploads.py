@@ -39,7 +39,8 @@ def test_uploads_by_three_ways(applied: Project, tmp_path: Path) -> None:
     before = lives(applied)
     ways = {"adbray": uploads.by_adbray, "ray": uploads.by_ray, "ray.init": uploads.by_client}
     tallies = [Tally(name) for name in ways]
-    with Watch(applied, every_s=2 if SECONDS > 600 else 0.5) as watch:
+    curve = Path(CSV) if CSV else tmp_path / "curve.csv"
+    with Watch(applied, 2 if SECONDS > 600 else 0.5, curve) as watch:
         threads = [
             threading.Thread(target=uploads.paced, args=(way, tally, COUNT, SECONDS))
             for way, tally in zip(ways.values(), tallies, strict=True)
@@ -47,14 +48,14 @@ def test_uploads_by_three_ways(applied: Project, tmp_path: Path) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(60)
+                print("; ".join(tally.text for tally in tallies), flush=True)  # noqa: T201  # progress
         for tally in tallies:
             uploads.settle(tally, within_s=300)
             print(tally.text)  # noqa: T201  # the soak's figures
-    watch.write(Path(CSV) if CSV else tmp_path / "curve.csv")
     peak = max(sample.used for sample in watch.samples)
-    told = f"Redis: {peak:.1f} MiB at most, of {LIMIT_MIB}; {len(watch.samples)} samples"
-    print(told)  # noqa: T201  # as above
+    print(f"Redis: {peak:.1f} MiB at most, of {LIMIT_MIB}")  # noqa: T201  # as above
     wrong = [text for tally in tallies for text in tally.wrong]
     assert not wrong, wrong[:5]
     assert all(tally.right and tally.right + tally.refused == COUNT for tally in tallies), tallies

@@ -62,10 +62,13 @@ class Tally:
     right: int = 0
     refused: int = 0
     wrong: list[str] = field(default_factory=list)
+    made: int = 0
 
     @property
     def text(self) -> str:
-        return f"{self.way}: {self.right} right, {self.refused} refused, {len(self.wrong)} wrong"
+        ends = f"{self.right} right, {self.refused} refused, {len(self.wrong)} wrong"
+        waiting = f", {len(self.jobs)} jobs let in" if self.jobs else ""
+        return f"{self.way}: {self.made} made, {ends}{waiting}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class Uploads:
             except (AssertionError, OSError, subprocess.SubprocessError) as error:
                 tally.wrong.append(repr(error)[-2000:])
             finally:
+                tally.made += 1
                 shutil.rmtree(path)
 
     def settle(self, tally: Tally, within_s: float) -> None:
@@ -160,9 +164,15 @@ def _note(tally: Tally, result: Result, job: str) -> None:
 
 
 class Watch:
-    """Samples Redis until it is closed. ``samples`` are in the order of time."""
+    """Samples Redis until it is closed. ``samples`` are in the order of time.
 
-    def __init__(self, project: Project, every_s: float) -> None:
+    Each is a line of ``curve``, a CSV file, as soon as it is there: a run that is ended early
+    leaves its figures.
+    """
+
+    def __init__(self, project: Project, every_s: float, curve: Path) -> None:
+        self._curve = curve
+        self._curve.write_text("seconds,used_mib,data_mib,rss_mib\n")
         secrets = project.directory / ".adbray" / "secrets" / GROUP
         self._redis = opened(
             f"rediss://{project.json('addresses', GROUP)['redis']}",
@@ -190,15 +200,15 @@ class Watch:
         with closing(self._redis):
             while not self._ends.wait(self._every_s):
                 text = str(self._redis.ask("INFO", "memory"))
-                told = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+                memory = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
                 names = ("used_memory", "used_memory_dataset", "used_memory_rss")
-                figures = [int(told[name]) / MIB for name in names]
-                self.samples.append(Sample(time.monotonic() - began, *figures))
-
-    def write(self, path: Path) -> None:
-        """As CSV."""
-        lines = [f"{s.at_s:.0f},{s.used:.1f},{s.data:.1f},{s.rss:.1f}" for s in self.samples]
-        path.write_text("\n".join(("seconds,used_mib,data_mib,rss_mib", *lines)) + "\n")
+                figures = [int(memory[name]) / MIB for name in names]
+                at_s = time.monotonic() - began
+                self.samples.append(Sample(at_s, *figures))
+                with self._curve.open("a") as curve:
+                    curve.write(
+                        ",".join([f"{at_s:.0f}", *(f"{one:.1f}" for one in figures)]) + "\n"
+                    )
 
 
 def lives(project: Project) -> Counter[str]:
