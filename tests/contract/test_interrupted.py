@@ -13,6 +13,7 @@ import pytest
 
 FLEET = """\
 kind: Fleet
+ssh: {{connect_timeout_s: 100}}
 sizes: {{nano: {{cpus: 1, memory_gb: 1}}}}
 hosts: [{{name: mute, address: 127.0.0.1, ssh: {{port: {port}}}}}]
 """
@@ -32,14 +33,19 @@ def test_a_command_that_waits_for_a_host_is_ended(tmp_path: Path, number: int) -
         # It is connected, and gets no answer.
         with listener.accept()[0]:
             command.send_signal(number)
-            _, said = command.communicate(timeout=60)
+            # Long before its time is over.
+            _, said = command.communicate(timeout=30)
     assert command.returncode == 130
     assert said.strip() == "interrupted"
 
 
 def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
     ended = subprocess.run(
-        ["nohup", *ADBRAY[2:], "version"], capture_output=True, timeout=60, check=False, cwd=tmp_path
+        ["nohup", *ADBRAY[2:], "version"],
+        capture_output=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
     )
     assert ended.returncode == 0
 

@@ -6,12 +6,13 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 
 from pydantic import ValidationError
 
 from adbray_ctl.adapters.ssh.host_scripts import logs_reading_script
-from adbray_ctl.adapters.ssh.hosts import PARALLEL, SshHosts
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.threads import threads
 from adbray_ctl.core.bundle import CollectRequest, HostFiles
 from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.spec.fleet import Fleet
@@ -43,6 +44,6 @@ class SshBundleProbe:
                 what = f"its answer cannot be read: {str(error).splitlines()[0]}"
                 return HostFiles(host=host, error=what)
 
-        with ThreadPoolExecutor(max_workers=min(PARALLEL, max(len(hosts), 1))) as pool:
+        with threads(len(hosts)) as pool:
             for done in as_completed([pool.submit(ask, host) for host in hosts]):
                 yield done.result()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from adbray_ctl.adapters.ssh.host_scripts import host_script, reading_script
 from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.adapters.ssh.login import session
 from adbray_ctl.adapters.ssh.marks import BOOT, PYTHON
+from adbray_ctl.adapters.ssh.threads import everywhere
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
 from adbray_ctl.core.observed.gpus import BurnIn
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
@@ -27,12 +27,9 @@ from adbray_ctl.core.preflight.system import INOTIFY_LIMITS
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.ssh import Ssh
 
-T = TypeVar("T")
-R = TypeVar("R")
 M = TypeVar("M", bound=BaseModel)
 
 # At most this many hosts are asked at a time.
-PARALLEL = 32
 # A host's whole answer, Ray's included, must come within this many seconds of logging in.
 _ANSWER_S = 30.0
 _MOST_CARDS = 16
@@ -209,12 +206,6 @@ def _parse(model: type[M], output: str, host: str) -> M:
         raise HostError(what, where=host, hint=hint) from error
     except (ValueError, TypeError) as error:
         raise HostError(f"its answer cannot be read: {error}", where=host) from error
-
-
-def everywhere(function: Callable[[T], R], items: Sequence[T]) -> tuple[R, ...]:
-    """``function`` of every item, at once, in the items' order."""
-    with ThreadPoolExecutor(max_workers=min(PARALLEL, max(len(items), 1))) as pool:
-        return tuple(pool.map(function, items))
 
 
 def _step(error: HostError) -> Check:

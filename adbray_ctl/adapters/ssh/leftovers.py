@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
 from pydantic import ValidationError
 
 from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.threads import everywhere
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.spec.fleet import Fleet
-
-_PARALLEL = 32
 
 
 class SshLeftovers:
@@ -35,5 +33,4 @@ class SshLeftovers:
             except (ValueError, ValidationError) as error:
                 raise HostError(f"no answer about leftovers: {error}", where=host) from error
 
-        with ThreadPoolExecutor(max_workers=min(_PARALLEL, max(len(hosts), 1))) as pool:
-            return tuple(pool.map(ask, hosts))
+        return everywhere(ask, hosts)

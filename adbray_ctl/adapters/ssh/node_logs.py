@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pydantic import ValidationError
 
 from adbray_ctl.adapters.ssh.host_scripts import logs_reading_script
-from adbray_ctl.adapters.ssh.hosts import SshHosts, everywhere
+from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.threads import everywhere
 from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.observed.logs import HostLogs, LogLine, LogRequest
 from adbray_ctl.core.spec.fleet import Fleet

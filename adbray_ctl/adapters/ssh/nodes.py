@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.threads import everywhere
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError
 from adbray_ctl.core.slot.record import SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
@@ -165,8 +165,7 @@ class SshNodes:
                 return f"{host}: {error.what}"
             return ""
 
-        with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
-            failed = [why for why in pool.map(try_on, hosts) if why]
+        failed = [why for why in everywhere(try_on, hosts, at_once=len(hosts)) if why]
         if failed:
             raise ClusterError(
                 "\n    ".join([f"Ray {version} does not work on its trial:", *failed]),
@@ -177,5 +176,4 @@ class SshNodes:
 
     @staticmethod
     def _on_each(hosts: Collection[str], act: Callable[[str], str]) -> None:
-        with ThreadPoolExecutor(max_workers=max(len(hosts), 1)) as pool:
-            list(pool.map(act, hosts))
+        everywhere(act, tuple(hosts), at_once=len(hosts))

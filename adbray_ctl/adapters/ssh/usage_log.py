@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import ValidationError
 
 from adbray_ctl.adapters.ssh.host_scripts import host_script
 from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.threads import everywhere
 from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.usage.usage import HostUsage
-
-_PARALLEL = 32
 
 
 class SshUsage:
@@ -38,5 +36,4 @@ class SshUsage:
                 return HostUsage(host=host, error=what)
 
         names = [host.name for host in fleet.hosts]
-        with ThreadPoolExecutor(max_workers=min(_PARALLEL, len(names))) as pool:
-            return tuple(pool.map(ask, names))
+        return everywhere(ask, names)
