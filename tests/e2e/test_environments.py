@@ -99,7 +99,8 @@ def test_no_proxy_sees_a_request_for_the_fleet(cluster: Project, company: Proxy)
         given = [word for one in own for word in ("--env", one)]
         told = cluster.ok(*job, *given, "--", "python", "past_proxies.py")
         assert "worker sees" in told
-    demand = ("python", "demand.py", "6", "1", '{"num_cpus": 1}')
+    # A placement group keeps its CPUs, where a task that waits gives its own away.
+    demand = ("python", "demand.py", "6", "1", '{"num_cpus": 1}', "PACK")
     ran = cluster.ok(*job, "--", *demand)
     assert {"small-0", "small-1"} <= set(re.findall(r"small-\d", ran)), "the head started one"
     assert cluster.json("drill", "head-process", GROUP, "--yes")["recovered_s"] < 60
