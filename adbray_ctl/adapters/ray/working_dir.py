@@ -24,9 +24,10 @@ def list_files(directory: Path) -> tuple[DirectoryFile, ...]:
     directory = directory.absolute()
     found = _travel(directory)
     for path in found:
-        if what := _unfit(path):
+        name = str(path.relative_to(directory))
+        if what := _unfit(path, name):
             raise UsageError(
-                f"{show(str(path.relative_to(directory)))} {what}",
+                f"{show(name)} {what}",
                 where=str(directory),
                 hint="move it out of the working directory, or list it in its .gitignore",
             )
@@ -37,9 +38,9 @@ def list_files(directory: Path) -> tuple[DirectoryFile, ...]:
     )
 
 
-def _unfit(path: Path) -> str:
-    """Why Ray cannot pack it: it would wait for ever, or give another reason."""
-    if not is_unicode(str(path)):
+def _unfit(path: Path, name: str) -> str:
+    """Why Ray cannot pack it as ``name``: it would wait for ever, or give another reason."""
+    if not is_unicode(name):
         return "has a name that is not UTF-8, which Ray does not take"
     if path.exists() and not (path.is_file() or path.is_dir()):
         return "is neither a file nor a directory"

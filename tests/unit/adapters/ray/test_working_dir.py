@@ -41,6 +41,10 @@ def test_a_name_that_is_not_unicode(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9")).touch()
     with pytest.raises(UsageError, match="not UTF-8"):
         list_files(tmp_path)
+    above = tmp_path / os.fsdecode(b"above\xe9")
+    above.mkdir()
+    (above / "main.py").touch()
+    assert [file.path for file in list_files(above)] == ["main.py"], "Ray packs no name above"
 
 
 @pytest.mark.parametrize("pattern", [b"!", b"\\", b"caf\xe9"])
