@@ -25,7 +25,7 @@ down: venv ## Remove the lab of this checkout
 test: test-tools lint unit contract molecule e2e ## Everything; needs root, takes up to 45 minutes on two idle cores
 	@echo "test: everything passed"
 
-test-fast: unit contract ## Unit and contract tests; need no root once test-tools ran, take seconds
+test-fast: unit contract ## Unit and contract tests; of these, leases alone need root, once test-tools ran
 
 lint: venv ## ruff, mypy, import contracts, yamllint, ansible-lint
 	ruff check
