@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import JsonValue
 
 from adbray_ctl.core.spec.impact import Impact, Reach
 from adbray_ctl.core.spec.settings import effect_of_setting, without_sizes
@@ -52,5 +53,9 @@ def test_every_setting_a_slot_is_made_of_restarts_it() -> None:
 
 
 def test_the_revision_leaves_out_the_sizes_of_disks() -> None:
-    settings = {"head.disk_gb": 100, "head.size": "small", "worker_groups.w.disk_gb": 1}
+    settings: dict[str, JsonValue] = {
+        "head.disk_gb": 100,
+        "head.size": "small",
+        "worker_groups.w.disk_gb": 1,
+    }
     assert without_sizes(settings) == {"head.size": "small"}
