@@ -6,7 +6,25 @@ import sys
 from importlib import import_module
 
 # Each is a module with a function ``main``, which gets the arguments; only it is imported.
-COMMANDS: dict[str, str] = {}
+COMMANDS = {
+    "break": "drill.fault",
+    "clean": "cleaning.answer",
+    "collect": "collect",
+    "cuda": "gpus.cuda",
+    "drill-watch": "drill.watch",
+    "fix": "fix",
+    "gpus": "gpus.reading",
+    "head-state": "head_state",
+    "lease": "lease",
+    "leftovers": "leftovers",
+    "load": "load",
+    "nodes": "nodes",
+    "observe": "observe.answer",
+    "preflight": "preflight.answer",
+    "read-logs": "read_logs",
+    "read-usage": "read_usage",
+    "redis": "redis_check",
+}
 
 
 def main(words: list[str]) -> int:
