@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE_LINES = 400
 CORE_FILE_LINES = 250
 FUNCTION_LINES = 60
-CODE_FOLDERS = ("adbray_ctl", "tests", "playbooks", "roles", "scripts", "examples")
+CODE_FOLDERS = ("adbray_ctl", "adbray_host", "tests", "playbooks", "roles", "scripts", "examples")
 # Places to install from: a mirror, a local index, a folder of wheels of some machine.
 REGISTRY = re.compile(
     r"https?://[^\s)\"']*(\bpypi\b|pythonhosted|/simple\b|\bregistry\b)|file:///|--find-links[= ]/"
