@@ -64,11 +64,6 @@ class GroupStatus(BaseModel):
     uploads: UploadRoom | None = None
     protection: Protection | None = None
 
-    @property
-    def head_runs(self) -> bool:
-        """Whether Ray's head runs on one of its hosts."""
-        return any(s.kind is SlotKind.HEAD and s.state is SlotState.RUNNING for s in self.slots)
-
     def count(self, state: SlotState) -> int:
         return sum(1 for slot in self.slots if slot.state is state)
 
