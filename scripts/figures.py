@@ -57,9 +57,9 @@ def figures(root: Path) -> dict[str, str]:
         "core: floors": str(max(floors(arrows).values())),
         "core: arrows between rooms": str(len(arrows)),
         "shipped Python, lines": str(sum(one.text.count("\n") for one in shipped)),
-        "largest file": str(max(Sized(one.text.count("\n"), one.name) for one in shipped)),
-        "largest class": str(max(sizes(shipped, ast.ClassDef))),
-        "largest function": str(max(sizes(shipped, ast.FunctionDef, ast.AsyncFunctionDef))),
+        "largest file": largest(Sized(one.text.count("\n"), one.name) for one in shipped),
+        "largest class": largest(sizes(shipped, ast.ClassDef)),
+        "largest function": largest(sizes(shipped, ast.FunctionDef, ast.AsyncFunctionDef)),
         "ways to ask a host": str(sum(len(WAY_TO_ASK.findall(one.text)) for one in shipped)),
         "parsers of `systemctl show`": str(sum(map(parses_units, shipped))),
         "Python programs in strings": str(sum(programs_in(one.tree) for one in shipped)),
@@ -112,6 +112,10 @@ def floors(arrows: set[tuple[str, str]]) -> dict[str, int]:
         return 1 + max((floor(other) for other in below[room]), default=0)
 
     return {room: floor(room) for room in below}
+
+
+def largest(found: Iterable[Sized]) -> str:
+    return str(max(found, default="none"))
 
 
 def sizes(shipped: Iterable[Source], *kinds: type[ast.AST]) -> Iterator[Sized]:
