@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE_FOLDERS = ("adbray_ctl", "adbray_host", "playbooks", "plugins", "roles")
-CODE_FOLDERS += ("tests", "scripts", "examples")
+SHIPPED = ("adbray_ctl", "adbray_host", "playbooks", "plugins", "roles")
+CODE_FOLDERS = (*SHIPPED, "tests", "scripts", "examples")
 
 
 def tracked() -> list[Path]:
