@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from adbray_ctl.core.desired.desired import Desired
 from adbray_ctl.core.desired.grafana import page_url, ray_dashboard_settings
-from adbray_ctl.core.desired.runtime import runtime_venv
 from adbray_ctl.core.desired.scrapes import (
     GroupMonitoring,
     alertmanager_bind,
@@ -22,7 +22,6 @@ from adbray_ctl.core.desired.web import (
     web_url,
 )
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.monitoring import Monitoring
 
 
@@ -86,8 +85,8 @@ def web_vars(
     }
 
 
-def grafana_vars(fleet: Fleet, spec: RayClusterSpec, head: str, directory: str) -> dict[str, Any]:
-    """Variables of Grafana; ``head`` is the host of the head, ``directory`` has the secrets."""
+def grafana_vars(fleet: Fleet, desired: Desired, directory: str) -> dict[str, Any]:
+    """Variables of Grafana; ``directory`` has the secrets."""
     wanted = fleet.monitoring
     if wanted is None or wanted.grafana is None:
         return {}
@@ -104,9 +103,9 @@ def grafana_vars(fleet: Fleet, spec: RayClusterSpec, head: str, directory: str) 
         "grafana_prometheus_path": PROMETHEUS if wanted.web else "/",
         "grafana_password_file": f"{directory}/admin_password",
         "grafana_secret_key_file": f"{directory}/secret_key",
-        "grafana_ray_host": head,
-        "grafana_ray_venv": runtime_venv(spec),
-        "grafana_ray_settings": ray_dashboard_settings(spec.name),
+        "grafana_ray_host": desired.topology.head.host,
+        "grafana_ray_venv": desired.runtime.venv,
+        "grafana_ray_settings": ray_dashboard_settings(desired.topology.group),
     }
 
 
