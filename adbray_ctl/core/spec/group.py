@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, Field
 
 from adbray_ctl.core.slot.gpu import Isolation
@@ -44,14 +45,14 @@ from adbray_ctl.core.spec.strings import (
     Unfit,
 )
 
-MIN_RAY = (2, 54, 0)
+MIN_RAY = Version("2.54.0")
 
 
 def _ray_version(text: str) -> str:
-    if tuple(int(part) for part in text.split(".")) < MIN_RAY:
+    if Version(text) < MIN_RAY:
         raise Unfit(
             f"{text!r} is too old",
-            f"{'.'.join(map(str, MIN_RAY))} or newer (older ones have CVE-2026-27482)",
+            f"{MIN_RAY} or newer (older ones have CVE-2026-27482)",
         )
     return text
 
