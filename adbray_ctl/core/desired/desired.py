@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.desired.autoscaler import AutoscalingConfig, autoscaling_config
-from adbray_ctl.core.desired.grafana import head_settings
+from adbray_ctl.core.desired.grafana import head_settings, page_url
 from adbray_ctl.core.desired.records import slot_records
 from adbray_ctl.core.desired.runtime import Runtime, runtime_of
 from adbray_ctl.core.desired.scrapes import GroupMonitoring, monitoring_of
@@ -20,6 +20,7 @@ from adbray_ctl.core.desired.slots import (
     slice_of,
     worker_slot,
 )
+from adbray_ctl.core.desired.web import web_url
 from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.slot.record import SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
@@ -31,7 +32,8 @@ class Desired(BaseModel):
 
     ``records``, ``heads``, ``workers`` and ``slices`` are by slot. ``aside`` are the workers that
     are not to run, each with the reason. ``redis_address`` is where the head finds its Redis,
-    ``monitoring`` what the fleet's Prometheus has of the group.
+    ``monitoring`` what the fleet's Prometheus has of the group. ``web_url`` and ``grafana_url`` are
+    where browsers find all pages, and Grafana; empty if there is none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +49,8 @@ class Desired(BaseModel):
     runtime: Runtime
     autoscaling: AutoscalingConfig
     monitoring: GroupMonitoring | None
+    web_url: str
+    grafana_url: str
 
 
 def desired_of(
@@ -73,4 +77,6 @@ def desired_of(
         runtime=runtime_of(spec),
         autoscaling=autoscaling,
         monitoring=monitoring_of(fleet, spec, topology),
+        web_url=web_url(fleet),
+        grafana_url=page_url(fleet),
     )

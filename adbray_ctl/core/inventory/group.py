@@ -37,7 +37,7 @@ def build_inventory(
 
     ``unmonitoring`` are hosts whose Prometheus still has the group and is to forget it.
     """
-    groups = monitoring_groups(desired.monitoring, unmonitoring)
+    groups = monitoring_groups(desired, unmonitoring)
     return Inventory(
         groups=_groups(fleet, desired.topology) | groups,
         all_vars=_all_vars(fleet, spec, desired, site),
@@ -98,8 +98,8 @@ def _all_vars(fleet: Fleet, spec: RayClusterSpec, desired: Desired, site: Site) 
         "prometheus_group": spec.name,
         "web_proxy_group": spec.name,
         "grafana_group": spec.name,
-        **monitoring_vars(fleet, desired.monitoring, site.token_file),
-        **web_vars(fleet, desired.monitoring, site.token_file, site.web_dir),
+        **monitoring_vars(fleet, desired, site.token_file),
+        **web_vars(fleet, desired, site.token_file, site.web_dir),
         **grafana_vars(fleet, desired, site.grafana_dir),
     }
 
