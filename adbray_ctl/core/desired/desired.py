@@ -64,8 +64,7 @@ def desired_of(
     autoscaling = autoscaling_config(fleet, spec, topology)
     groups = {group.name: group for group in spec.worker_groups}
     env = head_settings(fleet, spec.name)
-    # Validated as they were made; of thousands of slots that would take long.
-    return Desired.model_construct(
+    return Desired(
         topology=topology,
         namespace=namespace,
         aside=dict(aside or {}),
