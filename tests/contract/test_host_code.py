@@ -74,16 +74,6 @@ def test_no_program_is_a_template() -> None:
     assert places(r"^#!.*python|^import \w+$", ".j2") == set()
 
 
-def test_systemctl_show_is_parsed_in_one_place() -> None:
-    assert places(r'"show", *f?"--property', ".py") == {"adbray_host/systemd.py"}
-
-
-def test_the_mount_table_is_read_in_one_place_of_a_host() -> None:
-    # The lab reads those of this machine and of its own processes.
-    found = {name for name in places("self/mountinfo", ".py", ".j2") if "/lab/" not in name}
-    assert found == {"adbray_host/mounts.py"}
-
-
 def test_hosts_are_asked_in_one_way() -> None:
     """Who logs in, sends the package, has threads for hosts, and turns errors into answers."""
     ssh = "adbray_ctl/adapters/ssh"

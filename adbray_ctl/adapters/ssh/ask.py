@@ -90,7 +90,8 @@ class Commands:
         at_once: int = AT_ONCE,
     ) -> dict[str, Answer[T]]:
         """What each host answers, asked at once, in the order of ``hosts``."""
-        answers = dict(self.ask_each(fleet, hosts, question, at_once))
+        each = self.ask_each(fleet, hosts, question, at_once)
+        answers = dict(each)
         return {host: answers[host] for host in hosts}
 
     def ask_each(

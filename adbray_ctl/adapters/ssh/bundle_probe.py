@@ -26,8 +26,10 @@ class SshBundleProbe:
     ) -> Iterator[HostFiles]:
         question = Question("collect", _files, (wanted.model_dump_json(),), within_s=_WITHIN_S)
         for host, answer in self._hosts.ask_each(fleet, hosts, question):
-            silent = isinstance(answer, HostError)
-            yield HostFiles(host=host, error=answer.what) if silent else answer
+            if isinstance(answer, HostError):
+                yield HostFiles(host=host, error=answer.what)
+            else:
+                yield answer
 
 
 def _files(reply: Reply) -> HostFiles:
