@@ -77,8 +77,9 @@ def main(words: list[str]) -> None:
     print("lacks" if handle is None else "has", flush=True)
     handle = take(digest, int(size)) if handle is None else handle
     # By what is open: the file may be replaced or removed while the command runs.
-    sys.path.insert(0, "/proc/self/fd/%d" % handle)
-    sys.argv = [NAME % digest, *words]
+    path = "/proc/self/fd/%d" % handle
+    sys.path.insert(0, path)
+    sys.argv = [path, *words]
     from adbray_host.__main__ import main as run  # noqa: PLC0415  # it is there only now
 
     sys.exit(run(words))

@@ -15,7 +15,7 @@ from adbray_host import arrival
 # By what is open: the file may be replaced while a command runs that imports more of it later.
 _MAIN = """\
 import os, sys
-sys.path[0] = "/proc/self/fd/%d" % os.open(sys.path[0], os.O_RDONLY)
+sys.argv[0] = sys.path[0] = "/proc/self/fd/%d" % os.open(sys.path[0], os.O_RDONLY)
 from adbray_host.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
