@@ -20,14 +20,14 @@ import time
 
 # Where the role host_base has one, and where this keeps those that came.
 INSTALLED = "/usr/local/lib/adbray/adbray_host.pyz"
-CACHE = "/run/adbray-host"
+FOLDER = "/run/adbray-host"
 NAME = "adbray_host-%s.pyz"
 _OLD_S = 86400
 
 
 def find(digest: str) -> int | None:
     """The package, open; a file that was cut off by a loss of power is none."""
-    for path in (INSTALLED, os.path.join(CACHE, NAME % digest)):
+    for path in (INSTALLED, os.path.join(FOLDER, NAME % digest)):
         with contextlib.suppress(OSError):
             handle = os.open(path, os.O_RDONLY)
             with open(handle, "rb", closefd=False) as file:
@@ -57,13 +57,13 @@ def take(digest: str, size: int) -> int:
 
 def keep(digest: str, data: bytes) -> str:
     """Write it down for the next command, and remove other versions after a day."""
-    os.makedirs(CACHE, mode=0o700, exist_ok=True)
-    path = os.path.join(CACHE, NAME % digest)
-    handle, new = tempfile.mkstemp(dir=CACHE)
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    path = os.path.join(FOLDER, NAME % digest)
+    handle, new = tempfile.mkstemp(dir=FOLDER)
     with open(handle, "wb") as file:
         file.write(data)
     os.rename(new, path)
-    for other in glob.glob(os.path.join(CACHE, NAME % "*")):
+    for other in glob.glob(os.path.join(FOLDER, NAME % "*")):
         with contextlib.suppress(OSError):
             if os.stat(other).st_mtime < time.time() - _OLD_S:
                 os.unlink(other)

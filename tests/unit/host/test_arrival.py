@@ -29,7 +29,7 @@ class Host:
 
     def run(self, *words: str, stdin: bytes) -> list[str]:
         """What is printed: whether it has the package, and what the command answers."""
-        places = json.dumps({"INSTALLED": str(self.installed), "CACHE": str(self.cache)})
+        places = json.dumps({"INSTALLED": str(self.installed), "FOLDER": str(self.cache)})
         words = (PACKAGE.digest, str(len(PACKAGE.data)), *words, "1.2.3.4 5 6.7.8.9 22")
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", RUN, arrival.__file__, places, *words],
