@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.host_script import load
 
-MODULE = Path(__file__).parents[2] / "playbooks" / "library" / "managed_units.py"
+MODULE = Path(__file__).parents[2] / "plugins" / "modules" / "managed_units.py"
 UNIT = "prometheus.service"
 
 # A unit is a file with its ActiveState and its UnitFileState.
