@@ -163,7 +163,7 @@ def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> 
     # What main.yml includes comes first.
     for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml"), reverse=True):
         for task in flat(load(path)):
-            units = task.get("managed_units", {})
+            units = task.get("adbray.ray.managed_units", {})
             barred += units.get("barred", [])
             settled += units.get("settled", [])
             if "ansible.builtin.apt" in task:
@@ -189,7 +189,7 @@ def test_playbooks_use_every_role_and_no_other(name: str) -> None:
         for task in play.get("tasks", ()):
             if "ansible.builtin.import_role" in task:
                 used.add(task["ansible.builtin.import_role"]["name"])
-    assert used == set(ROLES)
+    assert used == {f"adbray.ray.{role}" for role in ROLES}
 
 
 @pytest.mark.parametrize("redis", REDIS_MODES)
