@@ -24,7 +24,7 @@ SECRETS = {
 }
 TASKS = """\
 - name: Write
-  managed_files:
+  adbray.ray.managed_files:
     directories:
       - {path: "{{ dir }}/etc", mode: "0700", owner: "{{ me }}", group: "{{ us }}"}
     files:
@@ -66,7 +66,7 @@ class Role:
         self.base, self.etc = base, base / "target" / "etc"
         tasks = yaml.safe_load(TASKS)
         for kind in ("files", "secret_files"):
-            for entry in tasks[0]["managed_files"][kind]:
+            for entry in tasks[0]["adbray.ray.managed_files"][kind]:
                 entry.update(OWNED)
         files = {
             "tasks/main.yml": yaml.safe_dump(tasks, sort_keys=False),

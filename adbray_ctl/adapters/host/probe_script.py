@@ -27,6 +27,7 @@ DATA = "/var/lib/adbray"
 RUN = "/run/adbray"
 LOGS = "/var/lib/adbray-logs"
 UNITS = "/etc/systemd/system"
+STARTED = "/var/lib/adbray-units"
 RUNTIMES = "/opt/adbray"
 KEYS = ETC + "/.slot/.ssh/authorized_keys"
 WATCHED = "/etc/adbray-monitoring/groups"
@@ -119,9 +120,26 @@ def primary(group: str) -> str:
     return ""
 
 
-def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
+def started_with(unit: str) -> dict[str, str]:
+    """Digests by path of what a unit was last started with, as the module managed_units kept them."""
+    try:
+        digests: dict[str, str] = json.loads(read("%s/%s.json" % (STARTED, unit)))
+    except ValueError:
+        return {}
+    return digests
+
+
+def record_path(record: dict[str, Any]) -> str:
+    """Where a slot's record is: all heads of a group have one name, and so have all its Redis."""
+    name = record["slot"] if record.get("kind") == "worker" else record.get("kind")
+    return "%s/%s/%s.json" % (ETC, record["group"], name)
+
+
+def drift(record: dict[str, Any], active: set[str]) -> list[str]:
     """What of a slot was changed by other hands, or was written and never came to be."""
     found = []
+    unit = record.get("unit", "")
+    kept = started_with(unit) if unit in active else {}
     for path, digest in sorted(record.get("files", {}).items()):
         try:
             with open(path, "rb") as file:
@@ -131,9 +149,11 @@ def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
         except OSError:
             found.append(path + " is missing")
             continue
-        unit = record.get("unit", "")
-        if started.get(unit) and os.stat(path).st_mtime > started[unit]:
+        if kept.get(path, digest) != digest:
             found.append("its process is older than " + path)
+    path = record_path(record)
+    if kept.get(path, record.get("revision")) != record.get("revision"):
+        found.append("its process is older than " + path)
     if os.path.exists("%s/%s/%s.hold" % (RUN, record["group"], record["slot"])):
         found.append("it is held back from the autoscaler")
     found += [disk + " is not mounted" for disk in disks(record) if not is_mounted(disk)]
@@ -325,9 +345,9 @@ def main() -> None:
     unseen: list[dict[str, str]] = []
     found, running, left = slots(unseen), standing.units(UNITS, unseen), traces()
     standing.without_record(ETC, found, running, unseen)
-    started = {unit["unit"]: unit["started_at"] for unit in running if unit["active"] == "active"}
+    active = {unit["unit"] for unit in running if unit["active"] == "active"}
     for slot in found:
-        slot["drift"] = drift(slot["record"], started)
+        slot["drift"] = drift(slot["record"], active)
     answers: list[dict[str, Any]] = []
     threads = [
         threading.Thread(target=ray_view, args=(slot, answers))
