@@ -37,7 +37,10 @@ TASKS = """\
         template: unit.j2
         loop: "{{ slots }}"
         loop_var: slot
-      - {path: "{{ dir }}/etc/{{ item }}", src: "{{ item }}", loop: [plain.txt, none], when: item != 'none'}
+      - path: "{{ dir }}/etc/{{ item }}"
+        src: "{{ item }}"
+        loop: [plain.txt, none]
+        when: item != 'none'
       - {path: "{{ dir }}/etc/not", content: "", when: [1 == 1, "slots == []"]}
     secret_files:
       - {path: "{{ dir }}/etc/token", content: "{{ token }}"}

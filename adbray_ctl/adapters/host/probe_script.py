@@ -121,7 +121,7 @@ def primary(group: str) -> str:
 
 
 def started_with(unit: str) -> dict[str, str]:
-    """Digests by path of what a unit was last started with, as the module managed_units kept them."""
+    """Digests by path of what a unit was last started with: managed_units keeps them."""
     try:
         digests: dict[str, str] = json.loads(read("%s/%s.json" % (STARTED, unit)))
     except ValueError:
