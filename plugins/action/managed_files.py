@@ -60,8 +60,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
         roots = self._task.get_search_path()
         folders = [os.path.dirname(path), *(os.path.join(root, "templates") for root in roots)]
         templar = self._templar.copy_with_new_env(searchpath=folders, available_variables=variables)
-        text = trust_as_template(self._loader.get_text_file_contents(path))
-        return templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True})
+        # As in an include, a template's last newline is not part of the file.
+        text = self._loader.get_text_file_contents(path).removesuffix("\n")
+        return templar.template(
+            trust_as_template(text), escape_backslashes=False, overrides={"trim_blocks": True}
+        )
 
 
 def described(files: list[Entry]) -> dict[str, str]:
