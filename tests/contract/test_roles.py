@@ -170,7 +170,8 @@ def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> 
             settled += units.get("settled", [])
             if task.get("ansible.builtin.include_role", {}).get("tasks_from") == "package":
                 installing += 1
-                barred.append(task["vars"]["host_base_package_unit"])
+                unit = task["vars"].get("host_base_package_unit")
+                barred += [unit] if unit else []
             if "ansible.builtin.apt" in task:
                 installing += 1
                 assert barred, task["name"]
