@@ -57,7 +57,9 @@ def drift(record: dict[str, Any], active: set[str]) -> list[str]:
     unit = record.get("unit", "")
     started = files.read_json(layout.started_of(unit)) if unit in active else None
     made_of = {_path_of(record): record.get("revision"), **record.get("files", {})}
-    older = [path for path, digest in made_of.items() if (started or {}).get(path, digest) != digest]
+    older = [
+        path for path, digest in made_of.items() if (started or {}).get(path, digest) != digest
+    ]
     for path, digest in sorted(record.get("files", {}).items()):
         try:
             with open(path, "rb") as file:
