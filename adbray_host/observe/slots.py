@@ -55,11 +55,9 @@ def drift(record: dict[str, Any], active: set[str]) -> list[str]:
     """What of a slot was changed by other hands, or was written and never came to be."""
     found = []
     unit = record.get("unit", "")
-    started = files.read_json(layout.started_of(unit)) if unit in active else None
+    started = (files.read_json(layout.started_of(unit)) if unit in active else None) or {}
     made_of = {_path_of(record): record.get("revision"), **record.get("files", {})}
-    older = [
-        path for path, digest in made_of.items() if (started or {}).get(path, digest) != digest
-    ]
+    older = [path for path, digest in made_of.items() if started.get(path, digest) != digest]
     for path, digest in sorted(record.get("files", {}).items()):
         try:
             with open(path, "rb") as file:
