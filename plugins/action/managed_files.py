@@ -59,6 +59,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
     def _rendered(self, path: str, variables: dict[str, Any]) -> Any:
         roots = self._task.get_search_path()
         folders = [os.path.dirname(path), *(os.path.join(root, "templates") for root in roots)]
+        # For what roles share: ROLE/templates/NAME.
+        folders.append(os.path.dirname(roots[0]))
         templar = self._templar.copy_with_new_env(searchpath=folders, available_variables=variables)
         # As in an include, a template's last newline is not part of the file.
         text = self._loader.get_text_file_contents(path).removesuffix("\n")
