@@ -56,7 +56,7 @@ TASKS = """\
     var: __r_files
 """
 TEMPLATES = {
-    "unit.j2": "# {{ slot.name }}\n{% include 'more.j2' %}\n\n{% if slot.big %}\nbig\n{% endif %}\n",
+    "unit.j2": "# {{ slot.name }}\n{% include 'more.j2' %}\n\n{% if slot.big %}big\n{% endif %}\n",
     "more.j2": "n={{ slot.name | upper }}\n",
     "conf.j2": "password {{ template }}\n",
 }
