@@ -286,10 +286,10 @@ def await_answers(units: list[dict[str, Any]]) -> None:
         host, port = unit["answers_at"].rsplit(":", 1)
         while not accepts(host, int(port)):
             if time.monotonic() - began > unit["within_s"]:
-                journal = journals((unit["name"],))
+                told = journals((unit["name"],))
                 raise UnitError(
                     f"{unit['name']} does not answer at {unit['answers_at']} after"
-                    f" {unit['within_s']} s{journal}"
+                    f" {unit['within_s']} s{told}"
                 )
             time.sleep(0.2)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.jobs import UploadRoom
 from adbray_ctl.core.observed.disks import full_hosts, full_slot
-from adbray_ctl.core.observed.hosts import HostObservation, Observed
+from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.protection import Protection, protection_of
-from adbray_ctl.core.observed.ray import RayNode, RayView
+from adbray_ctl.core.observed.ray import RayNode
 from adbray_ctl.core.observed.scaling import SILENT_AFTER_S, ScalingView
 from adbray_ctl.core.observed.slots import SlotState, SlotStatus, least_of, state_of, what_lacks
 from adbray_ctl.core.observed.units import KeeperState, KeeperView, ObservedSlot
@@ -84,10 +84,32 @@ def group_status(
     records.sort(key=lambda pair: (list(SlotKind).index(pair[1].kind), _natural(pair[1])))
     view = observed.ray(group)
     scaling = view.scaling if view else None
-    slots = _slots(records, observed, view)
-    no_room = _no_room(group, slots, observed)
     asleep = {host.host for host in scaling.asleep} if scaling else set()
+    nodes = living_nodes(view.nodes if view else ())
+    seen = {
+        (host.host, slot.record.slot): slot
+        for host in observed.hosts
+        for slot in host.slots
+        if slot.record.group == group
+    }
+    slots = tuple(
+        _slot(host, record, observed, nodes, seen[host, record.slot].keeper).model_copy(
+            update=_disks(seen[host, record.slot])
+        )
+        for host, record in records
+    )
+    no_room = [f"{slot.slot} on {slot.host}: {slot.disk_full}" for slot in slots if slot.disk_full]
+    # Also where a run left something and no record for want of room.
+    for name in sorted({slot.host for slot in slots} | set(observed.hosts_with(group))):
+        no_room += full_hosts(observed.host(name))
     silent = [h for h in observed.hosts if h.error and h.host not in asleep]
+    problems = no_room + [
+        f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}" for h in silent
+    ]
+    if view is not None and view.error:
+        problems.append(f"Ray does not answer on the head: {view.error}")
+    if scaling is not None and scaling.age_s > SILENT_AFTER_S:
+        problems.append(f"the autoscaler has told nothing for {scaling.age_s:.0f} s")
     lacking = what_lacks(slots, least_of([record for _, record in records]))
     # What no host could show may be a slot of this group, in whichever state.
     unseen = any(one.group in ("", group) for host in observed.hosts for one in host.unseen)
@@ -97,7 +119,7 @@ def group_status(
         lacking=lacking,
         slots=slots,
         addresses=addresses_of([record for _, record in records], observed.primary(group)),
-        problems=(*no_room, *_problems(silent, retired, view)),
+        problems=tuple(problems),
         scaling=scaling,
         uploads=view.uploads if view else None,
         protection=protection_of(
@@ -106,45 +128,6 @@ def group_status(
             [one.host for one in silent if one.host not in retired],
         ),
     )
-
-
-def _slots(
-    records: Iterable[tuple[str, SlotRecord]], observed: Observed, view: RayView | None
-) -> tuple[SlotStatus, ...]:
-    nodes = living_nodes(view.nodes if view else ())
-    seen = {
-        (host.host, slot.record.group, slot.record.slot): slot
-        for host in observed.hosts
-        for slot in host.slots
-    }
-    slots = []
-    for host, record in records:
-        slot = seen[host, record.group, record.slot]
-        status = _slot(host, record, observed, nodes, slot.keeper)
-        slots.append(status.model_copy(update=_disks(slot)))
-    return tuple(slots)
-
-
-def _no_room(group: str, slots: Iterable[SlotStatus], observed: Observed) -> tuple[str, ...]:
-    """The disks that are full, of slots and of their hosts."""
-    slots = tuple(slots)
-    found = [f"{slot.slot} on {slot.host}: {slot.disk_full}" for slot in slots if slot.disk_full]
-    # Also where a run left something and no record for want of room.
-    for name in sorted({slot.host for slot in slots} | set(observed.hosts_with(group))):
-        found += full_hosts(observed.host(name))
-    return tuple(found)
-
-
-def _problems(
-    silent: Iterable[HostObservation], retired: Collection[str], view: RayView | None
-) -> Iterator[str]:
-    """What else is wrong: silent hosts, a Ray that does not answer, a silent autoscaler."""
-    for host in silent:
-        yield f"{host.host}: {'retired, and silent: ' if host.host in retired else ''}{host.error}"
-    if view is not None and view.error:
-        yield f"Ray does not answer on the head: {view.error}"
-    if view is not None and view.scaling and view.scaling.age_s > SILENT_AFTER_S:
-        yield f"the autoscaler has told nothing for {view.scaling.age_s:.0f} s"
 
 
 def _disks(slot: ObservedSlot) -> dict[str, float | str | None]:

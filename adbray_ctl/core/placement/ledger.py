@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -112,8 +112,27 @@ class HostLedger:
         capacity = self._capacity
         if isinstance(capacity, str):
             return capacity
-        short = [*_shortages(request, capacity, self._cpus, self._memory, self._disk)]
-        short += self._card_shortages(request, capacity, standing)
+        short = [
+            f"{max(free, 0):g} of {total:g} {unit} free, {need:g} needed"
+            for need, free, total, unit in (
+                (request.cpus, capacity.cpus - self._cpus, capacity.cpus, "CPU"),
+                (
+                    _gib(request.memory_mb),
+                    _gib(capacity.memory_mb - self._memory),
+                    _gib(capacity.memory_mb),
+                    "GiB memory",
+                ),
+                (request.disk_gb, capacity.disk_gb - self._disk, capacity.disk_gb, "GiB disk"),
+            )
+            if need > free and need
+        ]
+        unfit = None
+        if request.cards and (capacity.card or not self.gpu_is_free(standing, request)):
+            unfit = unservable(capacity.card, request.slices, request.isolation)
+        if unfit is not None and capacity.gpus:
+            short.append(unfit)
+        elif request.cards and not self._free_cards(request):
+            short.append(f"no free GPU for {request.text.rsplit(', ', 1)[-1]} ({self._gpu_text()})")
         for port in request.own_ports:
             if port in self._ports:
                 short.append(f"port {port} is used by {self._ports[port]}")
@@ -122,17 +141,6 @@ class HostLedger:
         if self._free_block() is None:
             short.append("no port block left (ports in fleet.yml)")
         return "; ".join(short) or None
-
-    def _card_shortages(
-        self, request: ResourceRequest, capacity: Capacity, standing: Gpu | None
-    ) -> Iterator[str]:
-        unfit = None
-        if request.cards and (capacity.card or not self.gpu_is_free(standing, request)):
-            unfit = unservable(capacity.card, request.slices, request.isolation)
-        if unfit is not None and capacity.gpus:
-            yield unfit
-        elif request.cards and not self._free_cards(request):
-            yield f"no free GPU for {request.text.rsplit(', ', 1)[-1]} ({self._gpu_text()})"
 
     def block_is_free(self, block: int) -> bool:
         return block not in self._blocks and block in self._all_blocks()
@@ -206,24 +214,6 @@ class HostLedger:
             if slots[0][0] > 1
         ]
         return ", ".join([text, *cut])
-
-
-def _shortages(
-    request: ResourceRequest, capacity: Capacity, cpus: int, memory_mb: int, disk_gb: int
-) -> Iterator[str]:
-    """What there is too little of, where so much of it is taken."""
-    for need, free, total, unit in (
-        (request.cpus, capacity.cpus - cpus, capacity.cpus, "CPU"),
-        (
-            _gib(request.memory_mb),
-            _gib(capacity.memory_mb - memory_mb),
-            _gib(capacity.memory_mb),
-            "GiB memory",
-        ),
-        (request.disk_gb, capacity.disk_gb - disk_gb, capacity.disk_gb, "GiB disk"),
-    ):
-        if need > free and need:
-            yield f"{max(free, 0):g} of {total:g} {unit} free, {need:g} needed"
 
 
 def is_asked_for(gpu: Gpu | None, request: ResourceRequest) -> bool:

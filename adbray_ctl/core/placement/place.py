@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
 
 from adbray_ctl.core.placement.budget import require_within_budget
 from adbray_ctl.core.placement.ledger import Capacity, HostLedger, is_asked_for
-from adbray_ctl.core.placement.queue import HostQueue
 from adbray_ctl.core.placement.refusals import no_host_for, refusals_of
 from adbray_ctl.core.placement.topology import Placement, Replacement, Topology
 from adbray_ctl.core.placement.wanted import Wanted, wanted
@@ -16,9 +15,6 @@ from adbray_ctl.core.slot.ports import ports_of
 from adbray_ctl.core.slot.record import Gpu, SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
-
-# A slot's record, with the host that it is on.
-_Standing: TypeAlias = tuple[str, SlotRecord]
 
 
 def place(
@@ -48,15 +44,24 @@ def place(
     ledgers = _open_ledgers(fleet, capacities)
     stay, move = _standing(fleet, spec.name, records, ledgers, replacing)
     slots = wanted(fleet, spec)
-    placed = _kept(fleet, slots, stay, move, ledgers)
-    queues: dict[str, HostQueue] = {}
+    placed = {
+        w.slot: p
+        for w in sorted(slots, key=lambda w: _takes_other_cards(w, stay.get(w.slot)))
+        if (p := _keep(fleet, w, stay.get(w.slot), ledgers))
+    }
+    placed |= {
+        w.slot: p
+        for w in slots
+        if w.slot not in placed and (p := _keep(fleet, w, move.get(w.slot), ledgers))
+    }
+    queues: dict[str, _Queue] = {}
     for want in slots:
         if want.slot in placed:
             continue
         # The workers of a group ask for the same, so that hosts need not be judged for each.
         kind = want.worker_group or want.slot
         if kind not in queues:
-            queues[kind] = HostQueue(fleet, want, ledgers, _apart(want, placed), replacing)
+            queues[kind] = _Queue(fleet, want, ledgers, _apart(want, placed), replacing)
         best = queues[kind].pop()
         if best is None:
             raise no_host_for(spec, want, refusals_of(fleet, want, ledgers), placed)
@@ -69,26 +74,6 @@ def place(
     return topology
 
 
-def _kept(
-    fleet: Fleet,
-    slots: Iterable[Wanted],
-    stay: Mapping[str, _Standing],
-    move: Mapping[str, _Standing],
-    ledgers: Mapping[str, HostLedger],
-) -> dict[str, Placement]:
-    """The slots that stay where they are, and those that a host takes over from another."""
-    placed = {
-        w.slot: p
-        for w in sorted(slots, key=lambda w: _takes_other_cards(w, stay.get(w.slot)))
-        if (p := _keep(fleet, w, stay.get(w.slot), ledgers))
-    }
-    return placed | {
-        w.slot: p
-        for w in slots
-        if w.slot not in placed and (p := _keep(fleet, w, move.get(w.slot), ledgers))
-    }
-
-
 def _apart(want: Wanted, placed: Mapping[str, Placement]) -> frozenset[str]:
     """The hosts that a slot should not share: Redis those of the head and its standbys.
 
@@ -97,6 +82,56 @@ def _apart(want: Wanted, placed: Mapping[str, Placement]) -> frozenset[str]:
     if want.kind is not SlotKind.REDIS:
         return frozenset()
     return frozenset(p.host for p in placed.values() if p.kind is SlotKind.HEAD)
+
+
+class _Queue:
+    """The hosts that can take one more slot like ``want``, the one with the most room first.
+
+    Hosts to stay ``apart`` from come last, the one that replaces another first. Rooms only shrink
+    while slots are placed, so a host's place in the heap may be too good but never too bad: it is
+    looked at again when its turn comes.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        want: Wanted,
+        ledgers: Mapping[str, HostLedger],
+        apart: frozenset[str],
+        replacing: Replacement | None,
+    ) -> None:
+        self._request = want.request
+        self._apart = apart
+        self._first = replacing.new if replacing else None
+        self._order = {name: position for position, name in enumerate(ledgers)}
+        self._heap = [
+            self._rank(ledger)
+            for name, ledger in ledgers.items()
+            if want.selector.admits(fleet.host(name)) and ledger.why_not(want.request) is None
+        ]
+        self._ledgers = ledgers
+        heapq.heapify(self._heap)
+
+    def pop(self) -> HostLedger | None:
+        """The best host, taken out; None when there is none."""
+        while self._heap:
+            entry = heapq.heappop(self._heap)
+            ledger = self._ledgers[entry[-1]]
+            if entry == self._rank(ledger):
+                if ledger.why_not(self._request) is None:
+                    return ledger
+            else:
+                self.push(ledger)
+        return None
+
+    def push(self, ledger: HostLedger) -> None:
+        """Put a host back if it still fits."""
+        if ledger.why_not(self._request) is None:
+            heapq.heappush(self._heap, self._rank(ledger))
+
+    def _rank(self, ledger: HostLedger) -> tuple[bool, bool, float, int, str]:
+        name = ledger.host
+        return (name in self._apart, name != self._first, -ledger.room, self._order[name], name)
 
 
 def _with_addresses(fleet: Fleet, addresses: Mapping[str, str]) -> Fleet:
@@ -115,13 +150,13 @@ def _standing(
     records: Iterable[tuple[str, SlotRecord]],
     ledgers: Mapping[str, HostLedger],
     replacing: Replacement | None,
-) -> tuple[dict[str, _Standing], dict[str, _Standing]]:
+) -> tuple[dict[str, tuple[str, SlotRecord]], dict[str, tuple[str, SlotRecord]]]:
     """The group's slots that may stay, and those of a replaced host as if they stood on the new.
 
     Slots of other groups are booked.
     """
-    stay: dict[str, _Standing] = {}
-    move: dict[str, _Standing] = {}
+    stay: dict[str, tuple[str, SlotRecord]] = {}
+    move: dict[str, tuple[str, SlotRecord]] = {}
     for host, record in records:
         if record.group != group:
             if host in ledgers:
@@ -142,7 +177,7 @@ def _open_ledgers(fleet: Fleet, capacities: Mapping[str, Capacity | str]) -> dic
     return ledgers
 
 
-def _takes_other_cards(want: Wanted, before: _Standing | None) -> bool:
+def _takes_other_cards(want: Wanted, before: tuple[str, SlotRecord] | None) -> bool:
     """Whether a slot may leave its cards, so that those that stay on theirs come first."""
     return before is not None and not is_asked_for(before[1].gpu, want.request)
 
@@ -150,7 +185,7 @@ def _takes_other_cards(want: Wanted, before: _Standing | None) -> bool:
 def _keep(
     fleet: Fleet,
     want: Wanted,
-    before: _Standing | None,
+    before: tuple[str, SlotRecord] | None,
     ledgers: Mapping[str, HostLedger],
 ) -> Placement | None:
     """The slot where it already stands, if it may stay there."""
