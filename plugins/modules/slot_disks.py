@@ -7,8 +7,14 @@ import os
 import pwd
 from typing import Any
 
-from ansible.module_utils.adbray_disks.disk import Disk, store_at, store_of
-from ansible.module_utils.adbray_disks.host import (
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.disk import (
+    Disk,
+    store_at,
+    store_of,
+)
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.host import (
     GIB,
     DiskError,
     Host,
@@ -16,8 +22,10 @@ from ansible.module_utils.adbray_disks.host import (
     nearest,
     run,
 )
-from ansible.module_utils.adbray_disks.units import MountUnit, slots_with_units
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.units import (
+    MountUnit,
+    slots_with_units,
+)
 
 DOCUMENTATION = r"""
 module: slot_disks
