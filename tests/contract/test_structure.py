@@ -18,9 +18,7 @@ OTHER_LINES = {"file": 400, "function": 60}
 STILL_LONG = (
     "adbray_ctl/adapters/ssh/loads.py",
     "adbray_ctl/cli/commands/",
-    "adbray_ctl/core/desired/",
     "adbray_ctl/core/inventory/",
-    "adbray_ctl/core/plan/",
     "adbray_ctl/keeper/",
     "adbray_ctl/services/",
     "adbray_ctl/wiring.py",
