@@ -11,12 +11,17 @@ LOOPS = ("loop", "loop_var", "when")
 
 
 def rendered(templar: Any, entry: Entry, variables: Entry) -> Iterator[tuple[Entry, Entry]]:
-    """The entry for each item of its loop where its conditions hold, with the variables it has."""
+    """The entry for each item of its loop where its conditions hold, with the variables it has.
+
+    ``variables`` are those of ``templar``.
+    """
     own = {key: value for key, value in entry.items() if key not in LOOPS}
     when = entry.get("when", [])
     conditions = when if isinstance(when, list) else [when]
     for known in _rounds(templar, entry, variables):
-        one = templar.copy_with_new_env(available_variables=known)
+        one = templar
+        if known is not variables:
+            one = templar.copy_with_new_env(available_variables=known)
         if all(one.evaluate_conditional(condition) for condition in conditions):
             yield one.template(own), known
 
