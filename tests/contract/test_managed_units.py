@@ -312,3 +312,11 @@ def test_digests_go_with_the_last_unit(host: Host, conf: Path) -> None:
     systemd = host.module.Systemd(check_mode=False, folder=str(host.units))
     host.module.remove(systemd, host.started, [UNIT], set())
     assert not (host.base / "digests").exists()
+
+
+def test_digests_of_what_a_template_made_go_with_it(host: Host) -> None:
+    (host.units / "mps@.service").touch()
+    assert host.ensure("prepared", units=["mps@0.service", "mps@1.service"]) == []
+    systemd = host.module.Systemd(check_mode=False, folder=str(host.units))
+    host.module.remove(systemd, host.started, ["mps@.service"], set())
+    assert not (host.base / "digests").exists()
