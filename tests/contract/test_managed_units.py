@@ -36,8 +36,8 @@ start|restart)
         read -r active enabled starts <{base}/$unit
         echo "active $enabled $((starts + 1))" >{base}/$unit
     done ;;
-stop) for unit; do sed -i s/^active/inactive/ {base}/$unit; done ;;
-disable) for unit; do sed -i s/enabled/disabled/ {base}/$unit; done ;;
+stop) for unit; do [ ! -e {base}/$unit ] || sed -i s/^active/inactive/ {base}/$unit; done ;;
+disable) for unit; do [ ! -e {base}/$unit ] || sed -i s/enabled/disabled/ {base}/$unit; done ;;
 reset-failed) for unit; do sed -i s/^failed/inactive/ {base}/$unit; done ;;
 esac
 """
