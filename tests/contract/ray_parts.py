@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adbray_ctl.keeper.redis import Server
+from adbray_host.redis_client import Server
 from adbray_ctl.uploads.room import MIB
 from tests.contract.redis_server import free_port
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.keeper.redis import Redis, Server
+from adbray_host.redis_client import Redis, Server
 from tests.contract.redis_server import fill, keys_of, running
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.keeper.redis import Redis, RedisError, Server
+from adbray_host.redis_client import Redis, RedisError, Server
 from adbray_ctl.uploads.door import JOBS, PACKAGES, ROOM, Door
 from adbray_ctl.uploads.room import MIB
 from tests.contract.ray_parts import gcs, settings_of_the_unit

@@ -1,23 +1,24 @@
-"""As much of a Redis client as a keeper needs (RESP2, https://redis.io/docs/latest/develop/reference/protocol-spec).
+"""Redis as hosts ask it: redis-py's connection, and the primary that Sentinels name.
 
-Of its own, because what guards the head must not break with a package that a group installs. Also
-used, by its source, wherever else a host has to ask Redis something.
+Of redis-py the connection alone: the whole of it takes three times as long to load, which a head
+that starts again would wait for (docs/adr/0060).
 """
 
 from __future__ import annotations
 
-import re
-import socket
 import ssl
-import time
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, ClassVar, Union
+
+from redis import exceptions
+from redis._parsers import _RESP2Parser
+from redis.connection import Connection
 
 # What the Sentinels of a group call its primary: they watch no other.
 SENTINEL_NAME = "gcs"
 # Errors of one that is a replica, waits for its data, or has lost its replicas.
 _NOT_PRIMARY = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS")
-Reply: TypeAlias = "str | int | list[Reply] | None"
+Reply = Union[str, int, "list[Reply]", None]  # noqa: UP007 - evaluated, by Python 3.8 too
 
 
 class RedisError(Exception):
@@ -56,6 +57,44 @@ def server_at(
     return Server(host.strip("[]"), int(port), username, password, True, ca_file, pinned)
 
 
+class _Parser(_RESP2Parser):
+    """Leaves an error's first word where it is, and a connection open that bore one."""
+
+    EXCEPTION_CLASSES: ClassVar[dict[str, Any]] = {}
+
+
+class _Link(Connection):
+    """One connection. redis-py's own for TLS trusts the system's authorities beside ``ca_file``."""
+
+    def __init__(self, server: Server, timeout_s: float) -> None:
+        self._server = server
+        super().__init__(
+            host=server.host,
+            port=server.port,
+            username=server.username if server.password else None,
+            password=server.password or None,
+            socket_timeout=timeout_s,
+            encoding_errors="surrogateescape",
+            decode_responses=True,
+            parser_class=_Parser,
+            # CLIENT SETINFO, which a group's user may not.
+            lib_name=None,
+            lib_version=None,
+        )
+
+    def _connect(self) -> Any:
+        link = super()._connect()
+        if not self._server.tls:
+            return link
+        try:
+            context = ssl.create_default_context(cafile=self._server.ca_file)
+            context.check_hostname = not self._server.pinned
+            return context.wrap_socket(link, server_hostname=self._server.host)
+        except OSError:
+            link.close()
+            raise
+
+
 class Redis:
     """A connection, opened when first used and again after it broke. OSError when none answers.
 
@@ -63,80 +102,46 @@ class Redis:
     """
 
     def __init__(self, server: Server, timeout_s: float) -> None:
-        self._server = server
         self.address = server.text
-        self._timeout_s = timeout_s
-        self._socket: socket.socket | None = None
-        self._file: BinaryIO | None = None
+        self._link = _Link(server, timeout_s)
+        self._is_open = False
 
     def ask(self, *words: str | int) -> Reply:
         """One command and its answer. A connection found closed is opened once more."""
-        if self._socket is not None:
+        if self._is_open:
             try:
                 return self._exchange(words)
             except ConnectionError:
                 pass
-        self._open()
         return self._exchange(words)
 
     def close(self) -> None:
         """Leave; the next command connects again."""
-        if self._file is not None:
-            self._file.close()
-        if self._socket is not None:
-            self._socket.close()
-        self._socket = self._file = None
-
-    def _open(self) -> None:
-        server = self._server
-        self.close()
-        link = socket.create_connection((server.host, server.port), self._timeout_s)
-        if server.tls:
-            context = ssl.create_default_context(cafile=server.ca_file)
-            context.check_hostname = not server.pinned
-            link = context.wrap_socket(link, server_hostname=server.host)
-        self._socket, self._file = link, link.makefile("rb")
-        if server.password:
-            login = (server.username,) if server.username else ()
-            try:
-                self._exchange(("AUTH", *login, server.password))
-            except RedisError:
-                self.close()
-                raise
+        self._is_open = False
+        self._link.disconnect()
 
     def _exchange(self, words: tuple[str | int, ...]) -> Reply:
-        assert self._socket is not None
         try:
-            self._socket.sendall(encoded(words))
-            return self._read()
-        except OSError:
-            # An answer that comes too late would be taken for the next one's.
+            # Opens it if it is not.
+            self._link.send_command(*words)
+            self._is_open = True
+            answer: Reply = self._link.read_response()
+        except exceptions.ResponseError as error:
+            raise RedisError(str(error)) from None
+        except exceptions.RedisError as error:
             self.close()
-            raise
+            raise _as_os_error(error) from None
+        return answer
 
-    def _line(self) -> bytes:
-        assert self._file is not None
-        line = self._file.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionResetError("Redis closed the connection")
-        return line[:-2]
 
-    def _read(self) -> Reply:
-        assert self._file is not None
-        line = self._line()
-        kind, rest = line[:1], line[1:].decode()
-        if kind == b"+":
-            return rest
-        if kind == b"-":
-            raise RedisError(rest)
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            size = int(rest)
-            return decoded(self._file.read(size + 2)[:-2]) if size >= 0 else None
-        if kind == b"*":
-            return [self._read() for _ in range(max(int(rest), 0))]
-        raise ConnectionResetError(f"this is not Redis: it answered {line[:40]!r}")
+def _as_os_error(error: exceptions.RedisError) -> OSError:
+    """What happened to the connection, in the system's words where it said something."""
+    cause = error.__context__
+    if isinstance(cause, OSError):
+        return cause
+    if isinstance(error, exceptions.InvalidResponse):
+        return ConnectionResetError(f"this is not Redis: {error}")
+    return ConnectionResetError("Redis closed the connection")
 
 
 class Primary:
@@ -209,61 +214,3 @@ def opened(
         for place in places.split(",")
     ]
     return Primary(servers, timeout_s) if sentinels else Redis(servers[0], timeout_s)
-
-
-def encoded(words: tuple[str | int, ...]) -> bytes:
-    """A command as an array of bulk strings."""
-    parts = [str(word).encode("utf-8", "surrogateescape") for word in words]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(p), p) for p in parts)
-
-
-def decoded(value: bytes) -> str:
-    """A value as text; bytes that are none come back as they were (PEP 383)."""
-    return value.decode("utf-8", "surrogateescape")
-
-
-def keys(redis: Redis | Primary, prefix: str) -> list[str]:
-    """All keys that begin with ``prefix``, by SCAN: it holds up nobody else."""
-    pattern = re.sub(r"([*?\[\]\\])", r"\\\1", prefix) + "*"
-    found: set[str] = set()
-    cursor = "0"
-    while True:
-        reply = redis.ask("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
-        if not isinstance(reply, list) or len(reply) != 2 or not isinstance(reply[1], list):
-            raise RedisError(f"ERR unexpected answer {reply!r}")
-        found.update(key for key in map(str, reply[1]) if key.startswith(prefix))
-        cursor = str(reply[0])
-        if cursor == "0":
-            return sorted(found)
-
-
-def forget(redis: Redis | Primary, prefix: str) -> int:
-    """Delete all keys that begin with ``prefix``; gives how many there were."""
-    names = keys(redis, prefix)
-    for start in range(0, len(names), 500):
-        redis.ask("DEL", *names[start : start + 500])
-    return len(names)
-
-
-def clear_namespace(redis: Redis, namespace: str, leader_s: float) -> dict[str, Any]:
-    """Remove a cluster's keys, all that Ray and the keeper have under its prefix, and look again.
-
-    Gives ``removed``, a number, and ``left``, names; or why nothing was done: ``leader`` if a head
-    leads for longer than ``leader_s``, which one that was killed does for its term, ``refused`` by
-    Redis, or ``silent``.
-    """
-    prefix = f"RAY{namespace}@"
-    deadline = time.monotonic() + leader_s
-    try:
-        while leader := redis.ask("GET", f"{prefix}ADBRAY_LEADER"):
-            if time.monotonic() > deadline:
-                return {"leader": leader}
-            time.sleep(0.5)
-        removed = forget(redis, prefix)
-        # Whoever still writes has done so by then.
-        time.sleep(1 if removed else 0)
-        return {"removed": removed, "left": keys(redis, prefix)}
-    except RedisError as error:
-        return {"refused": str(error)}
-    except OSError as error:
-        return {"silent": str(error) or type(error).__name__}

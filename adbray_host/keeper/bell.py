@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 from types import FrameType
 
-from adbray_ctl.keeper.health import Line
+from adbray_host.keeper.health import Line
 
 
 class Stopped(Exception):

@@ -1,4 +1,4 @@
-"""`python -m adbray_ctl.keeper CONFIG COMMAND...`: lead or wait; while leading, run Ray's head."""
+"""`python -m adbray_host.keeper CONFIG COMMAND...`: lead or wait; while leading, run Ray's head."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 import time
 from pathlib import Path
 
-from adbray_ctl.keeper.address import VirtualIp
-from adbray_ctl.keeper.bell import Bell, Stopped
-from adbray_ctl.keeper.config import Config, load
-from adbray_ctl.keeper.health import Line, Watch, http_probe
-from adbray_ctl.keeper.leadership import GIVE_UP, Leadership
-from adbray_ctl.keeper.redis import Primary, Redis, RedisError, opened
-from adbray_ctl.keeper.state import StateFile, notify
+from adbray_host.keeper.address import VirtualIp
+from adbray_host.keeper.bell import Bell, Stopped
+from adbray_host.keeper.config import Config, load
+from adbray_host.keeper.health import Line, Watch, http_probe
+from adbray_host.keeper.leadership import GIVE_UP, Leadership
+from adbray_host.redis_client import Primary, Redis, RedisError, opened
+from adbray_host.keeper.state import StateFile, notify
 
 TICK_S = 0.5
 # Bounds a claim at less than the share of the term that may pass without one.

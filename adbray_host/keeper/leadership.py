@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from adbray_ctl.keeper.redis import RedisError, Reply
+from adbray_host.redis_client import RedisError, Reply
 
 # The share of a term after which a head that could not claim again is ended.
 GIVE_UP = 0.6
