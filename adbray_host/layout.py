@@ -18,6 +18,9 @@ RUN = "/run/adbray"
 RUNTIMES = "/opt/adbray"
 PROGRAMS = "/usr/local/libexec/adbray"
 UNITS = "/etc/systemd/system"
+# What this package is run from on hosts; a process that runs keeps what it has loaded of it.
+PROGRAM = "/usr/local/lib/adbray/adbray_host.pyz"
+KEPT_LOGS_SETTINGS = ETC + "/.kept_logs.json"
 PROC = "/proc"
 CGROUPS = "/sys/fs/cgroup"
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from adbray_host.redis_client import Primary, Redis, opened
+
 
 @dataclass(frozen=True)
 class Store:
@@ -22,6 +24,12 @@ class Store:
     password_file: str = ""
     ca_file: str = ""
     own: bool = False
+
+    def opened(self, timeout_s: float) -> Redis | Primary:
+        """Logged in with the password that is in the file now."""
+        path = self.password_file
+        password = Path(path).read_text().strip() if path else ""
+        return opened(self.address, self.username, password, timeout_s, self.ca_file, self.own)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import os
 import pwd
 from typing import Any
 
-from ansible.module_utils.adbray_disks.disk import Disk, store_at, store_of
-from ansible.module_utils.adbray_disks.host import (
+from ansible.module_utils.adbray_host.disks.disk import Disk, store_at, store_of
+from ansible.module_utils.adbray_host.disks.host import (
     GIB,
     DiskError,
     Host,
@@ -16,7 +16,7 @@ from ansible.module_utils.adbray_disks.host import (
     nearest,
     run,
 )
-from ansible.module_utils.adbray_disks.units import MountUnit, slots_with_units
+from ansible.module_utils.adbray_host.disks.units import MountUnit, slots_with_units
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""

@@ -32,7 +32,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     shared = [*ansible.module_utils.__path__, str(PLAYBOOKS / "module_utils")]
     monkeypatch.setattr(ansible.module_utils, "__path__", shared)
     yield runpy.run_path(str(PLAYBOOKS / "library" / "slot_disks.py"))
-    for name in [name for name in sys.modules if "adbray_disks" in name]:
+    for name in [name for name in sys.modules if "module_utils.adbray_host" in name]:
         del sys.modules[name]
 
 

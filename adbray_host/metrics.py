@@ -1,32 +1,27 @@
-#!/usr/bin/python3
 """What only adbray knows of a host's slots, as a file that the node exporter reads.
 
-Usage: metrics FILE. Standard library only; changes nothing but FILE, every ten seconds.
+Changes nothing but FILE, every ten seconds: ``metrics FILE``.
 """
 
 from __future__ import annotations
 
 import base64
-import calendar
 import glob
-import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from adbray_host import files, layout, mounts, systemd
+from adbray_host.certificates import end_of
+
 EVERY_S = 10.0
 # The role gpu has the cards looked at each minute.
 CARDS_OLD_S = 180.0
-SHOWN = "Id,ActiveState,NRestarts"
-UNITS_AT_ONCE = 200
+SHOWN = ("ActiveState", "NRestarts")
 PEM = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
-# Tags of DER: the version of a certificate, which may be left out, and a time without a century.
-DER_VERSION = 0xA0
-DER_SHORT_TIME = 0x17
 
 HELP = {
     "adbray_slot_running": "Whether the slot's unit runs.",
@@ -55,48 +50,10 @@ class Sample(NamedTuple):
     value: float
 
 
-class Host:
-    """Where a host keeps what is read; tests have it elsewhere."""
-
-    def __init__(
-        self,
-        root: str = "",
-        systemctl: str = "/usr/bin/systemctl",
-        mountinfo: str = "/proc/self/mountinfo",
-    ) -> None:
-        self.etc = root + "/etc/adbray"
-        self.data = root + "/var/lib/adbray"
-        self.run = root + "/run"
-        self.systemctl = systemctl
-        self.mountinfo = mountinfo
-
-
-def load(path: str) -> dict[str, Any]:
-    """The JSON object in a file; empty if there is none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def records(host: Host) -> list[dict[str, Any]]:
-    found = [load(path) for path in sorted(glob.glob(host.etc + "/*/*.json"))]
+def records() -> list[dict[str, Any]]:
+    paths = sorted(glob.glob(layout.record_of("*", "*")))
+    found = [files.read_json(path) or {} for path in paths]
     return [record for record in found if {"group", "slot", "kind"} <= record.keys()]
-
-
-def unit_states(host: Host, units: list[str]) -> dict[str, dict[str, str]]:
-    """What systemd says of each unit, by its name."""
-    found = {}
-    for first in range(0, len(units), UNITS_AT_ONCE):
-        part = units[first : first + UNITS_AT_ONCE]
-        command = (host.systemctl, "show", f"--property={SHOWN}", "--", *part)
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=30, check=False, text=True)
-        for block in done.stdout.strip().split("\n\n"):
-            fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-            found[fields.get("Id", "")] = fields
-    return found
 
 
 def of_unit(record: dict[str, Any], states: dict[str, dict[str, str]]) -> Iterator[Sample]:
@@ -107,17 +64,10 @@ def of_unit(record: dict[str, Any], states: dict[str, dict[str, str]]) -> Iterat
     yield Sample("adbray_slot_restarts_total", labels, restarts)
 
 
-def of_disk(host: Host, record: dict[str, Any]) -> Iterator[Sample]:
-    if not record.get("disk_gb"):
-        return
-    # A head's disk is called so on a standby's host too.
-    name = "head" if record["kind"] == "head" else str(record["slot"])
-    disks = {"data": os.path.join(host.data, str(record["group"]), name)}
-    if (record.get("disk") or {}).get("spill"):
-        disks["spill"] = disks["data"] + "/spill"
-    for part, path in disks.items():
+def of_disk(record: dict[str, Any]) -> Iterator[Sample]:
+    for part, path in zip(("data", "spill"), layout.disks_of(record)):
         # What is not mounted would tell of the file system beneath.
-        if not is_mounted(host, path):
+        if not mounts.is_mounted(path):
             continue
         seen = os.statvfs(path)
         labels = {"group": str(record["group"]), "slot": str(record["slot"]), "disk": part}
@@ -125,42 +75,37 @@ def of_disk(host: Host, record: dict[str, Any]) -> Iterator[Sample]:
         yield Sample("adbray_slot_disk_avail_bytes", labels, seen.f_bavail * seen.f_frsize)
 
 
-def is_mounted(host: Host, path: str) -> bool:
-    """Whether something is mounted right there; os.path.ismount sees no bind mounts."""
-    with open(host.mountinfo, encoding="utf-8") as file:
-        return any(line.split()[4] == path for line in file)
-
-
-def of_head(host: Host, record: dict[str, Any], now: float) -> Iterator[Sample]:
+def of_head(record: dict[str, Any], now: float) -> Iterator[Sample]:
     """Who leads, and there what the autoscaler told last; elsewhere that is of long ago."""
     if record["kind"] != "head":
         return
     group = str(record["group"])
     labels = {"group": group, "slot": str(record["slot"])}
-    leads = load(f"{host.run}/adbray-head.{group}/keeper.json").get("state") == "leads"
+    view = files.read_json(layout.keeper_view_of(group)) or {}
+    leads = view.get("state") == "leads"
     yield Sample("adbray_head_leads", labels, float(leads))
-    told = load(f"{host.data}/{group}/head/logs/scaling.json")
-    if not leads or not told:
+    scaling = files.read_json(layout.scaling_of(group))
+    if not leads or not scaling:
         return
     of_group = {"group": group}
-    yield Sample("adbray_scaling_age_seconds", of_group, max(0.0, now - float(told["at"])))
-    waiting = told.get("waiting") or []
+    yield Sample("adbray_scaling_age_seconds", of_group, max(0.0, now - float(scaling["at"])))
+    waiting = scaling.get("waiting") or []
     oldest = min((float(one["since"]) for one in waiting), default=now)
     yield Sample("adbray_demand_blocked", of_group, len(waiting))
     yield Sample("adbray_demand_blocked_seconds", of_group, max(0.0, now - oldest))
-    for one in told.get("set_aside") or []:
+    for one in scaling.get("set_aside") or []:
         where = {"group": group, "slot": str(one["slot"]), "on": str(one["host"])}
         yield Sample("adbray_slot_set_aside", where, int(one["times"]))
 
 
-def of_cards(host: Host, now: float) -> Iterator[Sample]:
+def of_cards(now: float) -> Iterator[Sample]:
     """Of each GPU what it tells, if it was asked lately; an older adbray asked for less."""
-    path = host.run + "/adbray/gpus.json"
+    path = os.path.join(layout.RUN, "gpus.json")
     if not os.path.exists(path) or now - os.stat(path).st_mtime > CARDS_OLD_S:
         return
-    for card in load(path).get("found") or []:
+    for card in (files.read_json(path) or {}).get("found") or []:
         total, used = card["memory_mb"], card.get("memory_used_mb")
-        told = {
+        figures = {
             "utilization_ratio": card.get("utilization"),
             "memory_used_bytes": used * 2**20 if total and used is not None else None,
             "memory_total_bytes": total * 2**20 if total else None,
@@ -170,14 +115,14 @@ def of_cards(host: Host, now: float) -> Iterator[Sample]:
             "ecc_uncorrected_total": card["ecc_errors"] if card["ecc"] else None,
         }
         names = {"card": str(card["index"]), "uuid": card["uuid"], "model": card["name"]}
-        for name, value in told.items():
+        for name, value in figures.items():
             if value is not None:
                 yield Sample("adbray_gpu_" + name, names, value)
 
 
-def of_certificates(host: Host) -> Iterator[Sample]:
+def of_certificates() -> Iterator[Sample]:
     """The first end of those in each file; that of the web server is no group's."""
-    paths = glob.glob(host.etc + "/*/*.crt") + glob.glob(host.etc + "-web/*.crt")
+    paths = glob.glob(layout.ETC + "/*/*.crt") + glob.glob(layout.WEB + "/*.crt")
     for path in sorted(paths):
         try:
             with open(path, encoding="utf-8") as file:
@@ -186,46 +131,24 @@ def of_certificates(host: Host) -> Iterator[Sample]:
             continue
         if ends:
             folder = os.path.dirname(path)
-            group = os.path.basename(folder) if os.path.dirname(folder) == host.etc else ""
+            group = os.path.basename(folder) if os.path.dirname(folder) == layout.ETC else ""
             labels = {"group": group, "file": os.path.basename(path)}
             yield Sample("adbray_certificate_expires_seconds", labels, min(ends))
 
 
-def end_of(certificate: bytes) -> float:
-    """When it ends, in seconds since the epoch (RFC 5280, section 4.1).
-
-    The module ssl tells that of authorities' certificates alone, and a web server's is none.
-    """
-    signed = parts(parts(certificate)[0][1])[0][1]
-    fields = [content for kind, content in parts(signed) if kind != DER_VERSION]
-    _serial, _algorithm, _issuer, validity = fields[:4]
-    kind, text = parts(validity)[1]
-    digits = text.decode("ascii")
-    if kind == DER_SHORT_TIME:
-        digits = ("19" if digits >= "5" else "20") + digits
-    return float(calendar.timegm(time.strptime(digits, "%Y%m%d%H%M%SZ")))
-
-
-def parts(der: bytes) -> list[tuple[int, bytes]]:
-    """The values that one is made of, each with its tag."""
-    found, at = [], 0
-    while at < len(der):
-        kind, size, at = der[at], der[at + 1], at + 2
-        if size > 127:
-            size, at = int.from_bytes(der[at : at + size - 128], "big"), at + size - 128
-        found.append((kind, der[at : at + size]))
-        at += size
-    return found
-
-
-def samples(host: Host, now: float) -> Iterator[Sample]:
-    found = records(host)
-    states = unit_states(host, [str(record["unit"]) for record in found if record.get("unit")])
-    parts = [("certificates", of_certificates(host)), ("cards", of_cards(host, now))]
+def samples(now: float) -> Iterator[Sample]:
+    found = records()
+    units = [str(record["unit"]) for record in found if record.get("unit")]
+    try:
+        states = systemd.show(units, SHOWN, 30)
+    except systemd.SystemdError as error:
+        print(f"units: {error}", file=sys.stderr, flush=True)
+        states = {}
+    parts = [("certificates", of_certificates()), ("cards", of_cards(now))]
     for record in found:
         name = f"{record['group']}/{record['slot']}"
-        parts += [(name, of_unit(record, states)), (name, of_disk(host, record))]
-        parts += [(name, of_head(host, record, now))]
+        parts += [(name, of_unit(record, states)), (name, of_disk(record))]
+        parts += [(name, of_head(record, now))]
     for what, part in parts:
         try:
             yield from part
@@ -254,14 +177,7 @@ def escaped(value: str) -> str:
     return re.sub(r'(["\\])', r"\\\1", value).replace("\n", "\\n")
 
 
-def main(path: str) -> None:
+def main(words: list[str]) -> int:
     while True:
-        text = exposition(samples(Host(), time.time()))
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(path + ".new", path)
+        files.write(words[0], exposition(samples(time.time())))
         time.sleep(EVERY_S)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

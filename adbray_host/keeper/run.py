@@ -1,10 +1,9 @@
-"""`python -m adbray_host.keeper CONFIG COMMAND...`: lead or wait; while leading, run Ray's head."""
+"""The command `keeper CONFIG PROGRAM...`: lead or wait; while leading, run Ray's head."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from adbray_host.keeper.bell import Bell, Stopped
 from adbray_host.keeper.config import Config, load
 from adbray_host.keeper.health import Line, Watch, http_probe
 from adbray_host.keeper.leadership import GIVE_UP, Leadership
-from adbray_host.redis_client import Primary, Redis, RedisError, opened
+from adbray_host.redis_client import Primary, Redis, RedisError
 from adbray_host.keeper.state import StateFile, notify
 
 TICK_S = 0.5
@@ -171,13 +170,7 @@ class Keeper:
 
 def redis_of(config: Config) -> Redis | Primary | None:
     """What the group's state is in, other than this host."""
-    store = config.store
-    if store is None:
-        return None
-    password = Path(store.password_file).read_text().strip() if store.password_file else ""
-    return opened(
-        store.address, store.username, password, REDIS_TIMEOUT_S, store.ca_file, store.own
-    )
+    return config.store.opened(REDIS_TIMEOUT_S) if config.store else None
 
 
 def leadership_of(config: Config, redis: Redis | Primary | None) -> Leadership | None:
@@ -226,16 +219,13 @@ def start(command: list[str], user: str, redis: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, user=user, group=user, extra_groups=[], env=environment)
 
 
-def main() -> int:
-    config = load(Path(sys.argv[1]))
+def main(words: list[str]) -> int:
+    config = load(Path(words[0]))
     try:
-        Keeper(config, sys.argv[2:]).run()
+        Keeper(config, words[1:]).run()
     except (Ends, OSError, RedisError, subprocess.SubprocessError) as error:
         # systemd ends what is left of Ray, and starts this anew.
         print(f"ends: {error}", flush=True)
         return 1
     return 0
 
-
-if __name__ == "__main__":
-    sys.exit(main())

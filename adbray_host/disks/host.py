@@ -6,6 +6,8 @@ import glob
 import os
 import subprocess
 
+from ..mounts import mount_at
+
 GIB = 2**30
 KEPT = "/var/lib/adbray/.images"
 
@@ -41,24 +43,9 @@ def run(*command: str, accepted: tuple[int, ...] = (0,)) -> str:
 
 
 def mounted(path: str) -> str | None:
-    """The device mounted at ``path``, None where nothing is.
-
-    From mountinfo: a bind mount within one file system is none to os.path.ismount.
-    """
-    found = None
-    with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        for line in file:
-            mount, _, source = line.partition(" - ")
-            if unescaped(mount.split()[4]) == path:
-                found = unescaped(source.split()[1])
-    return found
-
-
-def unescaped(text: str) -> str:
-    """A path of /proc/self/mountinfo, which writes spaces and their like as octal numbers."""
-    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, character)
-    return text
+    """The device mounted at ``path``, None where nothing is."""
+    found = mount_at(path)
+    return found.source if found else None
 
 
 def nearest(path: str) -> str:

@@ -1,4 +1,3 @@
-#!/usr/bin/python3 -I
 """Write down when the heads and workers of this host ran, and with what: their usage.
 
 Runs as root, from their units and once a minute. It says nothing when all is well.
@@ -15,43 +14,31 @@ wrong clock is put right. The head has no part in it: its loss loses nothing.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import glob
 import json
 import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
-ETC = "/etc/adbray"
-DATA = "/var/lib/adbray-usage"
+from adbray_host import layout, systemd
+from adbray_host.files import read_json
+from adbray_host.locks import locked as held
+
 GPUS = "/proc/driver/nvidia/gpus"
-SYSTEMCTL = "/usr/bin/systemctl"
 
 # Before this one: a year can still be looked at when it is over.
 KEPT_MONTHS = 13
 # A start that is off by more was told by a clock that was wrong.
 CLOCK_OFF_S = 60
-SHOWN = "Id,ActiveState,InvocationID,ActiveEnterTimestampMonotonic"
-
-
-def read_json(path: str) -> dict[str, Any] | None:
-    """None for what is not there, or was cut short by a loss of power."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
+SHOWN = ("ActiveState", "InvocationID", "ActiveEnterTimestampMonotonic")
 
 
 def billed(group: str, name: str) -> dict[str, Any] | None:
     """What the node is billed for, as its record says; None if it has none."""
-    record = read_json(os.path.join(ETC, group, name + ".json"))
+    record = read_json(layout.record_of(group, name))
     if record is None or record.get("kind") not in ("head", "worker"):
         return None
     gpu = record.get("gpu") or {}
@@ -77,25 +64,19 @@ def gpu_model(cards: list[int]) -> str:
         return ""
     try:
         with open(os.path.join(folders[cards[0]], "information"), encoding="utf-8") as file:
-            told = [line.partition(":")[2].strip() for line in file if line.startswith("Model:")]
+            models = [line.partition(":")[2].strip() for line in file if line.startswith("Model:")]
     except (OSError, ValueError):
         return ""
-    return told[0] if told else ""
+    return models[0] if models else ""
 
 
 def path_of(group: str, name: str) -> str:
-    return os.path.join(DATA, "open", group + "." + name + ".json")
+    return os.path.join(layout.USAGE, "open", group + "." + name + ".json")
 
 
-@contextlib.contextmanager
-def locked() -> Iterator[None]:
-    os.makedirs(os.path.join(DATA, "open"), mode=0o700, exist_ok=True)
-    handle = os.open(DATA, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+def locked() -> AbstractContextManager[None]:
+    os.makedirs(os.path.join(layout.USAGE, "open"), mode=0o700, exist_ok=True)
+    return held(layout.USAGE)
 
 
 def open_span(path: str, span: dict[str, Any], seen: float) -> None:
@@ -118,7 +99,7 @@ def write_down(path: str, span: dict[str, Any], end: float) -> None:
     closed = {key: value for key, value in span.items() if key not in ("unit", "up")}
     closed["end"] = max(int(end), span["start"])
     month = time.strftime("%Y-%m", time.gmtime(closed["end"]))
-    append(os.path.join(DATA, month + ".jsonl"), json.dumps(closed) + "\n")
+    append(os.path.join(layout.USAGE, month + ".jsonl"), json.dumps(closed) + "\n")
 
 
 def append(path: str, line: str) -> None:
@@ -176,7 +157,7 @@ def tick(now: float, up: float, awake: float) -> None:
     with locked():
         prune(now)
         nodes = known()
-        states = ask([node["unit"] for node in nodes.values()])
+        states = systemd.show([node["unit"] for node in nodes.values()], SHOWN)
         for path, node in nodes.items():
             state = states.get(node["unit"])
             if state is not None:
@@ -187,33 +168,16 @@ def tick(now: float, up: float, awake: float) -> None:
 def known() -> dict[str, dict[str, Any]]:
     """All nodes with a record or an open file, by the path of the latter."""
     nodes = {}
-    for path in glob.glob(os.path.join(DATA, "open", "*.json")):
+    for path in glob.glob(os.path.join(layout.USAGE, "open", "*.json")):
         span = read_json(path)
         if span is not None:
             nodes[path] = span
-    for record in glob.glob(os.path.join(ETC, "*", "*.json")):
+    for record in glob.glob(layout.record_of("*", "*")):
         group, name = os.path.basename(os.path.dirname(record)), os.path.basename(record)[:-5]
         node = billed(group, name)
         if node is not None:
             nodes.setdefault(path_of(group, name), node)
     return nodes
-
-
-def ask(units: list[str]) -> dict[str, dict[str, str]]:
-    """What systemd says of ``units``; nothing of those of which it says nothing."""
-    if not units:
-        return {}
-    done = subprocess.run(
-        [SYSTEMCTL, "show", "--property=" + SHOWN, "--", *units],
-        stdout=subprocess.PIPE,
-        timeout=20,
-        check=True,
-    )
-    found = {}
-    for block in done.stdout.decode().strip().split("\n\n"):
-        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        found[fields.get("Id", "")] = fields
-    return found
 
 
 def settle(path: str, state: dict[str, str], now: float, up: float, age: float) -> None:
@@ -235,7 +199,7 @@ def settle(path: str, state: dict[str, str], now: float, up: float, age: float) 
         open_span(path, dict(node, **opened), now)
     elif span is not None and node is not None and node["disk_gb"] != span["disk_gb"]:
         # A disk grows under a node that runs on, and the record is written as it does.
-        written = os.stat(os.path.join(ETC, group, name + ".json")).st_mtime
+        written = os.stat(layout.record_of(group, name)).st_mtime
         grown = int(min(written, now))
         # A part without a second in it would have the id and the start of the next, and hide it.
         if grown > span["start"]:
@@ -251,14 +215,15 @@ def prune(now: float) -> None:
     today = time.gmtime(now)
     months = today.tm_year * 12 + today.tm_mon - 1 - KEPT_MONTHS
     oldest = f"{months // 12:04d}-{months % 12 + 1:02d}"
-    written = sorted(glob.glob(os.path.join(DATA, "[0-9]*-[0-9]*.jsonl")))
+    written = sorted(glob.glob(os.path.join(layout.USAGE, "[0-9]*-[0-9]*.jsonl")))
     for path in written[: -(KEPT_MONTHS + 1)]:
         if os.path.basename(path)[: len(oldest)] < oldest:
             os.unlink(path)
 
 
-def main(words: list[str], invocation: str) -> int:
+def main(words: list[str]) -> int:
     os.umask(0o077)
+    invocation = os.environ.get("INVOCATION_ID", "")
     now, up = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
     if words == ["tick"]:
         tick(now, up, time.monotonic())
@@ -269,6 +234,3 @@ def main(words: list[str], invocation: str) -> int:
         return 2
     return 0
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], os.environ.get("INVOCATION_ID", "")))

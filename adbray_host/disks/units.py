@@ -5,9 +5,11 @@ from __future__ import annotations
 import glob
 import os
 
+from .. import layout
+from ..systemd import escape
 from .host import Host, mounted, run
 
-UNIT_DIR = "/etc/systemd/system"
+UNIT_DIR = layout.UNITS
 TEXT = """\
 # Written by adbray: the disk of slot {slot} of group {group}.
 [Unit]
@@ -24,18 +26,9 @@ WantedBy=local-fs.target
 """
 
 
-def escaped(path: str) -> str:
-    """``systemd-escape --path``: '/' becomes '-', what is not [a-zA-Z0-9:_.] its hex code."""
-    text = path.strip("/")
-    plain = "".join(
-        c if c.isascii() and (c.isalnum() or c in ":_./") else f"\\x{ord(c):02x}" for c in text
-    )
-    return plain.replace("/", "-")
-
-
 def slots_with_units(base: str) -> set[str]:
     """The slots that have a mount unit for ``<base>/<slot>``, or for a directory in it."""
-    prefix = escaped(base) + "-"
+    prefix = escape(base) + "-"
     found = set()
     for path in glob.glob(os.path.join(UNIT_DIR, glob.escape(prefix) + "*.mount")):
         rest = os.path.basename(path)[len(prefix) : -len(".mount")]
@@ -49,7 +42,7 @@ class MountUnit:
     def __init__(self, host: Host, where: str) -> None:
         self._host = host
         self.where = where
-        self.name = f"{escaped(where)}.mount"
+        self.name = f"{escape(where)}.mount"
         self.path = os.path.join(UNIT_DIR, self.name)
 
     def source(self) -> str | None:

@@ -1,12 +1,10 @@
-#!/usr/bin/python3
 """A CUDA program through the driver alone: uses the first GPU it is shown, and tells what it saw.
 
-    cuda_client [--mps]
+    cuda-client [--mps]
 
 It takes memory, fills it, and reads it back. With --mps it must have done so through the daemon
 that CUDA_MPS_PIPE_DIRECTORY names: without one a program uses the card as it is, unbounded, and
-that a daemon runs proves nothing. Prints JSON, or on standard error what failed. Standard library
-only.
+that a daemon runs proves nothing. Prints JSON, or on standard error what failed.
 """
 
 from __future__ import annotations
@@ -139,6 +137,3 @@ def main(arguments: list[str]) -> int:
     print(json.dumps(facts))
     return 0
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,3 @@
-#!/usr/bin/python3 -I
 """Bind a slot that starts to CPUs of its own, as many as its size has.
 
 A quota alone says how much a slot gets and not where: one with more threads than cores spreads over
@@ -15,20 +14,21 @@ are left, since more capacity is declared than there is, its quota alone holds t
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import glob
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+
+from adbray_host import layout
+from adbray_host.files import read
+from adbray_host.locks import locked
+from adbray_host.systemd import SYSTEMCTL
 
 # As systemd itself sees them: a unit has its own cgroup for the root of all.
 CGROUPS = "/proc/1/root/sys/fs/cgroup"
 CPUS = "/sys/devices/system/cpu"
 DROP_INS = "/run/systemd/system.control"
-SYSTEMCTL = "/usr/bin/systemctl"
 
 
 def numbers(text: str) -> set[int]:
@@ -39,15 +39,6 @@ def numbers(text: str) -> set[int]:
             first, _, last = part.partition("-")
             found.update(range(int(first), int(last or first) + 1))
     return found
-
-
-def read(path: str) -> str:
-    """Nothing where there is none: a unit may end at any moment."""
-    try:
-        with open(path, encoding="ascii") as file:
-            return file.read()
-    except OSError:
-        return ""
 
 
 def held(unit: str) -> set[int]:
@@ -100,22 +91,12 @@ def choose(count: int, taken: set[int]) -> list[int]:
     return sorted(chosen)
 
 
-@contextlib.contextmanager
-def locked() -> Iterator[None]:
-    handle = os.open(__file__, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def take(unit: str, count: int) -> None:
-    with locked():
+    with locked(os.path.join(layout.RUN, "cores.lock")):
         cpus = choose(count, held(unit))
         if cpus:
-            told = "AllowedCPUs=" + " ".join(map(str, cpus))
-            command = [SYSTEMCTL, "set-property", "--runtime", unit, told]
+            allowed = "AllowedCPUs=" + " ".join(map(str, cpus))
+            command = [SYSTEMCTL, "set-property", "--runtime", unit, allowed]
             subprocess.run(command, timeout=20, check=True)
         else:
             print(f"no CPUs of its own: fewer than {count} are free; its quota alone holds it")
@@ -138,6 +119,3 @@ def main(words: list[str]) -> int:
         return 2
     return 0
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from typing import TypeAlias
+from typing import Union
 
 from .host import GIB, DiskError, Host, used_bytes
 from .loop import LoopStore
 from .project import ProjectStore
 from .units import MountUnit
 
-Store: TypeAlias = "LoopStore | ProjectStore"
+Store = Union[LoopStore, ProjectStore]  # noqa: UP007 - evaluated, by Python 3.8 too
 # What no process can use once the slot's have ended, and the room that is kept for the next start.
 LEFT_BEHIND = ("spill", "tmp", ".reserve")
 # What a file system takes for itself, and room to write on.
