@@ -6,7 +6,21 @@ import sys
 from importlib import import_module
 
 # Each is a module with a function ``main``, which gets the arguments; only it is imported.
-COMMANDS: dict[str, str] = {}
+COMMANDS = {
+    "cores": "cores",
+    "cuda-client": "gpu_share.client",
+    "disks": "upkeep.watch",
+    "gate": "gate.answer",
+    "gpu-share": "gpu_share.cut",
+    "keeper": "keeper.run",
+    "logs": "kept_logs",
+    "metrics": "metrics",
+    "start-head": "start.head",
+    "start-redis": "start.redis",
+    "start-worker": "start.worker",
+    "store-memory": "store_memory",
+    "usage": "usage",
+}
 
 
 def main(words: list[str]) -> int:

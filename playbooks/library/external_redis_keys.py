@@ -28,9 +28,9 @@ options:
   password_file:
     description: The Redis password on the host; need not exist.
     type: path
-  client:
-    description: Source text of a Redis client (adbray_ctl/keeper/redis.py).
-    type: str
+  program:
+    description: The program of hosts, which the role host_base installs.
+    type: path
   leader_s:
     description: How long a head that was killed may still count as the one that leads.
     type: float
@@ -51,16 +51,10 @@ ARGUMENTS = {
     "record": {"type": "path", "required": True},
     "keeper": {"type": "path", "required": True},
     "password_file": {"type": "path", "required": True, "no_log": False},
-    "client": {"type": "str", "required": True},
+    "program": {"type": "path", "default": "/usr/local/lib/adbray/adbray_host.pyz"},
     "leader_s": {"type": "float", "default": 12.0},
     "within_s": {"type": "int", "default": 60},
 }
-# Follows the client's source, by standard input: an argument list is readable for others.
-CODE = """
-import json
-place = server_at(WANTED["url"], WANTED["username"], WANTED["password"], WANTED["ca_file"])
-print(json.dumps(clear_namespace(Redis(place, 10.0), WANTED["namespace"], WANTED["leader_s"])))
-"""
 AGAIN = "then run destroy again"
 
 
@@ -79,17 +73,20 @@ def question(record: dict[str, Any], keeper: dict[str, Any], password: str) -> d
         "url": redis["url"],
         "username": redis["username"],
         "password": password,
-        "ca_file": (keeper.get("store") or {}).get("ca_file") or None,
+        "ca": read((keeper.get("store") or {}).get("ca_file") or ""),
         "namespace": record["namespace"],
     }
 
 
-def ask(client: str, wanted: dict[str, Any], within_s: float) -> dict[str, Any]:
-    """What became of the keys: ``removed`` and ``left``, or why nothing did."""
+def ask(program: str, wanted: dict[str, Any], within_s: float) -> dict[str, Any]:
+    """What became of the keys: ``removed`` and ``left``, or why nothing did.
+
+    All of it by standard input: an argument list is readable for others.
+    """
     try:
         result = subprocess.run(
-            [sys.executable, "-"],
-            input=f"{client}\nWANTED = {wanted!r}\n{CODE}",
+            [sys.executable, "-I", program, "redis", "clear"],
+            input=json.dumps(wanted),
             capture_output=True,
             text=True,
             timeout=within_s,
@@ -99,33 +96,33 @@ def ask(client: str, wanted: dict[str, Any], within_s: float) -> dict[str, Any]:
         return {"silent": f"not done after {within_s:g} s"}
     if result.returncode != 0:
         return {"silent": (result.stderr.strip().splitlines() or ["no answer"])[-1]}
-    told: dict[str, Any] = json.loads(result.stdout)
-    return told
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
 
 
-def fault(record: dict[str, Any], told: dict[str, Any], record_path: str) -> str:
-    """What is wrong with ``told``, and what to do next; nothing if all keys are gone."""
+def fault(record: dict[str, Any], answer: dict[str, Any], record_path: str) -> str:
+    """What is wrong with ``answer``, and what to do next; nothing if all keys are gone."""
     url, user = record["external_redis"]["url"], record["external_redis"]["username"]
     prefix = f"RAY{record['namespace']}@"
-    if "silent" in told:
+    if "silent" in answer:
         return (
-            f"the group's keys cannot be removed from Redis at {url}: {told['silent']}\n"
+            f"the group's keys cannot be removed from Redis at {url}: {answer['silent']}\n"
             f"bring it back, {AGAIN}; if it is gone for good, remove {record_path} first"
         )
-    if "refused" in told:
+    if "refused" in answer:
         return (
-            f"Redis at {url} refuses to remove the group's keys, {prefix}*: {told['refused']}\n"
+            f"Redis at {url} refuses to remove the group's keys, {prefix}*: {answer['refused']}\n"
             f"allow user {user} scan, get and del on them, {AGAIN}"
         )
-    if "leader" in told:
+    if "leader" in answer:
         return (
-            f"a head still leads the group in Redis at {url}: host {told['leader']};"
+            f"a head still leads the group in Redis at {url}: host {answer['leader']};"
             f" its keys, {prefix}*, are left\nstop adbray-head@{record['group']} there, {AGAIN}"
         )
-    if told["left"]:
-        names = ", ".join(told["left"][:5])
+    if answer["left"]:
+        names = ", ".join(answer["left"][:5])
         return (
-            f"{len(told['left'])} keys of the group are in Redis at {url} again after all were"
+            f"{len(answer['left'])} keys of the group are in Redis at {url} again after all were"
             f" removed: {names}\na head still writes there: find and stop it, {AGAIN}"
         )
     return ""
@@ -142,11 +139,11 @@ def main() -> None:
         module.exit_json(changed=True, removed=0)
     keeper = json.loads(read(given["keeper"]) or "{}")
     wanted = question(record, keeper, read(given["password_file"]).strip())
-    told = ask(given["client"], wanted | {"leader_s": given["leader_s"]}, given["within_s"])
-    wrong = fault(record, told, given["record"])
+    answer = ask(given["program"], wanted | {"leader_s": given["leader_s"]}, given["within_s"])
+    wrong = fault(record, answer, given["record"])
     if wrong:
         module.fail_json(msg=wrong)
-    module.exit_json(changed=told["removed"] > 0, removed=told["removed"])
+    module.exit_json(changed=answer["removed"] > 0, removed=answer["removed"])
 
 
 if __name__ == "__main__":

@@ -62,7 +62,13 @@ def through(door: Door, *requests: Any) -> list[tuple[int, str]]:
 
 
 def door_of(server: Server) -> Door:
-    return Door(lambda: str(ask(server, "INFO", "memory")))
+    def memory() -> str:
+        try:
+            return str(ask(server, "INFO", "memory"))
+        except RedisError as error:
+            raise OSError(str(error)) from error
+
+    return Door(memory)
 
 
 def upload(mib: float) -> Any:

@@ -1,18 +1,14 @@
-"""As what a Redis starts, and what its Sentinel keeps: the host's script without its talk."""
+"""As what a Redis starts, and what its Sentinel keeps: the host's program without its talk."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import jinja2
 import pytest
 
-from tests.unit.host_script import load
+from adbray_host.start import redis
 
-TEMPLATE = Path(__file__).parents[3] / "roles" / "redis" / "templates" / "start_redis.py.j2"
 MEMBERS = [{"address": f"10.0.0.{n}", "port": 6, "sentinel_port": 7} for n in (1, 2, 3)]
 ONE, TWO, GONE = "10.0.0.1 6", "10.0.0.2 6", "10.0.0.9 6"
 CONF = """\
@@ -23,40 +19,33 @@ sentinel auth-user gcs adbray
 
 
 class Started(Exception):
-    """What the script would become."""
+    """What the program would become."""
 
 
 @pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    environment = jinja2.Environment(autoescape=False)  # noqa: S701 - it renders Python
-    environment.filters["to_json"] = json.dumps
-    text = environment.from_string(TEMPLATE.read_text()).render(
-        redis_members=MEMBERS,
-        redis_bind="10.0.0.1",
-        redis_port=6,
-        _redis_primary="gcs",
-        _redis_etc=str(tmp_path),
-        _redis_sentinel_dir=str(tmp_path),
-        _redis_admin="adbray",
-    )
-    path = tmp_path / "start_redis.py"
-    path.write_text(text)
-    module: ModuleType = load(path)
-
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> redis.Config:
     def become(_: str, words: list[str]) -> None:
         raise Started(*words)
 
     # What is replaced by name is what would replace this process.
-    monkeypatch.setattr(module.os, "execv", become)
-    monkeypatch.setattr(module.os, "dup2", lambda *_: None)
+    monkeypatch.setattr(redis.os, "execv", become)
+    monkeypatch.setattr(redis.os, "dup2", lambda *_: None)
     monkeypatch.setenv("REDISCLI_AUTH", "secret")
-    monkeypatch.setattr(module, "WITHIN_S", 0.0)
-    return module
+    monkeypatch.setattr(redis, "WITHIN_S", 0.0)
+    return redis.Config(
+        members=MEMBERS,
+        name="gcs",
+        etc=str(tmp_path),
+        state=str(tmp_path / "state.conf"),
+        me=ONE,
+        admin="adbray",
+    )
 
 
-def told(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *answers: Any) -> None:
-    by_address = {m["address"]: answer for m, answer in zip(MEMBERS, answers, strict=True)}
-    monkeypatch.setattr(module, "told", lambda member: by_address[member["address"]])
+def answer(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> None:
+    views = [redis.View(*one) if one else None for one in answers]
+    by_address = {m["address"]: view for m, view in zip(MEMBERS, views, strict=True)}
+    monkeypatch.setattr(redis, "asked", lambda _, member: by_address[member["address"]])
 
 
 @pytest.mark.parametrize(
@@ -73,11 +62,11 @@ def told(module: ModuleType, monkeypatch: pytest.MonkeyPatch, *answers: Any) -> 
     ],
 )
 def test_a_server_starts_as_what_the_sentinels_know(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch, answers: Any, replica_of: str | None
+    config: redis.Config, monkeypatch: pytest.MonkeyPatch, answers: Any, replica_of: str | None
 ) -> None:
-    told(script, monkeypatch, *answers)
+    answer(monkeypatch, *answers)
     with pytest.raises(Started) as started:
-        script.start_server()
+        redis.start_server(config)
     words = started.value.args
     assert words[-1] == "-"
     assert not any("secret" in word for word in words)
@@ -85,30 +74,29 @@ def test_a_server_starts_as_what_the_sentinels_know(
     assert shown == (tuple(replica_of.split()) if replica_of else None)
 
 
-def sentinel_file(script: ModuleType, conf: Path, before: str) -> list[str]:
+def sentinel_file(config: redis.Config, conf: Path, before: str) -> list[str]:
     (conf / "sentinel.conf").write_text(CONF)
-    state = conf / "state.conf"
-    setattr(script, "STATE", str(state))  # noqa: B010 - mypy knows no name of it
+    state = Path(config.state)
     if before:
         state.write_text(before)
     with pytest.raises(Started):
-        script.start_sentinel()
+        redis.start_sentinel(config)
     return state.read_text().splitlines()
 
 
 def test_a_first_sentinel_watches_the_first_member(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    config: redis.Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    told(script, monkeypatch, None, None, None)
-    lines = sentinel_file(script, tmp_path, "")
+    answer(monkeypatch, None, None, None)
+    lines = sentinel_file(config, tmp_path, "")
     assert lines[-2:] == ["sentinel monitor gcs 10.0.0.1 6 2", "sentinel auth-user gcs adbray"]
     assert lines[:2] == ["port 7", "sentinel announce-port 7"]
 
 
 def test_a_sentinel_keeps_what_it_knows_of_members(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    config: redis.Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    told(script, monkeypatch, None, None, None)
+    answer(monkeypatch, None, None, None)
     before = """\
 sentinel myid abc
 sentinel monitor gcs 10.0.0.2 6 2
@@ -119,7 +107,7 @@ sentinel known-replica gcs 10.0.0.9 6
 sentinel known-sentinel gcs 10.0.0.9 7 def
 sentinel auth-pass gcs old
 """
-    lines = sentinel_file(script, tmp_path, before)
+    lines = sentinel_file(config, tmp_path, before)
     assert "sentinel monitor gcs 10.0.0.2 6 2" in lines
     assert {"sentinel myid abc", "sentinel config-epoch gcs 4", "sentinel current-epoch 5"} <= set(
         lines
@@ -129,16 +117,16 @@ sentinel auth-pass gcs old
 
 
 def test_a_sentinel_that_was_away_learns_from_the_others(
-    script: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    config: redis.Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    told(script, monkeypatch, None, (2, TWO), (2, TWO))
+    answer(monkeypatch, None, (2, TWO), (2, TWO))
     before = """\
 sentinel monitor gcs 10.0.0.1 6 2
 sentinel config-epoch gcs 1
 sentinel known-replica gcs 10.0.0.2 6
 sentinel known-replica gcs 10.0.0.3 6
 """
-    lines = sentinel_file(script, tmp_path, before)
+    lines = sentinel_file(config, tmp_path, before)
     assert "sentinel monitor gcs 10.0.0.2 6 2" in lines
     # It would be told to follow itself.
     assert "sentinel known-replica gcs 10.0.0.2 6" not in lines

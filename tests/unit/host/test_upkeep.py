@@ -5,7 +5,6 @@ Logs are cut as ext4 and xfs can, so that these tests need one of them below the
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 import subprocess
@@ -17,9 +16,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.host_script import load
+from adbray_host import layout, mounts
+from adbray_host.upkeep import logs, reserve, watch
+from tests import host_command
+from tests.unit.host_modules import HostModules
 
-SCRIPT = Path(__file__).parents[3] / "roles" / "host_base" / "files" / "disks.py"
 T = 1_790_000_000
 MIB = 2**20
 LINE = b"x" * 99 + b"\n"
@@ -28,12 +29,12 @@ LINE = b"x" * 99 + b"\n"
 class Slot:
     """A slot whose disk is a plain directory; its logs may have 1 MiB each."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, base: Path) -> None:
         self.base = base
         self.disk = base / "data" / "demo" / "head"
         self.logs = self.disk / "tmp" / "ray" / "session_2026-09-01_12-00-00_1_2" / "logs"
         self.logs.mkdir(parents=True)
-        self.script = load(SCRIPT)
+        self.script = HostModules(patch, watch, logs, reserve, layout, mounts)
         self.script.DATA, self.script.LOG_MOST = str(base / "data"), MIB
         self.script.RESERVE_LEAST = self.script.RESERVE_MOST = 4 * MIB
         self.script.RESERVE_FILES = 20
@@ -54,8 +55,8 @@ class Slot:
 
 
 @pytest.fixture
-def slot(tmp_path: Path) -> Slot:
-    return Slot(tmp_path)
+def slot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Slot:
+    return Slot(monkeypatch, tmp_path)
 
 
 @pytest.fixture
@@ -67,10 +68,6 @@ def writer(slot: Slot) -> Iterator[subprocess.Popen[bytes]]:
     assert process.stdin is not None
     process.stdin.close()
     process.wait()
-
-
-def test_the_oldest_python_of_hosts_can_read_it() -> None:
-    ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
 
 
 def test_a_log_loses_its_beginning_and_says_so(slot: Slot) -> None:
@@ -106,11 +103,11 @@ def test_who_writes_a_log_goes_on_behind_it(slot: Slot, writer: subprocess.Popen
 
 def test_what_was_written_while_a_log_was_cut_is_seen_at_the_next_look(slot: Slot) -> None:
     """The cut gives back more room than the writer took meanwhile: nothing shows that it grew."""
-    watch = slot.script.Watch()
+    seen = slot.script.Watch()
     log = slot.write("job-driver-1.log", 20_000)
-    assert watch.look(str(slot.disk), T), "the next look comes soon"
+    assert seen.look(str(slot.disk), T), "the next look comes soon"
     log.write_bytes(LINE * 20_000)
-    watch.look(str(slot.disk), T + 0.1)
+    seen.look(str(slot.disk), T + 0.1)
     assert log.stat().st_size <= MIB
 
 
@@ -247,17 +244,17 @@ def test_a_disk_without_a_reserve_is_started_on(slot: Slot) -> None:
 def test_only_disks_of_slots_are_watched(slot: Slot) -> None:
     points = ["/", f"{slot.script.DATA}/demo/head", f"{slot.script.DATA}/demo/w-0/spill"]
     points.append(f"{slot.script.DATA}/.images/x")
-    mounts = slot.base / "mountinfo"
-    mounts.write_text("".join(f"1 1 8:1 / {p} rw - ext4 /dev/x rw\n" for p in points))
-    slot.script.MOUNTS = str(mounts)
+    mountinfo = slot.base / "mountinfo"
+    mountinfo.write_text("".join(f"1 1 8:1 / {p} rw - ext4 /dev/x rw\n" for p in points))
+    slot.script.MOUNTINFO = str(mountinfo)
     assert slot.script.mounted_disks() == [f"{slot.script.DATA}/demo/head"]
 
 
 def test_what_fails_is_told_once(slot: Slot, capsys: Any) -> None:
     (slot.disk / ".reserve").write_text("in the way")
-    watch = slot.script.Watch()
+    seen = slot.script.Watch()
     for second in range(3):
-        watch.look(str(slot.disk), T + 60 * second)
+        seen.look(str(slot.disk), T + 60 * second)
     assert capsys.readouterr().out.count("Not a directory") == 1
 
 
@@ -270,9 +267,9 @@ def test_a_log_that_cannot_be_cut_stops_nothing_else(slot: Slot, capsys: Any) ->
     logs = [slot.write(f"worker-{number}.out", 20_000) for number in range(5)]
     with subprocess.Popen([tool, "600"]) as process:
         try:
-            watch = slot.script.Watch()
+            seen = slot.script.Watch()
             for second in range(3):
-                watch.look(str(slot.disk), T + 60 * second)
+                seen.look(str(slot.disk), T + 60 * second)
         finally:
             process.kill()
     assert all(log.stat().st_size <= MIB for log in logs)
@@ -281,6 +278,7 @@ def test_a_log_that_cannot_be_cut_stops_nothing_else(slot: Slot, capsys: Any) ->
 
 
 def test_it_says_what_it_can_be_asked() -> None:
-    done = subprocess.run([sys.executable, str(SCRIPT), "what"], capture_output=True, check=False)
+    command = host_command.command({}, "disks", "what")
+    done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 2
     assert b"usage: disks" in done.stderr

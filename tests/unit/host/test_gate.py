@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).parents[3] / "roles" / "host_base" / "files" / "slot.py"
+from tests import host_command
+
 START = "0123456789abcdef" * 2
 
 # Keeps each unit's state in a file; what it is told to do is appended to a log.
@@ -56,18 +55,13 @@ class Gate:
         systemctl = base / "systemctl"
         systemctl.write_text(SYSTEMCTL)
         systemctl.chmod(0o755)
-        text = SCRIPT.read_text()
-        for name, path in {
-            "ETC": base / "etc",
-            "DATA": base / "data",
-            "RUN": base / "run",
-            "SYSTEMCTL": systemctl,
-            "JOURNALCTL": "/bin/true",
-        }.items():
-            (line,) = [one for one in text.splitlines() if one.startswith(f"{name} = ")]
-            text = text.replace(line, f"{name} = {str(path)!r}")
-        self.script = base / "slot.py"
-        self.script.write_text(text)
+        self.elsewhere = {
+            "layout.ETC": base / "etc",
+            "layout.DATA": base / "data",
+            "layout.RUN": base / "run",
+            "systemd.SYSTEMCTL": systemctl,
+            "systemd.JOURNALCTL": "/bin/true",
+        }
 
     def record(self, group: str, slot: str, **fields: Any) -> None:
         record = {"group": group, "slot": slot, "kind": "worker", "worker_group": "w"} | fields
@@ -77,7 +71,7 @@ class Gate:
         """The last line of the answer."""
         environment = {"SSH_ORIGINAL_COMMAND": request, "STATES": str(self.states), "START": START}
         done = subprocess.run(
-            [sys.executable, "-I", str(self.script), "--group", group],
+            host_command.command(self.elsewhere, "gate", "--group", group),
             input=stdin,
             capture_output=True,
             text=True,
@@ -102,10 +96,6 @@ class Gate:
 @pytest.fixture
 def gate(tmp_path: Path) -> Gate:
     return Gate(tmp_path)
-
-
-def test_the_oldest_python_of_hosts_can_read_it() -> None:
-    ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
 
 
 def test_list_tells_of_this_groups_workers_alone(gate: Gate) -> None:

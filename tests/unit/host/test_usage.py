@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import resource
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from adbray_ctl.core.usage.usage import iso, kept_since
-from tests.unit.usage_host import READER, WRITER, UsageHost
+from tests import host_command
+from tests.unit.usage_host import UsageHost
 
 T = 1_790_000_000  # 2026-09-21T13:33:20Z
 MONTH = "2026-09.jsonl"
@@ -26,11 +25,6 @@ def host(tmp_path: Path) -> UsageHost:
     found.record("w-0", "c.large", 4, 100, worker_group="w")
     found.record("w-1", "c.large", 4, 100, worker_group="w")
     return found
-
-
-@pytest.mark.parametrize("script", [WRITER, READER], ids=str)
-def test_the_oldest_python_of_hosts_can_read_it(script: Path) -> None:
-    ast.parse(script.read_text(), feature_version=(3, 7))
 
 
 def test_start_and_stop_make_a_line(host: UsageHost) -> None:
@@ -335,14 +329,17 @@ def test_a_host_that_never_wrote_tells_nothing(tmp_path: Path) -> None:
     assert host.spans(now=T) == []
 
 
-def test_units_and_timer_call_it_with_words(host: UsageHost) -> None:
+def test_units_and_timer_call_it_with_words(
+    host: UsageHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INVOCATION_ID", "one")
     before = os.umask(0o022)
     try:
-        assert host.script.main(["start", "demo", "w-0"], "one") == 0
+        assert host.script.main(["start", "demo", "w-0"]) == 0
         host.runs("w-0", "one", time.monotonic())
-        assert host.script.main(["tick"], "") == 0
+        assert host.script.main(["tick"]) == 0
         (line,) = host.spans(now=time.time() + 60)
-        assert host.script.main(["stop", "demo", "w-0"], "one") == 0
+        assert host.script.main(["stop", "demo", "w-0"]) == 0
     finally:
         os.umask(before)
     assert line[2] - line[1] == pytest.approx(60, abs=20), "it ran, by the clock of the host"
@@ -354,7 +351,7 @@ def test_units_and_timer_call_it_with_words(host: UsageHost) -> None:
 
 
 def test_wrong_words_are_refused() -> None:
-    command = [sys.executable, "-I", str(WRITER), "start", "demo"]
+    command = host_command.command({}, "usage", "start", "demo")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: usage start GROUP NAME" in done.stderr

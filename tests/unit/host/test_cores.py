@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import shutil
 from pathlib import Path
 
@@ -10,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.host_script import load
-
-SCRIPT = Path(__file__).parents[3] / "roles" / "host_base" / "files" / "cores.py"
+from adbray_host import cores, layout
+from tests.unit.host_modules import HostModules
 
 SYSTEMCTL = """\
 #!/bin/sh
@@ -25,7 +23,9 @@ echo "${{4#AllowedCPUs=}}" | tr ' ' ',' >{slice}/$3/cpuset.cpus
 class Machine:
     """One with ``cpus``: of each its NUMA node, and its core's CPUs as the kernel lists them."""
 
-    def __init__(self, base: Path, cpus: list[tuple[int, str]]) -> None:
+    def __init__(
+        self, patch: pytest.MonkeyPatch, base: Path, cpus: list[tuple[int, str]]
+    ) -> None:
         self.base, self.slice = base, base / "cgroup" / "adbray.slice" / "adbray-demo.slice"
         self.slice.mkdir(parents=True)
         (base / "cgroup" / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
@@ -38,7 +38,8 @@ class Machine:
         systemctl = base / "systemctl"
         systemctl.write_text(SYSTEMCTL.format(base=base, slice=self.slice))
         systemctl.chmod(0o755)
-        script = load(SCRIPT)
+        script = HostModules(patch, cores, layout)
+        script.RUN = str(base / "run")
         script.CGROUPS, script.CPUS = str(base / "cgroup"), str(base / "cpu")
         script.DROP_INS, script.SYSTEMCTL = str(base / "control"), str(systemctl)
         self.script = script
@@ -59,19 +60,15 @@ class Machine:
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> Machine:
+def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     """Four cores of one thread each."""
-    return Machine(tmp_path, [(0, str(cpu)) for cpu in range(4)])
+    return Machine(monkeypatch, tmp_path, [(0, str(cpu)) for cpu in range(4)])
 
 
 @pytest.fixture
-def large(tmp_path: Path) -> Machine:
+def large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     """Two nodes of two cores of two threads; the second threads come after all the first ones."""
-    return Machine(tmp_path, [(cpu // 2 % 2, f"{cpu % 4},{cpu % 4 + 4}") for cpu in range(8)])
-
-
-def test_the_oldest_python_of_hosts_can_read_it() -> None:
-    ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
+    return Machine(monkeypatch, tmp_path, [(cpu // 2 % 2, f"{cpu % 4},{cpu % 4 + 4}") for cpu in range(8)])
 
 
 def test_slots_have_cpus_of_their_own_and_the_first_one_comes_last(plain: Machine) -> None:
@@ -139,11 +136,12 @@ def test_no_cpu_is_given_twice(
         for core in range(total // threads)
         for _ in range(threads)
     ]
-    machine = Machine(tmp_path_factory.mktemp("machine"), cpus)
-    left, given_away = total, set[int]()
-    for number, count in enumerate(data.draw(st.lists(st.integers(1, 6), max_size=6))):
-        found = machine.take(f"s{number}", count)
-        assert len(found) == (count if count <= left else 0)
-        assert not found & given_away
-        given_away |= found
-        left -= len(found)
+    with pytest.MonkeyPatch.context() as patch:
+        machine = Machine(patch, tmp_path_factory.mktemp("machine"), cpus)
+        left, given_away = total, set[int]()
+        for number, count in enumerate(data.draw(st.lists(st.integers(1, 6), max_size=6))):
+            found = machine.take(f"s{number}", count)
+            assert len(found) == (count if count <= left else 0)
+            assert not found & given_away
+            given_away |= found
+            left -= len(found)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import resource
 import signal
 import stat
 import subprocess
-import sys
 import tarfile
 import time
 from pathlib import Path
@@ -16,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.host_script import load
+from adbray_host import kept_logs, layout, log_archive, systemd
+from tests import host_command
+from tests.unit.host_modules import HostModules
 
-SCRIPT = Path(__file__).parents[3] / "roles" / "host_base" / "files" / "logs.py"
 T = 1_790_000_000
 BEGAN = "20260921T141320Z"
 DAY_S = 86400
@@ -27,7 +26,7 @@ DAY_S = 86400
 class Host:
     """One host with slots of the groups demo and other, whose disks are plain directories."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, base: Path) -> None:
         self.base = base
         self.root = base / "kept"
         self.settings = base / "kept_logs.json"
@@ -35,9 +34,9 @@ class Host:
         systemctl = base / "systemctl"
         systemctl.write_text(f'#!/bin/sh\necho "$@" >>{self.asked}\n')
         systemctl.chmod(0o755)
-        script = load(SCRIPT)
-        script.DATA, script.ROOT = str(base / "data"), str(self.root)
-        script.SETTINGS, script.SYSTEMCTL = str(self.settings), str(systemctl)
+        script = HostModules(patch, kept_logs, log_archive, layout, systemd)
+        script.DATA, script.KEPT_LOGS = str(base / "data"), str(self.root)
+        script.KEPT_LOGS_SETTINGS, script.SYSTEMCTL = str(self.settings), str(systemctl)
         self.script = script
 
     def disk(self, slot: str = "w-0", group: str = "demo") -> Path:
@@ -96,12 +95,8 @@ class Host:
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Host:
-    return Host(tmp_path)
-
-
-def test_the_oldest_python_of_hosts_can_read_it() -> None:
-    ast.parse(SCRIPT.read_text(), feature_version=(3, 7))
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Host:
+    return Host(monkeypatch, tmp_path)
 
 
 def test_what_ended_is_packed_and_leaves_its_disk(host: Host) -> None:
@@ -127,14 +122,8 @@ def test_only_root_may_read_it(host: Host) -> None:
         host.begin(T)
         host.ray(a="1")
         host.end()
-        text = SCRIPT.read_text()
-        for name, path in (("DATA", host.base / "data"), ("ROOT", host.root)):
-            (line,) = [one for one in text.splitlines() if one.startswith(f"{name} = ")]
-            text = text.replace(line, f"{name} = {str(path)!r}")
-        script = host.base / "logs.py"
-        script.write_text(text)
-        command = [sys.executable, "-I", str(script), "keep", str(host.disk())]
-        subprocess.run(command, check=True)
+        there = {"layout.DATA": host.base / "data", "layout.KEPT_LOGS": host.root}
+        host_command.output(there, "logs", "keep", str(host.disk()))
     finally:
         os.umask(before)
     (path,) = host.root.rglob("*.tar.gz")
@@ -236,7 +225,7 @@ def test_what_a_job_puts_in_others_place_holds_no_slot_up(host: Host, made: str)
         mark.symlink_to(own)
     else:
         (mark / "a").mkdir(parents=True)
-    command = [sys.executable, "-I", str(SCRIPT), "aside", str(host.disk())]
+    command = host_command.command({}, "logs", "aside", str(host.disk()))
     subprocess.run(command, timeout=30, check=True)
     assert mark.lstat().st_size == 0
     assert stat.S_ISREG(mark.lstat().st_mode)
@@ -315,7 +304,7 @@ def test_a_worker_that_fails_on_and_on_pushes_nobody_out(host: Host) -> None:
 
 def test_without_room_older_ones_make_some(host: Host) -> None:
     host.lives(T, "w-1", a="the older one")
-    written, room = host.script.write, [OSError(28, "No space left on device")]
+    written, room = log_archive.write, [OSError(28, "No space left on device")]
 
     def write(file: Any, path: str) -> None:
         written(file, path)
@@ -367,7 +356,7 @@ def test_a_tick_starts_what_was_missed(host: Host) -> None:
         host.ray(slot, group, a="x")
         host.end(slot, group)
     host.script.tick(time.time())
-    data = host.script.escaped(str(host.base / "data"))
+    data = host.script.escape(str(host.base / "data"))
     assert host.asked.read_text().split() == [
         *("start", "--no-block", "--"),
         f"adbray-logs@{data}-demo-big\\x2dw\\x2d0.service",
@@ -379,18 +368,18 @@ def test_names_of_units_are_those_of_systemd(host: Host) -> None:
     path = "/var/lib/adbray/my-team/big-w-0"
     command = ["systemd-escape", "--path", path]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    assert host.script.escaped(path) == told
+    assert host.script.escape(path) == told
 
 
 @pytest.mark.parametrize("disk", ["/etc", "/var/lib/adbray/demo/../x", "/var/lib/adbray/demo"])
 def test_only_disks_of_slots_are_looked_at(disk: str) -> None:
-    command = [sys.executable, "-I", str(SCRIPT), "keep", disk]
+    command = host_command.command({}, "logs", "keep", disk)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, f"logs: no slot's disk: {disk}\n")
 
 
 def test_wrong_words_are_refused() -> None:
-    command = [sys.executable, "-I", str(SCRIPT), "keep"]
+    command = host_command.command({}, "logs", "keep")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "usage: logs aside DISK" in done.stderr

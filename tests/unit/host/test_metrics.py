@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,13 +12,14 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from adbray_host import layout, metrics, mounts, systemd
+
 from adbray_ctl.adapters.host.gpus import judged
 from adbray_ctl.adapters.host.nvml import cards_of
 from adbray_ctl.adapters.state.certificate import own_certificate
 from tests.unit.nvml import Nvml
 from tests.unit.server_certificate import leaf
 
-SCRIPT = Path(__file__).parents[3] / "roles" / "node_exporter" / "files" / "metrics.py"
 SYSTEMCTL = """#!/bin/sh
 printf 'Id=adbray-head@g.service\\nActiveState=active\\nNRestarts=2\\n\\n'
 printf 'Id=adbray-worker@g.w-0.service\\nActiveState=inactive\\nNRestarts=0\\n'
@@ -39,17 +39,19 @@ def record(root: Path, kind: str, slot: str, **more: Any) -> None:
 
 
 @pytest.fixture
-def shown(tmp_path: Path) -> Told:
+def shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Told:
     """Gives what is told now: name and labels of each sample, with its value."""
-    script = runpy.run_path(str(SCRIPT))
-    systemctl, mounts = tmp_path / "systemctl", tmp_path / "mountinfo"
+    systemctl, mountinfo = tmp_path / "systemctl", tmp_path / "mountinfo"
     systemctl.write_text(SYSTEMCTL)
     systemctl.chmod(0o755)
-    mounts.write_text("")
-    host = script["Host"](str(tmp_path), str(systemctl), str(mounts))
+    mountinfo.write_text("")
+    for name in ("ETC", "WEB", "DATA", "RUN"):
+        monkeypatch.setattr(layout, name, str(tmp_path) + getattr(layout, name))
+    monkeypatch.setattr(systemd, "SYSTEMCTL", str(systemctl))
+    monkeypatch.setattr(mounts, "MOUNTINFO", str(mountinfo))
 
     def look() -> dict[str, float]:
-        text = script["exposition"](script["samples"](host, 1000.0))
+        text = metrics.exposition(metrics.samples(1000.0))
         pairs = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, value in pairs}
 
