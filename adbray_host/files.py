@@ -44,6 +44,6 @@ def names_in(path: str) -> list[str]:
 
 
 def fields(text: str, separator: str = "=") -> dict[str, str]:
-    """Lines of NAME=value, as a dict."""
+    """Lines of NAME=value, quotes taken off."""
     pairs = (line.split(separator, 1) for line in text.splitlines() if separator in line)
-    return {name.strip(): value.strip() for name, value in pairs}
+    return {name.strip(): value.strip().strip('"') for name, value in pairs}

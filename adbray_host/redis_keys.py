@@ -42,10 +42,12 @@ def clear_namespace(redis: Redis, namespace: str, leader_s: float) -> dict[str, 
     prefix = f"RAY{namespace}@"
     deadline = time.monotonic() + leader_s
     try:
-        while leader := redis.ask("GET", f"{prefix}ADBRAY_LEADER"):
+        leader = redis.ask("GET", f"{prefix}ADBRAY_LEADER")
+        while leader:
             if time.monotonic() > deadline:
                 return {"leader": leader}
             time.sleep(0.5)
+            leader = redis.ask("GET", f"{prefix}ADBRAY_LEADER")
         removed = forget(redis, prefix)
         # Whoever still writes has done so by then.
         time.sleep(1 if removed else 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 
@@ -47,15 +48,9 @@ def escape(path: str) -> str:
 
 def unescape(name: str) -> str:
     """The path, without its first '/', that `escape` was given."""
-    found, at, data = bytearray(), 0, name.encode()
-    while at < len(data):
-        if data[at : at + 2] == b"\\x":
-            found.append(int(data[at + 2 : at + 4], 16))
-            at += 4
-        else:
-            found += b"/" if data[at : at + 1] == b"-" else data[at : at + 1]
-            at += 1
-    return found.decode("utf-8", "surrogateescape")
+    slashed = name.replace("-", "/").encode()
+    plain = re.sub(rb"\\x([0-9a-f]{2})", lambda code: bytes([int(code.group(1), 16)]), slashed)
+    return plain.decode("utf-8", "surrogateescape")
 
 
 def _escaped(byte: int) -> str:

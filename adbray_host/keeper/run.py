@@ -103,7 +103,8 @@ class Keeper:
                 raise Ends(f"Ray ended with {code}")
             up = all(watch.up for watch in watches)
             for watched in (*watches, *(lines if up else ())):
-                if verdict := watched.verdict():
+                verdict = watched.verdict()
+                if verdict:
                     raise Ends(verdict)
             if up:
                 self._state.write("leads", leader=self._config.me)

@@ -36,6 +36,16 @@ def test_a_mount_is_described_whole() -> None:
     )
 
 
+def test_what_a_host_says_of_its_mounts() -> None:
+    root, data, spaced, slot, _ = mounts.mounts()
+    assert (root.kind, root.project_quota) == ("ext4", False)
+    assert (data.point, data.project_quota, data.read_only) == ("/data", True, False)
+    assert (spaced.point, spaced.read_only) == ("/my disk", True)
+    assert slot.device == data.device
+    assert mounts.is_mounted("/var/lib/adbray/g/w-0")
+    assert not mounts.is_mounted("/var/lib/adbray/g")
+
+
 def test_the_last_mount_is_on_top() -> None:
     found = mounts.mount_at("/data")
     assert found is not None
