@@ -118,4 +118,3 @@ def main(words: list[str]) -> int:
         print("usage: cores take UNIT COUNT | drop UNIT", file=sys.stderr)
         return 2
     return 0
-

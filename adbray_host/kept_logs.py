@@ -105,7 +105,9 @@ def tick(now: float) -> None:
     disks = {os.path.dirname(os.path.dirname(path)) for path in waiting}
     units = [f"adbray-logs@{systemd.escape(disk)}.service" for disk in sorted(disks)]
     if units:
-        subprocess.run([systemd.SYSTEMCTL, "start", "--no-block", "--", *units], check=False, timeout=20)
+        subprocess.run(
+            [systemd.SYSTEMCTL, "start", "--no-block", "--", *units], check=False, timeout=20
+        )
 
 
 def main(words: list[str]) -> int:

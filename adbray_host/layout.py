@@ -21,6 +21,8 @@ UNITS = "/etc/systemd/system"
 # What this package is run from on hosts; a process that runs keeps what it has loaded of it.
 PROGRAM = "/usr/local/lib/adbray/adbray_host.pyz"
 KEPT_LOGS_SETTINGS = ETC + "/.kept_logs.json"
+# A unit of a slot sees its disk's own there.
+TMP = "/tmp"  # noqa: S108
 PROC = "/proc"
 CGROUPS = "/sys/fs/cgroup"
 

@@ -144,6 +144,9 @@ def prune(now: float) -> None:
             os.unlink(path)
             total -= one.st_size
             of_slot[folder] -= 1
-    for folder in (*glob.glob(os.path.join(layout.KEPT_LOGS, "*", "*")), *glob.glob(os.path.join(layout.KEPT_LOGS, "*"))):
+    for folder in (
+        *glob.glob(os.path.join(layout.KEPT_LOGS, "*", "*")),
+        *glob.glob(os.path.join(layout.KEPT_LOGS, "*")),
+    ):
         with contextlib.suppress(OSError):
             os.rmdir(folder)

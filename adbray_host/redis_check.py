@@ -110,7 +110,9 @@ def _namespace(redis: Redis, name: str, own: list[str]) -> dict[str, Any] | None
 
 
 def _clear(wanted: dict[str, Any], ca_file: str | None) -> dict[str, Any]:
-    return clear_namespace(_opened(wanted, ca_file, 10.0), wanted["namespace"], wanted.get("leader_s", 0.0))
+    return clear_namespace(
+        _opened(wanted, ca_file, 10.0), wanted["namespace"], wanted.get("leader_s", 0.0)
+    )
 
 
 def _failed(error: Exception) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from redis.connection import Connection
 SENTINEL_NAME = "gcs"
 # Errors of one that is a replica, waits for its data, or has lost its replicas.
 _NOT_PRIMARY = ("READONLY", "LOADING", "MASTERDOWN", "NOREPLICAS")
-Reply = Union[str, int, "list[Reply]", None]  # noqa: UP007 - evaluated, by Python 3.8 too
+Reply = Union[str, int, "list[Reply]", None]
 
 
 class RedisError(Exception):

@@ -13,9 +13,10 @@ TIMEOUT_S = 5.0
 
 def main(words: list[str]) -> int:
     store = load(Path(words[0])).store
+    if store is None:
+        print("the group's state is not in Redis", file=sys.stderr)
+        return 1
     try:
-        if store is None:
-            raise OSError("the group's state is not in Redis")
         print(store.opened(TIMEOUT_S).ask("INFO", "memory"))
     except (OSError, RedisError) as error:
         print(error, file=sys.stderr)

@@ -233,4 +233,3 @@ def main(words: list[str]) -> int:
         print("usage: usage start GROUP NAME | stop GROUP NAME | tick", file=sys.stderr)
         return 2
     return 0
-

@@ -59,7 +59,10 @@ def groups() -> list[str]:
 @contextlib.contextmanager
 def sole(group: str, slot: str) -> Iterator[None]:
     """One start or stop of a slot at a time, and none while the host is told to rest."""
-    host, own = os.path.join(layout.RUN, "host.lock"), os.path.join(layout.RUN, group, f"{slot}.lock")
+    host, own = (
+        os.path.join(layout.RUN, "host.lock"),
+        os.path.join(layout.RUN, group, f"{slot}.lock"),
+    )
     with locked(host, fcntl.LOCK_SH), locked(own, fcntl.LOCK_EX):
         yield
 

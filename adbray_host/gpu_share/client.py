@@ -17,6 +17,8 @@ import sys
 import time
 from typing import Any
 
+from adbray_host.gpus.cuda import LIBRARY, Cuda, CudaError
+
 _MULTIPROCESSORS = 16  # CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT
 _PATTERN = 0x5A
 _BYTES = 1 << 20
@@ -24,70 +26,39 @@ _BYTES = 1 << 20
 _WITHIN_S = 10.0
 
 
-class CudaError(Exception):
-    """A call of the driver failed; ``code`` is its CUresult."""
+def first_device(cuda: Cuda) -> ctypes.c_int:
+    """The first that this process is shown, with a context on it."""
+    cuda.call("cuInit", ctypes.c_uint(0))
+    device = ctypes.c_int(cuda.number("cuDeviceGet", ctypes.c_int(0)))
+    context = ctypes.c_void_p()
+    cuda.call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
+    cuda.call("cuCtxSetCurrent", context)
+    return device
 
-    def __init__(self, call: str, code: int, text: str) -> None:
-        super().__init__(f"{call}: {text} ({code})")
-        self.code = code
+
+def check(cuda: Cuda) -> None:
+    """Write to the card and read it back."""
+    place = cuda.allocated(_BYTES)
+    cuda.call("cuMemsetD8_v2", place, ctypes.c_ubyte(_PATTERN), ctypes.c_size_t(_BYTES))
+    back = ctypes.create_string_buffer(_BYTES)
+    cuda.call("cuMemcpyDtoH_v2", back, place, ctypes.c_size_t(_BYTES))
+    cuda.call("cuMemFree_v2", place)
+    if back.raw != bytes([_PATTERN]) * _BYTES:
+        raise CudaError("cuMemcpyDtoH_v2", -1, "what was written is not what was read")
 
 
-class Cuda:
-    """The first device, with a context on it."""
-
-    def __init__(self) -> None:
-        try:
-            self.library = ctypes.CDLL("libcuda.so.1")
-        except OSError as error:
-            raise CudaError("libcuda.so.1", -1, str(error)) from error
-        self.device = ctypes.c_int()
-        self.context = ctypes.c_void_p()
-        self.call("cuInit", 0)
-        self.call("cuDeviceGet", ctypes.byref(self.device), 0)
-        self.call("cuDevicePrimaryCtxRetain", ctypes.byref(self.context), self.device)
-        self.call("cuCtxSetCurrent", self.context)
-
-    def call(self, name: str, *arguments: Any) -> None:
-        code = int(getattr(self.library, name)(*arguments))
-        if code == 0:
-            return
-        text = ctypes.c_char_p()
-        self.library.cuGetErrorName(code, ctypes.byref(text))
-        raise CudaError(name, code, (text.value or b"unknown error").decode())
-
-    def take(self, size: int) -> ctypes.c_uint64:
-        """Device memory of ``size`` bytes."""
-        place = ctypes.c_uint64()
-        self.call("cuMemAlloc_v2", ctypes.byref(place), ctypes.c_size_t(size))
-        return place
-
-    def give(self, place: ctypes.c_uint64) -> None:
-        self.call("cuMemFree_v2", place)
-
-    def check(self) -> None:
-        """Write to the card and read it back."""
-        place = self.take(_BYTES)
-        self.call("cuMemsetD8_v2", place, ctypes.c_ubyte(_PATTERN), ctypes.c_size_t(_BYTES))
-        back = ctypes.create_string_buffer(_BYTES)
-        self.call("cuMemcpyDtoH_v2", back, place, ctypes.c_size_t(_BYTES))
-        self.give(place)
-        if back.raw != bytes([_PATTERN]) * _BYTES:
-            raise CudaError("cuMemcpyDtoH_v2", -1, "what was written is not what was read")
-
-    def facts(self) -> dict[str, Any]:
-        """Name, memory and multiprocessors as this process sees them; memory in MiB."""
-        name = ctypes.create_string_buffer(128)
-        free, total = ctypes.c_size_t(), ctypes.c_size_t()
-        processors = ctypes.c_int()
-        self.call("cuDeviceGetName", name, len(name), self.device)
-        self.call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
-        self.call("cuDeviceGetAttribute", ctypes.byref(processors), _MULTIPROCESSORS, self.device)
-        return {
-            "name": name.value.decode(),
-            "memory_mb": total.value >> 20,
-            "free_mb": free.value >> 20,
-            "multiprocessors": processors.value,
-        }
+def facts(cuda: Cuda, device: ctypes.c_int) -> dict[str, Any]:
+    """Name, memory and multiprocessors as this process sees them; memory in MiB."""
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    cuda.call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+    return {
+        "name": cuda.text("cuDeviceGetName", device),
+        "memory_mb": total.value >> 20,
+        "free_mb": free.value >> 20,
+        "multiprocessors": cuda.number(
+            "cuDeviceGetAttribute", ctypes.c_int(_MULTIPROCESSORS), device
+        ),
+    }
 
 
 def ask_mps(*words: str) -> list[str]:
@@ -121,19 +92,19 @@ def main(arguments: list[str]) -> int:
     if through_mps:
         await_daemon()
     try:
-        cuda = Cuda()
-        cuda.check()
-        facts = {**cuda.facts(), "mps": through_mps and is_client()}
+        cuda = Cuda(ctypes.CDLL(LIBRARY))
+        device = first_device(cuda)
+        check(cuda)
+        found = {**facts(cuda, device), "mps": through_mps and is_client()}
     except (CudaError, OSError, subprocess.SubprocessError) as error:
         print(f"a CUDA program does not work here: {error}", file=sys.stderr)
         return 1
-    if through_mps and not facts["mps"]:
+    if through_mps and not found["mps"]:
         print(
             "a CUDA program works here, but not through MPS: it would have the whole card. See the"
             f" logs in {os.environ.get('CUDA_MPS_LOG_DIRECTORY', '/var/log/nvidia-mps')}",
             file=sys.stderr,
         )
         return 1
-    print(json.dumps(facts))
+    print(json.dumps(found))
     return 0
-

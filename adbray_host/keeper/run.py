@@ -12,8 +12,8 @@ from adbray_host.keeper.bell import Bell, Stopped
 from adbray_host.keeper.config import Config, load
 from adbray_host.keeper.health import Line, Watch, http_probe
 from adbray_host.keeper.leadership import GIVE_UP, Leadership
-from adbray_host.redis_client import Primary, Redis, RedisError
 from adbray_host.keeper.state import StateFile, notify
+from adbray_host.redis_client import Primary, Redis, RedisError
 
 TICK_S = 0.5
 # Bounds a claim at less than the share of the term that may pass without one.
@@ -229,4 +229,3 @@ def main(words: list[str]) -> int:
         print(f"ends: {error}", flush=True)
         return 1
     return 0
-

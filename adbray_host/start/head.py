@@ -1,7 +1,7 @@
 """Start Ray's head: ``start-head CONFIG WORD...``, with WORDs for the command `ray`.
 
 It runs under the group's Python. The Redis password joins in this process, so neither unit nor ps
-shows it. Ray itself passes it on to gcs_server in its arguments: /proc hides those from other users.
+shows it. Ray itself passes it on to gcs_server in its arguments: /proc hides those from others.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import shutil
 import sys
 from dataclasses import dataclass
 
+from adbray_host import layout
 from adbray_host.files import names_in
 from adbray_host.start.ray import MIB, environment, remove, sessions
 
-TMP = "/tmp"
 # Less than this, and Ray may not start.
 LEAST = 4 * MIB
 
@@ -46,7 +46,7 @@ def tidy(disk: str) -> None:
     spill = os.path.join(disk, "spill")
     for name in names_in(spill):
         remove(os.path.join(spill, name))
-    found = sessions(TMP)
+    found = sessions()
     for session in found[:-1]:
         remove(session)
     if found and not os.path.islink(found[-1]):
@@ -55,7 +55,7 @@ def tidy(disk: str) -> None:
                 remove(os.path.join(found[-1], name))
     # Ray takes a worker of this group on this host for a head that runs already, if a killed head
     # left its address behind (find_gcs_addresses in ray/_private/services.py).
-    remove(os.path.join(TMP, "ray", "ray_current_cluster"))
+    remove(os.path.join(layout.TMP, "ray", "ray_current_cluster"))
 
 
 def login(config: Config) -> list[str]:
@@ -70,7 +70,7 @@ def login(config: Config) -> list[str]:
 def main(words: list[str]) -> int:
     config = load(words[0])
     tidy(config.disk)
-    free = shutil.disk_usage(TMP).free
+    free = shutil.disk_usage(layout.TMP).free
     if free < LEAST:
         print(
             f"the head's disk is full, {free >> 20} MiB are free, so Ray may not start:"

@@ -8,6 +8,8 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 
+from adbray_host import layout
+
 MIB = 2**20
 # What Ray caches for environments, each kind on its own.
 KINDS = ("WORKING_DIR", "PY_MODULES", "PIP", "UV", "CONDA")
@@ -25,7 +27,7 @@ def environment(
     # The id of this one start, never used again: Ray must not take this node for one that ended.
     found["RAY_CLOUD_INSTANCE_ID"] = node + "." + given["INVOCATION_ID"]
     # Logs are cut so that sixteen of them, with two older ones each, take a tenth of the disk.
-    size = shutil.disk_usage("/tmp").total
+    size = shutil.disk_usage(layout.TMP).total
     found["RAY_ROTATION_MAX_BYTES"] = str(size // 480)
     # Of packages and environments that no job uses, each kind may keep a tenth of the disk.
     for kind in KINDS:
@@ -45,9 +47,9 @@ def environment(
     return found
 
 
-def sessions(tmp: str) -> list[str]:
+def sessions() -> list[str]:
     """What calls itself a session of Ray's, the last one last; jobs may make others."""
-    found = glob.glob(os.path.join(tmp, "ray", "session_2*"))
+    found = glob.glob(os.path.join(layout.TMP, "ray", "session_2*"))
     return sorted(found, key=lambda path: (os.path.isdir(path), os.lstat(path).st_mtime))
 
 

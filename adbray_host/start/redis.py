@@ -121,7 +121,7 @@ def start_sentinel(config: Config) -> None:
     # One that became the primary meanwhile would be made a replica of itself.
     kept = [line for line in kept if not line.endswith(f"known-replica {config.name} {place}")]
     # What belongs to the primary comes after the line that names it.
-    monitor = "sentinel monitor {} {} {}".format(config.name, place, len(config.members) // 2 + 1)
+    monitor = f"sentinel monitor {config.name} {place} {len(config.members) // 2 + 1}"
     named = f" {config.name} "
     general = [line for line in lines if named not in line]
     special = [line for line in lines if named in line]

@@ -1,8 +1,8 @@
 """A worker's start and end, as its own user within its unit.
 
-    begin DISK                              remove what a host that lost its power left
+    begin DISK                              move logs aside, remove what a loss of power left
     run NODE DISK STORE_MB DIRECT PROGRAM   become PROGRAM, Ray's own, with the environment it needs
-    end DISK                                remove what nobody can use any more
+    end DISK                                move logs aside, remove what nobody can use any more
 
 DIRECT is a list, with commas, of what is reached without a proxy.
 """
@@ -12,18 +12,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
+from adbray_host import layout
+from adbray_host.kept_logs import aside
 from adbray_host.start.ray import environment, sessions
-
-TMP = "/tmp"
-# Logs that could not be moved stay.
-LOGS = TMP + "/ray/session_2*/logs/*"
 
 
 def begin(disk: str) -> None:
-    """Spilled objects that no process can read, and all sessions but the last."""
+    """Spilled objects that no process can read, and logs of all sessions but the last."""
+    set_aside(disk)
     delete(os.path.join(disk, "spill"))
-    for session in sessions(TMP)[:-1]:
+    for session in sessions()[:-1]:
         delete(session, itself=True)
 
 
@@ -37,10 +37,21 @@ def run(node: str, disk: str, store_mb: str, direct: str, *program: str) -> None
 
 def end(disk: str) -> None:
     """Spilled objects and temporary files; the gate removes those too when it stops a worker."""
+    set_aside(disk)
     delete(os.path.join(disk, "spill"))
-    kept = ("!", "-path", LOGS, "!", "-name", "session_latest")
-    find(TMP, "-mindepth", "1", "!", "-type", "d", *kept, "-delete")
-    find(TMP, "-mindepth", "1", "-type", "d", "-empty", "-delete")
+    tmp = layout.TMP
+    # Logs that could not be moved stay.
+    kept = ("!", "-path", tmp + "/ray/session_2*/logs/*", "!", "-name", "session_latest")
+    find(tmp, "-mindepth", "1", "!", "-type", "d", *kept, "-delete")
+    find(tmp, "-mindepth", "1", "-type", "d", "-empty", "-delete")
+
+
+def set_aside(disk: str) -> None:
+    """What cannot be moved is not kept, and keeps nothing from being removed."""
+    try:
+        aside(disk, time.time())
+    except (OSError, ValueError) as error:
+        print("logs: %s" % error, file=sys.stderr)
 
 
 def delete(path: str, *, itself: bool = False) -> None:
@@ -53,6 +64,8 @@ def find(*words: str) -> None:
 
 
 def main(words: list[str]) -> int:
+    # As the logs that are moved: nobody else's business.
+    os.umask(0o077)
     verb, *rest = words or [""]
     if verb == "run" and len(rest) > 4:
         run(*rest)

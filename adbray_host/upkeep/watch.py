@@ -1,7 +1,7 @@
 """Keep each slot's disk usable: logs within a bound, and room for the next start. Runs as root.
 
-    watch        look at all slots again and again
-    room DISK    before a start: give it what it needs of the reserve
+watch        look at all slots again and again
+room DISK    before a start: give it what it needs of the reserve
 """
 
 from __future__ import annotations

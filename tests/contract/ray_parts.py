@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adbray_host.redis_client import Server
 from adbray_ctl.uploads.room import MIB
+from adbray_host.redis_client import Server
 from tests.contract.redis_server import free_port
 
 REPOSITORY = Path(__file__).parents[2]

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from adbray_host.redis_client import Redis, RedisError, Server
 from adbray_ctl.uploads.door import JOBS, PACKAGES, ROOM, Door
 from adbray_ctl.uploads.room import MIB
+from adbray_host.redis_client import Redis, RedisError, Server
 from tests.contract.ray_parts import gcs, settings_of_the_unit
 from tests.contract.redis_server import free_port, running_acl
 

@@ -23,9 +23,7 @@ echo "${{4#AllowedCPUs=}}" | tr ' ' ',' >{slice}/$3/cpuset.cpus
 class Machine:
     """One with ``cpus``: of each its NUMA node, and its core's CPUs as the kernel lists them."""
 
-    def __init__(
-        self, patch: pytest.MonkeyPatch, base: Path, cpus: list[tuple[int, str]]
-    ) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, base: Path, cpus: list[tuple[int, str]]) -> None:
         self.base, self.slice = base, base / "cgroup" / "adbray.slice" / "adbray-demo.slice"
         self.slice.mkdir(parents=True)
         (base / "cgroup" / "cgroup.controllers").write_text("cpuset cpu io memory pids\n")
@@ -68,7 +66,9 @@ def plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     """Two nodes of two cores of two threads; the second threads come after all the first ones."""
-    return Machine(monkeypatch, tmp_path, [(cpu // 2 % 2, f"{cpu % 4},{cpu % 4 + 4}") for cpu in range(8)])
+    return Machine(
+        monkeypatch, tmp_path, [(cpu // 2 % 2, f"{cpu % 4},{cpu % 4 + 4}") for cpu in range(8)]
+    )
 
 
 def test_slots_have_cpus_of_their_own_and_the_first_one_comes_last(plain: Machine) -> None:

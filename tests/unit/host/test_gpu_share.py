@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +131,9 @@ def test_what_cannot_be_done_is_refused(wanted: list[Any], shown: Any, told: str
 
 
 def test_a_slot_keeps_its_device_and_no_two_have_the_same() -> None:
-    found = decisions.assign(["g.a", "g.b", "h.c"], ["M1", "M2", "M3"], {"g.b": "M1", "h.c": "gone"})
+    found = decisions.assign(
+        ["g.a", "g.b", "h.c"], ["M1", "M2", "M3"], {"g.b": "M1", "h.c": "gone"}
+    )
     assert found["g.b"] == "M1"
     assert sorted(found.values()) == ["M1", "M2", "M3"]
     with pytest.raises(shown_cards.Refused):
