@@ -18,16 +18,16 @@ import sys
 import tempfile
 import time
 
-# The role host_base installs it in the first.
-FOLDERS = ("/usr/local/lib/adbray", "/run/adbray-host")
+# The role host_base installs this one, whose digest is that of one version.
+INSTALLED = "/usr/local/lib/adbray/adbray_host.pyz"
+FOLDER = "/run/adbray-host"
 NAME = "adbray_host-%s.pyz"
 _OLD_S = 86400
 
 
 def find(digest: str) -> str | None:
     """The path of the package; a file that was cut off by a loss of power is none."""
-    for folder in FOLDERS:
-        path = os.path.join(folder, NAME % digest)
+    for path in (INSTALLED, os.path.join(FOLDER, NAME % digest)):
         try:
             with open(path, "rb") as file:
                 if hashlib.sha256(file.read()).hexdigest().startswith(digest):
@@ -57,7 +57,7 @@ def take(digest: str, size: int) -> str:
 
 def keep(digest: str, data: bytes) -> str:
     """Write it down for the next command, and let those of other versions go after a day."""
-    folder = FOLDERS[-1]
+    folder = FOLDER
     os.makedirs(folder, mode=0o700, exist_ok=True)
     path = os.path.join(folder, NAME % digest)
     handle, new = tempfile.mkstemp(dir=folder)

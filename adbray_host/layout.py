@@ -14,6 +14,8 @@ WEB = "/etc/adbray-web"
 DATA = "/var/lib/adbray"
 USAGE = "/var/lib/adbray-usage"
 KEPT_LOGS = "/var/lib/adbray-logs"
+# What each unit was started with.
+STARTED = "/var/lib/adbray-units"
 RUN = "/run/adbray"
 RUNTIMES = "/opt/adbray"
 PROGRAMS = "/usr/local/libexec/adbray"

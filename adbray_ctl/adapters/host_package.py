@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,16 @@ class HostPackage:
     @property
     def name(self) -> str:
         return arrival.NAME % self.digest
+
+    def written(self, folder: Path) -> Path:
+        """The file in ``folder``, for Ansible to copy; written unless it is there."""
+        path = folder / self.name
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+                file.write(self.data)
+            Path(file.name).rename(path)
+        return path
 
 
 @cache

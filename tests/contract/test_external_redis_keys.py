@@ -18,7 +18,7 @@ from tests import host_command
 from tests.contract.redis_server import fill, keys_of, running
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "playbooks" / "library" / "external_redis_keys.py"
+MODULE = ROOT / "plugins" / "modules" / "external_redis_keys.py"
 PREFIX = "RAYdemo-0123abcd@"
 MINE = [f"{PREFIX}{table}" for table in ("ACTOR", "JOB", "KV", "NODE")]
 OTHERS = ["DUMMY", "RAYdemo-0123abc@KV", "RAYdemo-0123abcde@KV", "RAYxdemo-0123abcd@KV", "theirs"]

@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE_LINES = 400
 CORE_FILE_LINES = 250
 FUNCTION_LINES = 60
-CODE_FOLDERS = ("adbray_ctl", "adbray_host", "tests", "playbooks", "roles", "scripts", "examples")
+CODE_FOLDERS = (
+    *("adbray_ctl", "adbray_host", "tests", "playbooks", "plugins", "roles", "scripts", "examples"),
+)
 # Places to install from: a mirror, a local index, a folder of wheels of some machine.
 REGISTRY = re.compile(
     r"https?://[^\s)\"']*(\bpypi\b|pythonhosted|/simple\b|\bregistry\b)|file:///|--find-links[= ]/"
@@ -87,20 +89,19 @@ def build(source: Path, kind: str, target: Path) -> Path:
     return made
 
 
-def test_wheel_carries_playbooks_and_roles(wheel: Path) -> None:
+def test_wheel_carries_the_collection(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     shipped = {
         named(path)
-        for folder in ("playbooks", "roles")
+        for folder in ("galaxy.yml", "meta", "playbooks", "plugins", "roles")
         for path in tracked()
         if path.is_relative_to(ROOT / folder) and "molecule" not in path.parts
     }
-    assert "playbooks/site.yml" in shipped
-    missing = {
-        name for name in shipped | {"ansible.cfg"} if f"adbray_ctl/_ansible/{name}" not in names
-    }
-    assert not missing
+    assert {"galaxy.yml", "playbooks/site.yml", "plugins/modules/slot_disks.py"} <= shipped
+    collection = "adbray_ctl/_ansible/ansible_collections/adbray/ray"
+    assert not {name for name in shipped if f"{collection}/{name}" not in names}
+    assert "adbray_ctl/_ansible/ansible.cfg" in names
     templates = {
         named(path) for path in tracked() if path.is_relative_to(ROOT / "adbray_ctl/templates")
     }

@@ -106,13 +106,12 @@ def _all_vars(
         "host_base_group": spec.name,
         "host_base_kept_logs_days": fleet.kept_logs.days,
         "host_base_kept_logs_mb": fleet.kept_logs.max_gb * 1024,
-        "gpu_scripts_dir": site.scripts_dir,
+        "host_base_program": site.host_program,
         "ray_runtime_requirements": list(requirements(spec)),
         "ray_runtime_python": spec.ray.python,
         "ray_runtime_venv": venv,
         "ray_runtime_cache_dir": site.wheel_cache,
         "ray_runtime_uploads_dir": site.uploads_dir,
-        "ray_runtime_keeper_dir": site.keeper_dir,
         "worker_disk_group": spec.name,
         "gpu_share_group": spec.name,
         **redis_vars(spec, topology, namespace, site),
@@ -142,7 +141,6 @@ def _keeper_vars(spec: RayClusterSpec, topology: Topology, site: Site) -> dict[s
         "ray_head_redis_own": spec.redis_is_own,
         "ray_head_hang_s": spec.head.hang_after_s,
         "ray_head_gcs_storage": spec.gcs_storage.value,
-        "ray_head_keeper_dir": site.keeper_dir,
     }
 
 

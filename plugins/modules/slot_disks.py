@@ -7,8 +7,12 @@ import os
 import pwd
 from typing import Any
 
-from ansible.module_utils.adbray_host.disks.disk import Disk, store_at, store_of
-from ansible.module_utils.adbray_host.disks.host import (
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.disk import (
+    Disk,
+    store_at,
+    store_of,
+)
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.host import (
     GIB,
     DiskError,
     Host,
@@ -16,7 +20,10 @@ from ansible.module_utils.adbray_host.disks.host import (
     nearest,
     run,
 )
-from ansible.module_utils.adbray_host.disks.units import MountUnit, slots_with_units
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.units import (
+    MountUnit,
+    slots_with_units,
+)
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
