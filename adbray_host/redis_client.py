@@ -1,7 +1,7 @@
 """Redis as hosts ask it: redis-py's connection, and the primary that Sentinels name.
 
 Of redis-py the connection alone: the whole of it takes three times as long to load, which a head
-that starts again would wait for (docs/adr/0060).
+that starts again would wait for (docs/adr/0061).
 """
 
 from __future__ import annotations

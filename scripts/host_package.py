@@ -1,4 +1,4 @@
-"""Write what runs on hosts into a folder, for playbooks that are run without `adbray`: host_package.py FOLDER."""
+"""host_package.py FOLDER: write the program of hosts there, for playbooks run without `adbray`."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from adbray_ctl.adapters.host_package import host_package
 
 if __name__ == "__main__":
-    print(host_package().written(Path(sys.argv[1])))
+    sys.stdout.write(f"{host_package().written(Path(sys.argv[1]))}\n")

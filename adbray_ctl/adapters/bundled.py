@@ -1,7 +1,7 @@
 """What of other projects goes to hosts with `adbray_host`: redis-py's connection, and its licences.
 
 Of redis-py the modules that `redis.connection` imports, as they are; not the package's own
-`__init__`, which loads all of it and takes three times as long (docs/adr/0060).
+`__init__`, which loads all of it and takes three times as long (docs/adr/0061).
 """
 
 from __future__ import annotations

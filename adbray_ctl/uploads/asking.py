@@ -1,7 +1,7 @@
 """What the store says of its memory, asked by a program beside Ray's processes.
 
 Ray's processes have the group's packages, of which any may be called `redis` or bring another one;
-the program has the host's own Python and what adbray bundles (docs/adr/0060).
+the program has the host's own Python and what adbray bundles (docs/adr/0061).
 """
 
 from __future__ import annotations

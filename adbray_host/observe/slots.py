@@ -77,7 +77,7 @@ def drift(record: dict[str, Any], active: set[str]) -> list[str]:
 
 
 def started_with(unit: str) -> dict[str, str]:
-    """Digests by path of what a unit was last started with, as the module managed_units kept them."""
+    """Digests by path of what a unit was last started with, as managed_units kept them."""
     return files.read_json(os.path.join(layout.STARTED, unit + ".json")) or {}
 
 

@@ -15,7 +15,7 @@ from adbray_ctl.core.spec.fleet import Fleet
 from adbray_host import arrival
 from tests.contract.ssh_server import hosts
 
-CACHED = Path(arrival.FOLDERS[-1]) / host_package().name
+CACHED = Path(arrival.FOLDER) / host_package().name
 
 
 @pytest.fixture

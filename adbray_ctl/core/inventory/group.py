@@ -115,7 +115,7 @@ def _all_vars(
         "worker_disk_group": spec.name,
         "gpu_share_group": spec.name,
         **redis_vars(spec, topology, namespace, site),
-        **_keeper_vars(spec, topology, site),
+        **_keeper_vars(spec, topology),
         "ray_head_group": spec.name,
         "ray_head_address": topology.head_address,
         "ray_head_venv": venv,
@@ -134,7 +134,7 @@ def _all_vars(
     }
 
 
-def _keeper_vars(spec: RayClusterSpec, topology: Topology, site: Site) -> dict[str, Any]:
+def _keeper_vars(spec: RayClusterSpec, topology: Topology) -> dict[str, Any]:
     return {
         "ray_head_virtual_ip": topology.virtual_ip or "",
         "ray_head_standby": len(topology.heads) > 1,

@@ -12,7 +12,8 @@ class Site(BaseModel):
 
     ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
     ``provider_dir`` has the autoscaler's provider, ``uploads_dir`` what judges uploads inside Ray.
-    ``host_program`` is adbray_host as one file, ``web_dir`` has what browsers need: one for all groups.
+    ``host_program`` is adbray_host as one file, ``web_dir`` has what browsers need, one for all
+    groups.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

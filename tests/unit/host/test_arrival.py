@@ -16,24 +16,23 @@ from adbray_host import arrival
 
 RUN = (
     "import json, runpy, sys; here = runpy.run_path(sys.argv[1]);"
-    " here['main'].__globals__['FOLDERS'] = json.loads(sys.argv[2]); here['main'](sys.argv[3:])"
+    " here['main'].__globals__.update(json.loads(sys.argv[2])); here['main'](sys.argv[3:])"
 )
 PACKAGE = host_package()
 
 
 class Host:
-    """A host that has packages in these folders, of which the last is one that it makes."""
+    """A host that has a package that a role installed, or takes one and keeps it in a folder."""
 
     def __init__(self, base: Path) -> None:
-        self.installed, self.cache = base / "lib", base / "run"
-        self.installed.mkdir()
+        self.installed, self.cache = base / "adbray_host.pyz", base / "run"
 
     def lease(self, stdin: bytes) -> tuple[str, object]:
         """Whether it has the package, and what a command answers."""
-        folders = json.dumps([str(self.installed), str(self.cache)])
+        places = json.dumps({"INSTALLED": str(self.installed), "FOLDER": str(self.cache)})
         words = (PACKAGE.digest, str(len(PACKAGE.data)), "lease", "show", "no-group", "", "60")
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", RUN, arrival.__file__, folders, *words, "a 1 b 2"],
+            [sys.executable, "-I", "-S", "-c", RUN, arrival.__file__, places, *words, "a 1 b 2"],
             input=stdin,
             capture_output=True,
             check=True,
@@ -55,13 +54,13 @@ def test_a_package_comes_once(host: Host) -> None:
 
 
 def test_one_that_a_role_installed_is_enough(host: Host) -> None:
-    (host.installed / PACKAGE.name).write_bytes(PACKAGE.data)
+    host.installed.write_bytes(PACKAGE.data)
     assert host.lease(b"") == ("has", None)
     assert not host.cache.exists()
 
 
 def test_one_that_was_cut_off_is_none(host: Host) -> None:
-    (host.installed / PACKAGE.name).write_bytes(PACKAGE.data[:1000])
+    host.installed.write_bytes(PACKAGE.data[:1000])
     assert host.lease(PACKAGE.data) == ("lacks", None)
     assert host.lease(b"") == ("has", None)
 
@@ -87,9 +86,9 @@ def test_other_versions_go_after_a_day_but_not_from_under_a_process(host: Host) 
 def test_the_command_gets_what_follows_the_package_and_the_address(tmp_path: Path) -> None:
     host = Host(tmp_path)
     words = (PACKAGE.digest, str(len(PACKAGE.data)), "clean", "1.2.3.4 5 6.7.8.9 22")
-    folders = json.dumps([str(host.installed), str(host.cache)])
+    places = json.dumps({"INSTALLED": str(host.installed), "FOLDER": str(host.cache)})
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", RUN, arrival.__file__, folders, *words],
+        [sys.executable, "-I", "-S", "-c", RUN, arrival.__file__, places, *words],
         input=PACKAGE.data + b'{"group": "no-group", "node": "w-0"}',
         capture_output=True,
         check=True,
