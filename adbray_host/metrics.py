@@ -5,10 +5,10 @@ Changes nothing but FILE, every ten seconds: ``metrics FILE``.
 
 from __future__ import annotations
 
-import base64
 import glob
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ EVERY_S = 10.0
 # The role gpu has the cards looked at each minute.
 CARDS_OLD_S = 180.0
 SHOWN = ("ActiveState", "NRestarts")
-PEM = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 HELP = {
     "adbray_slot_running": "Whether the slot's unit runs.",
@@ -126,8 +126,8 @@ def of_certificates() -> Iterator[Sample]:
     for path in sorted(paths):
         try:
             with open(path, encoding="utf-8") as file:
-                ends = [end_of(base64.b64decode(text)) for text in PEM.findall(file.read())]
-        except (OSError, ValueError, IndexError):
+                ends = [end_of(pem) for pem in PEM.findall(file.read())]
+        except (OSError, ValueError, subprocess.CalledProcessError):
             continue
         if ends:
             folder = os.path.dirname(path)

@@ -7,6 +7,7 @@ given up. It prints how each call went, a line of JSON each, until its standard 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -47,13 +48,17 @@ def repeat(kind: str, work: Callable[[], int], every_s: float) -> None:
 
 
 def main(address: str, every_s: float, within_s: float) -> None:
-    ray.init(address=address, namespace="adbray-drill", log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        address=address, namespace="adbray-drill", log_to_driver=False, logging_level=logging.ERROR
+    )
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     placed: dict[str, Any] = {"num_cpus": 0, "scheduling_strategy": here}
-    counter = ray.remote(max_restarts=0, **placed)(Counter).options(name=NAME).remote()
+    actor: Any = ray.remote(max_restarts=0, **placed)(Counter)
+    counter = actor.options(name=NAME).remote()
 
     def call() -> int:
-        return int(ray.get(counter.add.remote(), timeout=within_s))
+        found: int = ray.get(counter.add.remote(), timeout=within_s)
+        return found
 
     # A worker remembers the actors it has looked up once; the list is always GCS' own.
     def look_up_and_call() -> int:
@@ -63,8 +68,9 @@ def main(address: str, every_s: float, within_s: float) -> None:
 
     # A new function each time, which goes by GCS, as those of a new driver do.
     def run_a_task() -> int:
-        task = ray.remote(max_retries=0, **placed)(lambda: 1)
-        return int(ray.get(task.remote(), timeout=within_s))
+        task: Any = ray.remote(max_retries=0, **placed)(lambda: 1)
+        found: int = ray.get(task.remote(), timeout=within_s)
+        return found
 
     for kind, work in (("held", call), ("actor", look_up_and_call), ("task", run_a_task)):
         threading.Thread(target=repeat, args=(kind, work, every_s), daemon=True).start()

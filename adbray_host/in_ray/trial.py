@@ -5,7 +5,9 @@ The argument is the version that should be there.
 
 from __future__ import annotations
 
+import logging
 import sys
+from typing import Any
 
 import ray
 
@@ -23,10 +25,11 @@ def main(version: str) -> None:
         num_cpus=1,
         include_dashboard=False,
         object_store_memory=100 * 2**20,
-        logging_level="ERROR",
+        logging_level=logging.ERROR,
         log_to_driver=False,
     )
-    found = ray.get(ray.remote(size).remote(ray.put(bytes(SIZE))), timeout=60)
+    task: Any = ray.remote(size)
+    found = ray.get(task.remote(ray.put(bytes(SIZE))), timeout=60)
     ray.shutdown()
     sys.exit(0 if found == SIZE else "a task gave a wrong result")
 

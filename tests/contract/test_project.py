@@ -196,8 +196,8 @@ def test_every_module_says_what_it_knows(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), "no module docstring"
 
 
-def test_core_imports_pydantic_and_the_standard_library_alone() -> None:
-    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "adbray_ctl"}
+def test_core_imports_pydantic_packaging_and_the_standard_library_alone() -> None:
+    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "packaging", "adbray_ctl"}
     for path in sorted((ROOT / "adbray_ctl" / "core").rglob("*.py")):
         foreign = set(imported(path)) - allowed
         assert not foreign, f"{named(path)} imports {sorted(foreign)}"

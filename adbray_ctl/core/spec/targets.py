@@ -1,8 +1,7 @@
-"""The text of a first fleet.yml, from a list of hosts on the command line."""
+"""Hosts as the command line names them, for a first fleet.yml."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from itertools import count
@@ -52,31 +51,3 @@ def _name(address: str, number: int, taken: Collection[str]) -> str:
     if _NAME.fullmatch(label) and label not in RESERVED_NAMES and label not in taken:
         return label
     return next(name for n in count(number) if (name := f"host{n}") not in taken)
-
-
-def quickstart_text(template: str, hosts: Sequence[str]) -> str:
-    """The group ``quickstart`` on ``hosts``: its pinned workers go to the last one."""
-    return template.replace("[lab3]", f"[{hosts[-1]}]")
-
-
-def fleet_text(
-    targets: Sequence[Target], *, user: str | None = None, identity_file: str | None = None
-) -> str:
-    """A commented fleet.yml for ``targets``."""
-    lines = [
-        "# yaml-language-server: $schema=.adbray/schema/fleet.json",
-        "kind: Fleet",
-        "ssh:",
-        f"  user: {user or 'root'}  # not root? then it needs sudo without a password",
-    ]
-    if identity_file:
-        # A JSON string is a YAML one too, whatever is in it.
-        lines.append(f"  identity_file: {json.dumps(identity_file, ensure_ascii=False)}")
-    lines.append("hosts:")
-    for target in targets:
-        lines += [f"  - name: {target.name}", f"    address: {target.address}"]
-        own = [f"user: {target.user}"] if target.user else []
-        own += [f"port: {target.port}"] if target.port else []
-        if own:
-            lines.append(f"    ssh: {{{', '.join(own)}}}")
-    return "\n".join(lines) + "\n"
