@@ -44,6 +44,11 @@ def record_of(group: str, name: str) -> str:
     return os.path.join(ETC, group, name + ".json")
 
 
+def started_of(unit: str) -> str:
+    """Digests, by path, of what a unit was last started with (the module managed_units)."""
+    return os.path.join(STARTED, unit + ".json")
+
+
 def disk_of(record: dict[str, Any]) -> str:
     """Where a slot's disk is mounted. A head's is called so on a standby's host too."""
     name = "head" if record["kind"] == "head" else record["slot"]

@@ -5,18 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 
-KINDS = ("directories", "files", "secret_files", "lines", "absent")
-# Of an entry; they are no part of what it becomes.
-LOOPS = ("loop", "loop_var", "when")
+from ansible_collections.adbray.ray.plugins.plugin_utils.entries import Entry, rendered
 
-Entry = dict[str, Any]
+KINDS = ("directories", "files", "secret_files", "lines", "absent")
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have no types
@@ -25,17 +22,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
     _supports_check_mode = True
 
     @classmethod
-    def finalize_task_arg(cls, name: str, value: Any, templar: Any, context: Any) -> Any:
+    def finalize_task_arg(cls, name: str, value: Any, *_: Any, **__: Any) -> Any:
         """As it is written: each entry is rendered by itself, with the item of its loop."""
+        if name not in KINDS:
+            raise AnsibleActionFail(f"no such option: {name}")
         return value
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        if unknown := sorted(set(self._task.args) - set(KINDS)):
-            raise AnsibleActionFail(f"no such option: {', '.join(unknown)}")
         variables = task_vars or {}
         desired = {
-            kind: [one for entry in entries for one in self._looped(entry, variables)]
+            kind: [
+                self._filled(one, known)
+                for entry in entries
+                for one, known in rendered(self._templar, entry, variables)
+            ]
             for kind, entries in self._task.args.items()
         }
         plain = desired.get("files", [])
@@ -44,18 +45,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
         # It would repeat the content of every file.
         result.pop("invocation", None)
         return result | {"digests": {one["path"]: digests[one["path"]] for one in plain}}
-
-    def _looped(self, entry: Entry, variables: dict[str, Any]) -> Iterator[Entry]:
-        """The entry for each item of its loop, where its conditions hold."""
-        items = self._templar.template(entry["loop"]) if "loop" in entry else [None]
-        when = entry.get("when", [])
-        conditions = when if isinstance(when, list) else [when]
-        own = {key: value for key, value in entry.items() if key not in LOOPS}
-        for item in items:
-            known = {**variables, entry.get("loop_var", "item"): item} if "loop" in entry else variables
-            templar = self._templar.copy_with_new_env(available_variables=known)
-            if all(templar.evaluate_conditional(one) for one in conditions):
-                yield self._filled(templar.template(own), known)
 
     def _filled(self, entry: Entry, variables: dict[str, Any]) -> Entry:
         """With its content, where a file of the role says it."""
@@ -70,11 +59,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
     def _rendered(self, path: str, variables: dict[str, Any]) -> Any:
         roots = self._task.get_search_path()
         folders = [os.path.dirname(path), *(os.path.join(root, "templates") for root in roots)]
-        templar = self._templar.copy_with_new_env(
-            searchpath=folders, available_variables=variables
+        # For what roles share: ROLE/templates/NAME.
+        folders.append(os.path.dirname(roots[0]))
+        templar = self._templar.copy_with_new_env(searchpath=folders, available_variables=variables)
+        # As in an include, a template's last newline is not part of the file.
+        text = self._loader.get_text_file_contents(path).removesuffix("\n")
+        return templar.template(
+            trust_as_template(text), escape_backslashes=False, overrides={"trim_blocks": True}
         )
-        text = trust_as_template(self._loader.get_text_file_contents(path))
-        return templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True})
 
 
 def described(files: list[Entry]) -> dict[str, str]:

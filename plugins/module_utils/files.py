@@ -91,7 +91,8 @@ def ensure_file(entry: Entry, changes: Changes, secret: bool) -> None:
         return
     shown = (None, None) if secret else (before or "", content)
     if changes.note(path, *shown):
-        changes.started.replacing(path)
+        if before is not None:
+            changes.started.replacing(path)
         write(entry, content)
 
 

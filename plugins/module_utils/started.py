@@ -96,10 +96,11 @@ class Started:
         return os.path.join(self.folder, name)
 
     def _load(self, name: str) -> Any:
-        with contextlib.suppress(FileNotFoundError, ValueError):
+        try:
             with open(self._path(name), encoding="utf-8") as file:
                 return json.load(file)
-        return None
+        except (FileNotFoundError, ValueError):
+            return None
 
     def _save(self, name: str, value: Any) -> None:
         os.makedirs(self.folder, mode=0o700, exist_ok=True)

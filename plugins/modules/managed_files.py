@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.adbray.ray.plugins.module_utils.files import (
     Changes,
     ensure_absent,
@@ -22,9 +23,9 @@ description:
   - Brings every listed file and directory to the given content, mode and owner.
   - Files are written beside their target and renamed over it, so nobody reads half a file.
   - What matches I(absent) and is not listed is removed.
-  - An action of the same name renders the entries on the control machine and hands them over in one
-    round trip. With C(loop), an entry is there once for each item, as C(item) or as what I(loop_var)
-    names; with C(when), only where its conditions hold.
+  - An action of the same name renders the entries on the control machine and hands them over in
+    one round trip. With C(loop), an entry is there once for each item, as C(item) or as what
+    I(loop_var) names; with C(when), only where its conditions hold.
 options:
   directories:
     description: Directories, made in this order; parents must exist or come first.
@@ -32,8 +33,8 @@ options:
     elements: dict
   files:
     description:
-      - Files with their whole content, from one of I(content), I(src), a file of the role, I(template),
-        a template of the role, and I(json), which is written with sorted keys.
+      - Files with their whole content, from one of I(content), I(src), a file of the role,
+        I(template), a template of the role, and I(json), which is written with sorted keys.
       - With C(digests_of), a list of paths of the set, I(json) gets their SHA-256 as C(files).
     type: list
     elements: dict

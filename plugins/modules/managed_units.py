@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.adbray.ray.plugins.module_utils.answers import await_answers
 from ansible_collections.adbray.ray.plugins.module_utils.bars import bar, settle
 from ansible_collections.adbray.ray.plugins.module_utils.started import Started
@@ -31,8 +32,10 @@ description:
 options:
   units:
     description:
-      - Units whose files are in place. With C(record), the record of a slot, the revision in there
-        decides on a restart in place of the text of the unit's own file.
+      - Units whose files are in place. An action of the same name renders them on the control
+        machine, each with its C(loop) and C(when), as those of managed_files.
+      - With C(record), the record of a slot, the revision in there decides on a restart in place of
+        the text of the unit's own file.
     type: list
     elements: dict
   slices:
@@ -93,6 +96,10 @@ ARGUMENTS = {
             "files": {"type": "list", "elements": "path", "default": []},
             "answers_at": {"type": "str", "default": ""},
             "within_s": {"type": "int", "default": 60},
+            # What the action makes units from.
+            "loop": {"type": "raw"},
+            "loop_var": {"type": "str"},
+            "when": {"type": "raw"},
         },
     },
     "slices": {"type": "list", "elements": "str", "default": []},

@@ -37,7 +37,10 @@ TASKS = """\
         template: unit.j2
         loop: "{{ slots }}"
         loop_var: slot
-      - {path: "{{ dir }}/etc/{{ item }}", src: "{{ item }}", loop: [plain.txt, none], when: item != 'none'}
+      - path: "{{ dir }}/etc/{{ item }}"
+        src: "{{ item }}"
+        loop: [plain.txt, none]
+        when: item != 'none'
       - {path: "{{ dir }}/etc/not", content: "", when: [1 == 1, "slots == []"]}
     secret_files:
       - {path: "{{ dir }}/etc/token", content: "{{ token }}"}
@@ -53,7 +56,7 @@ TASKS = """\
     var: __r_files
 """
 TEMPLATES = {
-    "unit.j2": "# {{ slot.name }}\n{% include 'more.j2' %}\n{% if slot.big %}\nbig\n{% endif %}\n",
+    "unit.j2": "# {{ slot.name }}\n{% include 'more.j2' %}\n\n{% if slot.big %}\nbig\n{% endif %}\n",
     "more.j2": "n={{ slot.name | upper }}\n",
     "conf.j2": "password {{ template }}\n",
 }
@@ -142,7 +145,7 @@ def test_entries_become_files_in_one_call(role: Role) -> None:
         "plain.txt": "{{ not rendered }}\n",
         "token": SECRETS["content"],
         "key": SECRETS["src"],
-        "conf": f"password {SECRETS['template']}\n",
+        "conf": f"password {SECRETS['template']}",
         "passwords": json.dumps({"any": SECRETS["json"]}),
     }
     assert "changed=0" in role.run().stdout

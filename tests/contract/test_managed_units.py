@@ -219,8 +219,9 @@ def test_a_touch_restarts_nothing(host: Host, unit: Path, conf: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.usefixtures("unit")
 def test_a_run_that_broke_off_before_the_restart_is_completed_by_the_next(
-    host: Host, unit: Path, conf: Path, *, kept: bool
+    host: Host, conf: Path, *, kept: bool
 ) -> None:
     """Whatever the clock says, and also where no digests were kept before."""
     if kept:
@@ -231,7 +232,8 @@ def test_a_run_that_broke_off_before_the_restart_is_completed_by_the_next(
     assert host.ensure("started", files=[conf]) == []
 
 
-def test_what_an_older_adbray_started_runs_on(host: Host, unit: Path, conf: Path) -> None:
+@pytest.mark.usefixtures("unit")
+def test_what_an_older_adbray_started_runs_on(host: Host, conf: Path) -> None:
     assert host.ensure("started", files=[conf]) == []
     assert host.state == "active enabled 1"
 
@@ -260,16 +262,14 @@ def test_of_a_slot_the_revision_decides_and_not_the_shape_of_its_unit(
     assert host.ensure("started", record=record) == []
 
 
-def test_what_no_digest_shows_restarts_what_it_is_said_to_change(
-    host: Host, unit: Path, conf: Path
-) -> None:
+@pytest.mark.usefixtures("unit")
+def test_what_no_digest_shows_restarts_what_it_is_said_to_change(host: Host, conf: Path) -> None:
     """A program that a package replaced, say."""
     assert host.ensure("started", files=[conf], changed=[conf]) == RESTART
 
 
-def test_a_check_run_foresees_a_restart_and_keeps_nothing(
-    host: Host, unit: Path, conf: Path
-) -> None:
+@pytest.mark.usefixtures("unit")
+def test_a_check_run_foresees_a_restart_and_keeps_nothing(host: Host, conf: Path) -> None:
     host.ensure("started", files=[conf])
     assert host.ensure("started", files=[conf], changed=[conf], check=True) == RESTART
     assert host.ensure("started", files=[conf]) == []
@@ -288,9 +288,8 @@ def test_a_prepared_unit_restarts_if_it_was_started_before_the_change(
     assert host.ensure("prepared", files=[conf]) == RESTART
 
 
-def test_only_units_that_did_not_restart_are_restarted_again(
-    host: Host, unit: Path, conf: Path
-) -> None:
+@pytest.mark.usefixtures("unit")
+def test_only_units_that_did_not_restart_are_restarted_again(host: Host, conf: Path) -> None:
     both, other = (UNIT, "other.service"), host.units / "other.service"
     other.write_text("[Service]\n")
     host.has("active enabled 1", "other.service")
@@ -305,7 +304,8 @@ def test_only_units_that_did_not_restart_are_restarted_again(
     assert host.ensure("started", units=both, files=[conf]) == []
 
 
-def test_digests_go_with_the_last_unit(host: Host, unit: Path, conf: Path) -> None:
+@pytest.mark.usefixtures("unit")
+def test_digests_go_with_the_last_unit(host: Host, conf: Path) -> None:
     host.write(conf, "b")
     host.ensure("started", files=[conf])
     assert list((host.base / "digests").iterdir())

@@ -25,7 +25,14 @@ FILE_LINES = 400
 CORE_FILE_LINES = 250
 FUNCTION_LINES = 60
 CODE_FOLDERS = (
-    *("adbray_ctl", "adbray_host", "tests", "playbooks", "plugins", "roles", "scripts", "examples"),
+    "adbray_ctl",
+    "adbray_host",
+    "tests",
+    "playbooks",
+    "plugins",
+    "roles",
+    "scripts",
+    "examples",
 )
 # Places to install from: a mirror, a local index, a folder of wheels of some machine.
 REGISTRY = re.compile(

@@ -47,7 +47,7 @@ BRINGING = (
     "web_proxy",
 )
 # What roles offer to others, beside what playbooks use.
-MORE_ENTRIES = {"host_base": {"package"}}
+MORE_ENTRIES = {"host_base": {"groups", "package"}}
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
 GPUS = {
@@ -169,7 +169,8 @@ def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> 
             settled += units.get("settled", [])
             if task.get("ansible.builtin.include_role", {}).get("tasks_from") == "package":
                 installing += 1
-                barred.append(task["vars"]["host_base_package_unit"])
+                unit = task["vars"].get("host_base_package_unit")
+                barred += [unit] if unit else []
             if "ansible.builtin.apt" in task:
                 installing += 1
                 assert barred, task["name"]
