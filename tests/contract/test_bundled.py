@@ -15,7 +15,6 @@ from tests import host_command
 from tests.contract.redis_server import running_acl
 
 
-
 def runs(python: str) -> bool:
     try:
         done = subprocess.run([python, "-c", ""], capture_output=True, check=False)
