@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Union
+from typing import Any, Union
 
 from redis import exceptions
 from redis._parsers import _RESP2Parser
@@ -60,7 +60,7 @@ def server_at(
 class _Parser(_RESP2Parser):
     """Leaves an error's first word where it is, and a connection open that bore one."""
 
-    EXCEPTION_CLASSES: ClassVar[dict[str, Any]] = {}
+    EXCEPTION_CLASSES: dict[str, Any] = {}  # noqa: RUF012 - as it is in redis-py
 
 
 class _Link(Connection):

@@ -11,6 +11,8 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 from adbray_host import layout
 from adbray_host.files import names_in
@@ -90,7 +92,6 @@ def main(words: list[str]) -> int:
     # What is bundled with this program is not Ray's.
     sys.path[:] = [path for path in sys.path if path != sys.argv[0]]
     sys.argv = ["ray", *words[1:], *login(config)]
-    from ray.scripts.scripts import main as ray  # noqa: PLC0415 - under the group's Python alone
-
-    ray()
+    scripts: Any = import_module("ray.scripts.scripts")
+    scripts.main()
     return 0

@@ -47,7 +47,7 @@ BRINGING = (
     "web_proxy",
 )
 # What roles offer to others, beside what playbooks use.
-MORE_ENTRIES = {"host_base": {"groups", "package"}}
+MORE_ENTRIES = {"host_base": {"groups", "package", "program"}}
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
 GPUS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> redis.Config:
         raise Started(*words)
 
     # What is replaced by name is what would replace this process.
-    monkeypatch.setattr(redis.os, "execv", become)
-    monkeypatch.setattr(redis.os, "dup2", lambda *_: None)
+    monkeypatch.setattr(os, "execv", become)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)
     monkeypatch.setenv("REDISCLI_AUTH", "secret")
     monkeypatch.setattr(redis, "WITHIN_S", 0.0)
     return redis.Config(
