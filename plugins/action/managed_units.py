@@ -29,4 +29,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
                 for unit in arguments["units"]
                 for one, _ in rendered(self._templar, unit, variables)
             ]
-        return result | self._execute_module(module_args=arguments, task_vars=variables)
+        result |= self._execute_module(module_args=arguments, task_vars=variables)
+        return result

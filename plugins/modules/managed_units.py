@@ -80,6 +80,8 @@ restarted:
   returned: always
 """
 
+# Checked once they are rendered, for ansible-lint reads tasks before.
+STATES = ("started", "running", "prepared")
 ARGUMENTS = {
     "units": {
         "type": "list",
@@ -87,11 +89,7 @@ ARGUMENTS = {
         "default": [],
         "options": {
             "name": {"type": "str", "required": True},
-            "state": {
-                "type": "str",
-                "choices": ["started", "running", "prepared"],
-                "default": "started",
-            },
+            "state": {"type": "str", "default": "started"},
             "record": {"type": "path"},
             "files": {"type": "list", "elements": "path", "default": []},
             "answers_at": {"type": "str", "default": ""},
@@ -209,6 +207,9 @@ def main() -> None:
     units, changed = module.params["units"], set(module.params["changed_paths"])
     systemd, started = Systemd(module.check_mode), Started()
     restarted: list[str] = []
+    for unit in units:
+        if unit["state"] not in STATES:
+            module.fail_json(msg=f"{unit['name']}: its state is none of {', '.join(STATES)}")
     try:
         remove(systemd, started, module.params["absent"], {unit["name"] for unit in units})
         systemd.switch_off(module.params["stopped"])

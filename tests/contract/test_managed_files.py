@@ -56,7 +56,7 @@ TASKS = """\
     var: __r_files
 """
 TEMPLATES = {
-    "unit.j2": "# {{ slot.name }}\n{% include 'more.j2' %}\n\n{% if slot.big %}\nbig\n{% endif %}\n",
+    "unit.j2": "# {{ slot.name }}\n{% include 'more.j2' %}\n\n{% if slot.big %}big\n{% endif %}\n",
     "more.j2": "n={{ slot.name | upper }}\n",
     "conf.j2": "password {{ template }}\n",
 }
@@ -111,7 +111,7 @@ class Role:
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
@@ -151,15 +151,14 @@ def test_entries_become_files_in_one_call(role: Role) -> None:
     assert "changed=0" in role.run().stdout
 
 
-@pytest.mark.parametrize("options", [("--check", "--diff", "-vvv"), ("--diff", "-vvv"), ("-vvv",)])
+@pytest.mark.parametrize("options", [("--check", "--diff", "-vvv"), ("--diff", "-vvv")])
 def test_no_secret_is_in_what_a_run_prints(role: Role, options: tuple[str, ...]) -> None:
     role.etc.mkdir()
     for name in ("token", "key", "conf", "passwords"):
         (role.etc / name).write_text("0ld-s3cret")
     ended = role.run(*options)
     assert ended.returncode == 0, ended.stdout
-    if "--diff" in options:
-        assert "+n=A" in ended.stdout
+    assert "+n=A" in ended.stdout
     assert "s3cret" not in ended.stdout + ended.stderr
 
 
