@@ -50,7 +50,7 @@ def environment(
 def sessions() -> list[str]:
     """What calls itself a session of Ray's, the last one last; jobs may make others."""
     found = glob.glob(os.path.join(layout.TMP, "ray", "session_2*"))
-    return sorted(found, key=lambda path: (os.path.isdir(path), os.lstat(path).st_mtime))
+    return sorted(found, key=lambda path: (os.path.isdir(path), os.lstat(path).st_mtime, path))
 
 
 def remove(path: str) -> None:

@@ -21,9 +21,11 @@ from adbray_host.start.ray import environment, sessions
 
 def begin(disk: str) -> None:
     """Spilled objects that no process can read, and logs of all sessions but the last."""
+    # By their times, which change as the logs are moved.
+    old = sessions()[:-1]
     set_aside(disk)
     delete(os.path.join(disk, "spill"))
-    for session in sessions()[:-1]:
+    for session in old:
         delete(session, itself=True)
 
 
