@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 
@@ -38,6 +39,23 @@ _RUNS = 50
 # Of the last runs, all that is known.
 _TOLD_RUNS = 5
 _LOG_BYTES = 512 * 1024
+
+
+def save(
+    tools: Tools,
+    group: str,
+    path: Path,
+    *,
+    lines: int,
+    since: int,
+    versions: dict[str, str],
+    report: Report,
+) -> Bundle:
+    """Write what ``collect`` finds to a new file. Raises RefusedError if there is one."""
+    now = tools.clock.time()
+    found = collect(tools, group, lines=lines, since=since, versions=versions, report=report)
+    tools.archives.write_bundle(path, found, now)
+    return found
 
 
 def collect(

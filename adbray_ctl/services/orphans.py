@@ -43,6 +43,7 @@ class Found:
     """``sources`` are the external Redis that were asked, by their URL."""
 
     fleet: Fleet
+    observed: Observed
     report: OrphanReport
     sources: dict[str, Source]
 
@@ -79,7 +80,7 @@ def find(tools: Tools) -> Found:
         problems=tuple(problems),
         notes=tuple(notes),
     )
-    return Found(fleet=fleet, report=report, sources=sources)
+    return Found(fleet=fleet, observed=observed, report=report, sources=sources)
 
 
 def remove_keys(tools: Tools, found: Found, orphan: Orphan) -> int:

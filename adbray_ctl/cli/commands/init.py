@@ -6,9 +6,9 @@ import click
 
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.spec.skeleton import fleet_text, parse_targets, quickstart_text
+from adbray_ctl.services.edits import without_lines
 
 
 @click.command(
