@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from adbray_ctl.core.errors import UsageError
 from adbray_ctl.core.plan.consent import Consent, question_about
 from adbray_ctl.core.protocols.console import Console
 from adbray_ctl.core.protocols.runs import Report
-from adbray_ctl.core.slot.names import kind_of
-from adbray_ctl.core.slot.record import NodeAt, SlotKind
+from adbray_ctl.core.slot.record import NodeAt
 from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services.change import on_record
 from adbray_ctl.services.history import only_step, unplanned
-from adbray_ctl.services.nodes import by_host, drain_and_stop, named, standing
+from adbray_ctl.services.nodes import by_host, drain_and_stop, named, require_workers, standing
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.tools import Tools
 
@@ -36,7 +32,7 @@ def drain(
     with tools.lock.hold(f"drain {group}"):
         prepared = prepare(tools, group)
         nodes = named(prepared, names)
-        require_workers(nodes)
+        require_workers(prepared, nodes)
         text = ", ".join(nodes)
         if not consent.yes:
             production = prepared.spec.production
@@ -51,12 +47,6 @@ def drain(
         ):
             _drain(tools, prepared, places, seconds, report)
     console.show(f"stopped {text} after {tools.clock.now() - began:.1f} s")
-
-
-def require_workers(nodes: Iterable[str]) -> None:
-    """Raise UsageError if one of ``nodes`` is something else."""
-    if any(kind_of(node) is not SlotKind.WORKER for node in nodes):
-        raise UsageError("only workers can be drained", hint="adbray restart, or destroy")
 
 
 def _drain(
