@@ -42,7 +42,8 @@ def check(tools: Tools, group: str | None) -> CheckReport:
     """
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet) if group is not None else None
-    return _judge(tools, fleet, spec)
+    answers = tools.hosts.read_hosts(fleet)
+    return _judge(tools, fleet, spec, answers, tools.hosts.observe(fleet))
 
 
 def burn_in(tools: Tools) -> tuple[Finding, ...]:
@@ -68,17 +69,24 @@ def check_and_fix(tools: Tools, group: str | None) -> CheckReport:
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet) if group is not None else None
     with tools.lock.hold("check --apply"):
-        before = _judge(tools, fleet, spec)
+        answers, observed = tools.hosts.read_hosts(fleet), tools.hosts.observe(fleet)
+        before = _judge(tools, fleet, spec, answers, observed)
         wanted = fixes_of(before.findings)
         if not wanted:
             return before
         results = tools.hosts.fix_hosts(fleet, wanted)
-        return _judge(tools, fleet, spec).model_copy(update={"fixes": results})
+        # What stands on the hosts is as it was.
+        fixed = _judge(tools, fleet, spec, tools.hosts.read_hosts(fleet), observed)
+        return fixed.model_copy(update={"fixes": results})
 
 
-def _judge(tools: Tools, fleet: Fleet, spec: RayClusterSpec | None) -> CheckReport:
-    answers = tools.hosts.read_hosts(fleet)
-    observed = tools.hosts.observe(fleet)
+def _judge(
+    tools: Tools,
+    fleet: Fleet,
+    spec: RayClusterSpec | None,
+    answers: tuple[HostAnswer, ...],
+    observed: Observed,
+) -> CheckReport:
     wanted = _Wanted({}) if spec is None else _wanted(tools, fleet, spec, answers, observed)
     findings = preflight(
         fleet=fleet, answers=answers, needs=wanted.needs, addresses=observed.addresses()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from adbray_ctl.core.desired.scrapes import monitoring_of
@@ -67,6 +67,33 @@ def prepare(
     observed = observed or tools.hosts.observe(fleet)
     require_apart(observed, tools.specs.where)
     require_whole(observed)
+    topology = _place(fleet, spec, observed, replacing)
+    namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
+    return Prepared(
+        fleet=fleet,
+        spec=spec,
+        observed=observed,
+        topology=topology,
+        namespace=namespace,
+        plan=make_plan(fleet, spec, topology, namespace, observed, canary, restart),
+    )
+
+
+def prepare_all(tools: Tools, groups: Iterable[str], *, canary: int = 0) -> tuple[Prepared, ...]:
+    """Each of ``groups``, on one look at the hosts. Raises what ``prepare`` does."""
+    found: list[Prepared] = []
+    observed: Observed | None = None
+    for group in groups:
+        prepared = prepare(tools, group, canary=canary, observed=observed)
+        observed = prepared.observed
+        found.append(prepared)
+    return tuple(found)
+
+
+def _place(
+    fleet: Fleet, spec: RayClusterSpec, observed: Observed, replacing: Replacement | None
+) -> Topology:
+    """Which node goes where, and which of them run; on hosts that were seen well enough for it."""
     # A silent host hides its slots: placing as if it were empty would make them twice.
     require_seen(fleet, spec, observed)
     placed = place(
@@ -79,15 +106,7 @@ def prepare(
     )
     topology = choose_starts(placed, observed)
     require_network(spec, topology, observed)
-    namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
-    return Prepared(
-        fleet=fleet,
-        spec=spec,
-        observed=observed,
-        topology=topology,
-        namespace=namespace,
-        plan=make_plan(fleet, spec, topology, namespace, observed, canary, restart),
-    )
+    return topology
 
 
 def require_unmoved(plan: ChangePlan, prepared: Prepared) -> None:

@@ -50,7 +50,7 @@ def scale(
     if not bounds.keys:
         raise UsageError("nothing to change", hint="pass --min, --max or both")
     with tools.lock.hold(f"scale {group}"):
-        place = ("worker_groups", _index(project, group, worker_group))
+        place: tuple[str | int, ...] = ("worker_groups", _index(project, group, worker_group))
         values = {(*place, key): value for key, value in bounds.keys.items()}
         with without_lines(
             f"{bounds.options} cannot be set", "pass other numbers with --min and --max"
