@@ -87,17 +87,22 @@ def unpack(tools: Tools, project: ProjectFiles, backup: Backup) -> Observed:
             where=f"group {group}",
             hint=f"`adbray destroy {group}` first, if it is to become what it was",
         )
-    if group in project.names():
-        if project.text(group) != backup.spec:
-            raise RefusedError(
-                f"groups/{group}.yml is not what was backed up",
-                where=f"group {group}",
-                hint="move it away, or write into it what the backup shall be restored as",
-            )
-    else:
-        project.write_group(group, backup.spec)
+    _write_spec(project, backup)
     tools.secrets.store(group, backup.secrets)
     return observed
+
+
+def _write_spec(project: ProjectFiles, backup: Backup) -> None:
+    """Raises RefusedError if the group has another file here."""
+    group = backup.group
+    if group not in project.names():
+        project.write_group(group, backup.spec)
+    elif project.text(group) != backup.spec:
+        raise RefusedError(
+            f"groups/{group}.yml is not what was backed up",
+            where=f"group {group}",
+            hint="move it away, or write into it what the backup shall be restored as",
+        )
 
 
 def fill(tools: Tools, backup: Backup) -> None:

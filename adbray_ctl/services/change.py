@@ -75,12 +75,7 @@ def change(
     each event of the run. Raises what ``prepare`` and ``apply`` do, and RefusedError for a no, for
     a lease that another holds, and for a plan that is not true any more.
     """
-    namespace = wanted.saved.namespace if wanted.saved else wanted.namespace
-    prepared = _plan(tools, wanted, namespace, observed)
-    if wanted.saved is not None:
-        require_unmoved(wanted.saved, prepared)
-    if wanted.restart:
-        require_nothing_else(prepared, wanted.restart)
+    prepared = _wanted_alone(tools, wanted, observed)
     console.show_plan(prepared.plan)
     if prepared.plan.is_empty:
         outcome = Outcome(apply(tools, prepared, unreported), prepared.observed)
@@ -131,6 +126,17 @@ def on_record(tools: Tools, deed: Deed, console: Console, *, title: str = "") ->
         recorded(tools, deed, view) as report,
     ):
         yield report
+
+
+def _wanted_alone(tools: Tools, wanted: Change, observed: Observed | None) -> Prepared:
+    """The first plan. Raises RefusedError if it is not the saved one, or does more than wanted."""
+    namespace = wanted.saved.namespace if wanted.saved else wanted.namespace
+    prepared = _plan(tools, wanted, namespace, observed)
+    if wanted.saved is not None:
+        require_unmoved(wanted.saved, prepared)
+    if wanted.restart:
+        require_nothing_else(prepared, wanted.restart)
+    return prepared
 
 
 def _plan(

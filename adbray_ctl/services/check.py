@@ -105,8 +105,7 @@ def _wanted(
     answers: tuple[HostAnswer, ...],
     observed: Observed,
 ) -> _Wanted:
-    version = ray_version(spec)
-    possible = possible_needs(fleet, spec)
+    version, possible = ray_version(spec), possible_needs(fleet, spec)
     quiet = {answer.host for answer in answers if answer.silence is not None}
     quiet |= {seen.host for seen in observed.hosts if seen.error is not None}
     silent = [host.name for host in fleet.hosts if host.name in quiet and not host.retired]
@@ -127,5 +126,5 @@ def _wanted(
     namespace = observed.namespace(spec.name) or f"{spec.name}-check"
     redis = external_redis.findings(tools, fleet, spec, topology, namespace)
     view = observed.ray(spec.name)
-    met = tuple(unreached(view.scaling if view else None))
+    met = unreached(view.scaling if view else None)
     return _Wanted(needs, (placed(spec, needs), version, *redis, *met))

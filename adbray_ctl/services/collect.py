@@ -80,14 +80,10 @@ def collect(
     silent = [host for host in observed.hosts if host.error and host.host not in fleet.retired]
     if not here and not silent and group not in tools.specs.names():
         raise not_applied(tools, fleet, group)
-    runs = _runs(tools, group)
     wanted = CollectRequest(group=group, lines=lines, since=since, budget=budget_of(len(here)))
     answers = list(_answers(tools, fleet, here, wanted, report))
     report(Note(text="taking secrets out"))
-    gathering = Gathering(group, _redactor(tools, fleet, runs, answers))
-    _add_specs(tools, group, gathering)
-    _add_views(tools, group, fleet, observed, gathering)
-    _add_runs(tools, runs, gathering)
+    gathering = _own_part(tools, group, fleet, observed, answers)
     gathering.add_json("versions.json", dict(versions))
     for host in silent:
         gathering.add_host(HostFiles(host=host.host, error=host.error or ""))
@@ -96,6 +92,18 @@ def collect(
         gathering.add_host(answers.pop(0))
     made_at = datetime.fromtimestamp(int(tools.clock.time()), UTC).isoformat()
     return gathering.done(made_at, versions)
+
+
+def _own_part(
+    tools: Tools, group: str, fleet: Fleet, observed: Observed, answers: Sequence[HostFiles]
+) -> Gathering:
+    """What this machine knows; the secrets in ``answers`` will be taken out, too."""
+    runs = _runs(tools, group)
+    gathering = Gathering(group, _redactor(tools, fleet, runs, answers))
+    _add_specs(tools, group, gathering)
+    _add_views(tools, group, fleet, observed, gathering)
+    _add_runs(tools, runs, gathering)
+    return gathering
 
 
 def _answers(
@@ -164,7 +172,7 @@ def _add_views(
 
     add("status.json", lambda: group_status(group, observed, fleet.retired))
     add("plan.json", lambda: prepare(tools, group, observed=observed).plan)
-    add("events.json", lambda: scaling.events(tools, group, _EVENTS))
+    add("events.json", lambda: scaling.events(tools, group, _EVENTS, observed))
     facts = tuple(host.model_copy(update={"slots": (), "ray": ()}) for host in observed.hosts)
     add("hosts.json", lambda: facts)
 

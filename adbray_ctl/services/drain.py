@@ -35,9 +35,8 @@ def drain(
         require_workers(prepared, nodes)
         text = ", ".join(nodes)
         if not consent.yes:
-            production = prepared.spec.production
-            question = question_about(group, f"Drain and stop {text}?", production=production)
-            console.confirm(question)
+            asked, production = f"Drain and stop {text}?", prepared.spec.production
+            console.confirm(question_about(group, asked, production=production))
         seconds = prepared.spec.drain_timeout_s if within_s is None else within_s
         places = standing(prepared, nodes)
         began = tools.clock.now()

@@ -20,16 +20,20 @@ from adbray_ctl.services.check import check_and_fix
 from adbray_ctl.services.plan import prepare_all
 from adbray_ctl.testing.console import FakeConsole
 from tests.unit.cluster import applied
-from tests.unit.converging import CHANGED, Cluster
+from tests.unit.converging import CHANGED, FLEET, Cluster
 from tests.unit.core.healthy_host import answer
 
 TEN = tuple(f"g{number}" for number in range(10))
 SMALL = """\
 kind: RayCluster
-name: NAME
-head: {size: tiny, disk_gb: 10, hosts: {names: [a]}}
-redis: {hosts: {names: [a]}}
-worker_groups: [{name: w, size: tiny, disk_gb: 10, max_workers: 1, hosts: {names: [b]}}]
+name: g{0}
+head:
+  size: tiny
+  disk_gb: 30
+  hosts: {{names: [a]}}
+  ports: {{gcs: 640{0}, dashboard: 827{0}, client: 1001{0}}}
+redis: {{hosts: {{names: [a]}}}}
+worker_groups: [{{name: w, size: tiny, disk_gb: 30, max_workers: 1, hosts: {{names: [b]}}}}]
 """
 ALL_HOSTS = ("a", "b", "c")
 
@@ -40,8 +44,9 @@ class Groups(Cluster):
     def __init__(self, directory: Path, *, stand: bool) -> None:
         super().__init__(directory, stands=False)
         self.file.unlink()
-        for name in TEN:
-            (directory / "groups" / f"{name}.yml").write_text(SMALL.replace("NAME", name))
+        (directory / "fleet.yml").write_text(f"{FLEET}limits: {{min_workers: 0}}\n")
+        for number, name in enumerate(TEN):
+            (directory / "groups" / f"{name}.yml").write_text(SMALL.format(number))
             self.secrets.create(name)
         for name in TEN if stand else ():
             # Each is placed beside those before it.
@@ -92,9 +97,7 @@ def test_ten_groups_that_are_as_they_should_be_are_seen_at_once(
 def test_after_a_group_was_changed_the_next_is_planned_on_a_fresh_look(tmp_path: Path) -> None:
     """g3 is changed, so there are its two looks, those of its steps, and one for the rest."""
     cluster = Groups(tmp_path, stand=True)
-    changed = SMALL.replace("NAME", "g3").replace(
-        "max_workers: 1", "max_workers: 1, min_workers: 0"
-    )
+    changed = SMALL.format(3).replace("max_workers: 1", "max_workers: 1, min_workers: 0")
     (tmp_path / "groups" / "g3.yml").write_text(changed)
     leases: list[int] = []
 
