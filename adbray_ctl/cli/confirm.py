@@ -15,14 +15,6 @@ def confirm(question: str) -> None:
         raise RefusedError("not confirmed; nothing was changed")
 
 
-def confirm_for(group: str, question: str, *, production: bool) -> None:
-    """As ``confirm``; of a ``production`` group, as ``confirm_name``."""
-    if production:
-        confirm_name(question, group)
-    else:
-        confirm(question)
-
-
 def ask(question: str) -> bool:
     """Ask yes or no; no when there is nobody to ask."""
     return is_interactive() and ask_yes(question)

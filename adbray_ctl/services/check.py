@@ -125,6 +125,5 @@ def _wanted(
     needs = group_needs(spec=spec, topology=topology, observed=observed)
     namespace = observed.namespace(spec.name) or f"{spec.name}-check"
     redis = external_redis.findings(tools, fleet, spec, topology, namespace)
-    view = observed.ray(spec.name)
-    met = unreached(view.scaling if view else None)
+    met = unreached(view.scaling if (view := observed.ray(spec.name)) else None)
     return _Wanted(needs, (placed(spec, needs), version, *redis, *met))

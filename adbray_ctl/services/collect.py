@@ -23,13 +23,14 @@ from adbray_ctl.core.bundle import (
 from adbray_ctl.core.errors import AdbrayError, HostKeyError, SpecError
 from adbray_ctl.core.events import Note
 from adbray_ctl.core.history import RunDetail
-from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.status import group_status
 from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.redaction import Redactor, secret_parts
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import scaling
+from adbray_ctl.services.observe import silent_hosts
 from adbray_ctl.services.plan import prepare
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools
@@ -69,15 +70,13 @@ def collect(
 ) -> Bundle:
     """``lines`` of each journal, from ``since`` on (seconds since the epoch).
 
-    What cannot be had is told in the bundle: a silent host, a head that is down, a faulty spec.
-    Raises SpecError for faults of fleet.yml, HostKeyError, and ClusterError if there is no such
-    group.
+    The bundle says what it lacks: a silent host, a head that is down, a faulty spec. Raises
+    SpecError for faults of fleet.yml, HostKeyError, and ClusterError if there is no such group.
     """
     fleet = tools.specs.fleet()
     report(Note(text=f"looking at {len(fleet.hosts)} hosts"))
     observed = tools.hosts.observe(fleet)
-    here = observed.hosts_with(group)
-    silent = [host for host in observed.hosts if host.error and host.host not in fleet.retired]
+    here, silent = observed.hosts_with(group), silent_hosts(fleet, observed)
     if not here and not silent and group not in tools.specs.names():
         raise not_applied(tools, fleet, group)
     wanted = CollectRequest(group=group, lines=lines, since=since, budget=budget_of(len(here)))
@@ -85,11 +84,7 @@ def collect(
     report(Note(text="taking secrets out"))
     gathering = _own_part(tools, group, fleet, observed, answers)
     gathering.add_json("versions.json", dict(versions))
-    for host in silent:
-        gathering.add_host(HostFiles(host=host.host, error=host.error or ""))
-    while answers:
-        # What a host sent may be large: it goes when it is taken over.
-        gathering.add_host(answers.pop(0))
+    _add_hosts(gathering, silent, answers)
     made_at = datetime.fromtimestamp(int(tools.clock.time()), UTC).isoformat()
     return gathering.done(made_at, versions)
 
@@ -104,6 +99,16 @@ def _own_part(
     _add_views(tools, group, fleet, observed, gathering)
     _add_runs(tools, runs, gathering)
     return gathering
+
+
+def _add_hosts(
+    gathering: Gathering, silent: Sequence[HostObservation], answers: list[HostFiles]
+) -> None:
+    for host in silent:
+        gathering.add_host(HostFiles(host=host.host, error=host.error or ""))
+    # What a host sent may be large: it goes when it is taken over.
+    while answers:
+        gathering.add_host(answers.pop(0))
 
 
 def _answers(

@@ -147,10 +147,7 @@ def _await_idle(
     within_s: float,
     report: Report,
 ) -> None:
-    """Wait until Ray has ended each of the drained ``nodes``, as it does once one is idle.
-
-    A node with nothing but detached actors would never be: it is not waited for.
-    """
+    """Wait until Ray has ended each drained node, or nothing but detached actors is on it."""
     shown, began = "", tools.clock.now()
     while True:
         observed = tools.hosts.observe(fleet, (head,))

@@ -59,14 +59,12 @@ def prepare(
     """Raises SpecError, PlacementError, or HostError when a host that is needed is not seen whole.
 
     ``namespace`` is that of a saved plan; a new group has a fresh one otherwise. ``restart`` names
-    nodes that are restarted even where nothing differs. Hosts that were ``observed`` just now are
-    not asked again.
+    nodes to restart though nothing differs. Hosts ``observed`` just now are not asked again.
     """
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet)
     observed = observed or tools.hosts.observe(fleet)
     require_apart(observed, tools.specs.where)
-    require_whole(observed)
     topology = _place(fleet, spec, observed, replacing)
     namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
     return Prepared(
@@ -94,6 +92,7 @@ def _place(
     fleet: Fleet, spec: RayClusterSpec, observed: Observed, replacing: Replacement | None
 ) -> Topology:
     """Which node goes where, and which of them run; on hosts that were seen well enough for it."""
+    require_whole(observed)
     # A silent host hides its slots: placing as if it were empty would make them twice.
     require_seen(fleet, spec, observed)
     placed = place(

@@ -12,6 +12,7 @@ from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.cli.versions import versions
+from adbray_ctl.core.bundle import Bundle
 from adbray_ctl.core.errors import HostError, RefusedError
 from adbray_ctl.core.observed.logs import moment
 from adbray_ctl.services import collect as service
@@ -64,6 +65,11 @@ def collect(state: State, group: str, output: Path | None, since: str, lines: in
             report=view,
         )
     say(f"wrote {path}: {bundle.text}; look through it before you give it away")
+    _print_missing(bundle)
+
+
+def _print_missing(bundle: Bundle) -> None:
+    """What the bundle lacks. Raises HostError if it is all that a host knows."""
     for one in bundle.missing:
         say(f"without {one.what}: {one.why.splitlines()[0]}", err=True)
     if bundle.silent:

@@ -12,6 +12,8 @@ from adbray_ctl.cli.render.screen import pass_on, print_json, say
 from adbray_ctl.cli.render.tables import print_jobs
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.jobs import JobRequest
+from adbray_ctl.core.protocols.runs import JobApi
 from adbray_ctl.services import jobs as service
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -68,9 +70,14 @@ def submit(
     )
     api, request = service.connect_to_submit(state.tools, group, request)
     service.check_upload(api, request, files)
-    if not no_wait:
+    if no_wait:
+        _submit(api, request, as_json=as_json)
+    else:
         follow_to_end(api, request, as_json=as_json)
-        return
+
+
+def _submit(api: JobApi, request: JobRequest, *, as_json: bool) -> None:
+    """Print which job it has become."""
     job_id = api.submit(request)
     if as_json:
         print_json(api.status(job_id))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl import wiring
-from adbray_ctl.core.lab import LabPlan, fleet_text
+from adbray_ctl.core.lab import LabPlan
 from benchmarks.plan_groups import GROUPS, Plan, accepted, changes_of, misses, row, specs
 
 JOURNAL = """\
@@ -33,11 +33,11 @@ def test_logins_are_those_that_were_let_in() -> None:
 @pytest.mark.parametrize("count", [2, 3, 30])
 def test_its_groups_are_valid_on_a_lab(tmp_path: Path, count: int) -> None:
     plan_of_lab = LabPlan(id="0", subnet="198.18.1", count=count)
-    (tmp_path / "fleet.yml").write_text(fleet_text(plan_of_lab.hosts))
+    project = wiring.project_files(tmp_path)
+    project.write_fleet(project.rendered("lab_fleet.yml.j2", hosts=plan_of_lab.hosts))
     (tmp_path / "groups").mkdir()
     for name, text in specs([host.name for host in plan_of_lab.hosts]).items():
         (tmp_path / "groups" / f"{name}.yml").write_text(text)
-    project = wiring.project_files(tmp_path)
     assert len(project.groups(project.fleet())) == GROUPS
 
 
