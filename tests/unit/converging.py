@@ -50,9 +50,11 @@ def roomy(observed: Observed) -> Observed:
 class Cluster(Outside):
     """The group on its hosts, as its file was before; what runs there becomes what is wanted."""
 
-    def __init__(self, directory: Path, *, text: str = GROUP, stands: bool = True) -> None:
+    def __init__(
+        self, directory: Path, *, text: str = GROUP, fleet: str = FLEET, stands: bool = True
+    ) -> None:
         (directory / "groups").mkdir()
-        (directory / "fleet.yml").write_text(FLEET)
+        (directory / "fleet.yml").write_text(fleet)
         self.file = directory / "groups" / "demo.yml"
         self.file.write_text(text)
         self.project = wiring.project_files(directory)

@@ -7,18 +7,21 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.core.errors import HostError, RefusedError, RunError, UsageError
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.placement.topology import Replacement
 from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.services.change import Change
-from adbray_ctl.services.replace import replace
+from adbray_ctl.services.replace import Found, replace
 from adbray_ctl.services.revisions import rollback, upgrade
 from adbray_ctl.services.scale import Bounds, scale
 from adbray_ctl.testing.console import FakeConsole
-from tests.unit.converging import CHANGED, FLEET, GROUP, Cluster
+from tests.unit.converging import CHANGED, FLEET, GROUP, ROOMY, Cluster
 
 FORCE = Consent(yes=True, force=True)
 NOTE = "nothing was changed, and groups/demo.yml is as it was"
-BREAKS = "run site worker_disk ray_worker on c for x-1"
+# The workers of x go where the label is, and a new host takes over that of the old one.
+RACKED = FLEET.replace("address: 10.0.0.3}", "address: 10.0.0.3, labels: {rack: r}}")
+MOVABLE = GROUP.replace("hosts: {names: [c]}", "hosts: {labels: {rack: r}}")
 
 
 @pytest.fixture
@@ -121,15 +124,67 @@ def test_a_rollback_that_is_refused_leaves_the_file(cluster: Cluster) -> None:
     assert 'X: "0"' in cluster.file.read_text()
 
 
-def move(cluster: Cluster, console: FakeConsole, consent: Consent = FORCE) -> None:
+def move(cluster: Cluster, console: FakeConsole, consent: Consent = FORCE) -> Found:
     """What is on host c goes to a new host d."""
     replacing = Replacement(old="c", new="d")
-    replace(cluster.tools, cluster.project, replacing, "10.0.0.4", consent, console)
+    return replace(cluster.tools, cluster.project, replacing, "10.0.0.4", consent, console)
+
+
+@pytest.fixture
+def spare(tmp_path: Path) -> Cluster:
+    """Host c is silent, and d could have its workers."""
+    found = Cluster(tmp_path, text=MOVABLE, fleet=RACKED)
+    silent = HostObservation(host="c", error="no answer")
+    hosts = [silent if one.host == "c" else one for one in found.hosts.observed.hosts]
+    found.hosts.observed = Observed(hosts=(*hosts, HostObservation(host="d", facts=ROOMY)))
+    return found
+
+
+def fleet_of(cluster: Cluster) -> str:
+    return (cluster.file.parents[1] / "fleet.yml").read_text()
 
 
 def test_a_replacement_that_finds_no_new_host_puts_the_fleet_back(cluster: Cluster) -> None:
-    fleet, console = cluster.file.parents[1] / "fleet.yml", FakeConsole()
+    console = FakeConsole()
     with pytest.raises(HostError, match="not observed"):
         move(cluster, console)
-    assert fleet.read_text() == FLEET
+    assert fleet_of(cluster) == FLEET
     assert console.notes == ["nothing was changed, and fleet.yml is as it was"]
+
+
+def test_a_silent_host_is_given_up_after_a_question(spare: Cluster) -> None:
+    console = FakeConsole(["no"])
+    with pytest.raises(RefusedError, match="not confirmed"):
+        move(spare, console, Consent())
+    assert console.asked[0].startswith("Host c gives no answer. Its nodes (demo) are made anew")
+    assert (fleet_of(spare), spare.history.details) == (RACKED, [])
+
+
+def test_a_host_that_is_replaced_is_retired_and_stays_so(spare: Cluster) -> None:
+    looks = len(spare.hosts.asked)
+    leases: list[int] = []
+
+    def note(line: str) -> None:
+        if line.startswith("lease"):
+            leases.append(len(spare.hosts.asked) - looks)
+        spare.converge(line)
+
+    spare.journal.after = note
+    found = move(spare, FakeConsole())
+    assert (found.silent, found.groups) == (True, ("demo",))
+    assert "retired: true" in fleet_of(spare)
+    assert "{name: d, address: 10.0.0.4, labels: {rack: r}}" in fleet_of(spare)
+    assert spare.history.run(1).command == "replace"
+    assert {one.node: one.host for one in spare.history.run(1).nodes}["x-0"] == "d"
+    assert leases == [1], "found and planned on one look"
+
+
+def test_a_replacement_that_broke_off_leaves_the_host_retired(spare: Cluster) -> None:
+    def fail(line: str) -> None:
+        if line.startswith("run site"):
+            raise KeyboardInterrupt
+
+    spare.journal.after = fail
+    with pytest.raises(KeyboardInterrupt):
+        move(spare, FakeConsole())
+    assert "retired: true" in fleet_of(spare)
