@@ -30,7 +30,6 @@ from adbray_ctl.core.redaction import Redactor, secret_parts
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import scaling
-from adbray_ctl.services.observe import silent_hosts
 from adbray_ctl.services.plan import prepare
 from adbray_ctl.services.status import not_applied
 from adbray_ctl.services.tools import Tools
@@ -76,7 +75,8 @@ def collect(
     fleet = tools.specs.fleet()
     report(Note(text=f"looking at {len(fleet.hosts)} hosts"))
     observed = tools.hosts.observe(fleet)
-    here, silent = observed.hosts_with(group), silent_hosts(fleet, observed)
+    here = observed.hosts_with(group)
+    silent = [one for one in observed.hosts if one.error and one.host not in fleet.retired]
     if not here and not silent and group not in tools.specs.names():
         raise not_applied(tools, fleet, group)
     wanted = CollectRequest(group=group, lines=lines, since=since, budget=budget_of(len(here)))
