@@ -1,4 +1,4 @@
-"""Where the playbooks and roles are: beside the package in a checkout, inside it in a wheel."""
+"""Where the collection adbray.ray is: around the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from adbray_ctl.core.errors import RunError
 
 
 def ansible_dir() -> Path:
-    """The directory that holds ``playbooks/``, ``roles/`` and ``ansible.cfg``."""
+    """The directory that holds ``ansible.cfg`` and ``ansible_collections/``."""
     package = Path(adbray_ctl.__file__).resolve().parent
     for candidate in (package / "_ansible", package.parent):
-        if (candidate / "playbooks" / "site.yml").is_file():
+        if (collection_dir(candidate) / "playbooks" / "site.yml").is_file():
             return candidate
     raise RunError(
         "the playbooks are missing from this installation",
         where=str(package),
         hint="install adbray again",
     )
+
+
+def collection_dir(content: Path) -> Path:
+    """The collection's own directory: it holds ``playbooks/``, ``roles/`` and ``plugins/``."""
+    return content / "ansible_collections" / "adbray" / "ray"
 
 
 def package_dir() -> Path:

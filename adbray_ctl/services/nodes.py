@@ -148,7 +148,7 @@ def _await_idle(
     report: Report,
 ) -> None:
     """Wait until Ray has ended each drained node, or nothing but detached actors is on it."""
-    shown, began = "", tools.clock.now()
+    reported, began = "", tools.clock.now()
     while True:
         observed = tools.hosts.observe(fleet, (head,))
         alive = _alive(observed, group, nodes)
@@ -161,9 +161,9 @@ def _await_idle(
         if waited >= within_s:
             report(Note(text=f"still busy, stopped now: {left}"))
             return
-        if left != shown:
+        if left != reported:
             report(Note(text=f"waiting up to {within_s - waited:.0f} s for work on {left} to end"))
-        shown = left
+        reported = left
         tools.clock.sleep(_POLL_S)
 
 

@@ -17,7 +17,7 @@ from adbray_ctl.keeper.redis import Redis, Server
 from tests.contract.redis_server import fill, keys_of, running
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "playbooks" / "library" / "external_redis_keys.py"
+MODULE = ROOT / "plugins" / "modules" / "external_redis_keys.py"
 CLIENT = ROOT / "adbray_ctl" / "keeper" / "redis.py"
 PREFIX = "RAYdemo-0123abcd@"
 MINE = [f"{PREFIX}{table}" for table in ("ACTOR", "JOB", "KV", "NODE")]

@@ -27,8 +27,8 @@ SHOWN = (
 )
 OF_DEBIAN = ("_gpu_branches", "_gpu_others", "_gpu_components")
 NVIDIA = "https://developer.download.nvidia.com/compute/cuda/repos"
-MODULE = runpy.run_path(str(ROOT / "playbooks" / "library" / "apt_components.py"))
-INITRAMFS = runpy.run_path(str(ROOT / "playbooks" / "library" / "initramfs.py"))
+MODULE = runpy.run_path(str(ROOT / "plugins" / "modules" / "apt_components.py"))
+INITRAMFS = runpy.run_path(str(ROOT / "plugins" / "modules" / "initramfs.py"))
 
 # /etc/apt/sources.list.d/debian.sources of Debian's own container image, recorded.
 DEBIAN_SOURCES = """\

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.adapters.ansible.runner import AnsibleRunner
+from adbray_ctl.adapters.content import collection_dir
 from adbray_ctl.adapters.ssh.command import Request
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
@@ -83,8 +84,9 @@ class Site:
 
     def run(self, switch: int = 0) -> list[RunEvent]:
         content = self.folder / "content"
-        (content / "playbooks").mkdir(parents=True)
-        (content / "playbooks" / "play.yml").write_text(PLAY)
+        playbooks = collection_dir(content) / "playbooks"
+        playbooks.mkdir(parents=True)
+        (playbooks / "play.yml").write_text(PLAY)
         shutil.copy(REPOSITORY / "ansible.cfg", content)
         state = self.folder / ".adbray"
         variables = connection(self.fleet, "a", str(state / "known_hosts"))

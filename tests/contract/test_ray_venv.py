@@ -60,7 +60,7 @@ def install(venv: Path, packed: Path, *requirements: str) -> bool:
         "archive": str(packed),
     }
     result = subprocess.run(
-        [sys.executable, str(REPOSITORY / "playbooks" / "library" / "ray_venv.py")],
+        [sys.executable, str(REPOSITORY / "plugins" / "modules" / "ray_venv.py")],
         input=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
         capture_output=True,
         text=True,

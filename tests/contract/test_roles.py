@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from adbray_ctl.core.desired.desired import desired_of
 from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.inventory.site import Inventory, Site
@@ -46,6 +47,8 @@ BRINGING = (
     "redis_exporter",
     "web_proxy",
 )
+# What roles offer to others, beside what playbooks use.
+MORE_ENTRIES = {"host_base": {"groups", "package"}}
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
 GPUS = {
@@ -130,12 +133,14 @@ def rendered(redis: str) -> Inventory:
     )
     room = Capacity(cpus=64, memory_mb=2**18, disk_gb=4000, gpus=0)
     topology = place(fleet=FLEET, spec=spec, capacities=dict.fromkeys(ADDRESSES, room), records=())
-    return build_inventory(fleet=FLEET, spec=spec, topology=topology, namespace="demo-1", site=SITE)
+    return build_inventory(
+        fleet=FLEET, spec=spec, desired=desired_of(FLEET, spec, topology, "demo-1"), site=SITE
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_role_can_be_applied_and_deleted(role: str) -> None:
-    assert set(specs(role)) == {"main", "delete"}
+    assert set(specs(role)) == {"main", "delete"} | MORE_ENTRIES.get(role, set())
     for entry, spec in specs(role).items():
         assert spec["short_description"]
         assert (ROOT / "roles" / role / "tasks" / f"{entry}.yml").is_file()
@@ -163,14 +168,25 @@ def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> 
     # What main.yml includes comes first.
     for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml"), reverse=True):
         for task in flat(load(path)):
-            units = task.get("managed_units", {})
+            units = task.get("adbray.ray.managed_units", {})
             barred += units.get("barred", [])
             settled += units.get("settled", [])
+            if task.get("ansible.builtin.include_role", {}).get("tasks_from") == "package":
+                installing += 1
+                unit = task["vars"].get("host_base_package_unit")
+                barred += [unit] if unit else []
             if "ansible.builtin.apt" in task:
                 installing += 1
                 assert barred, task["name"]
     assert installing
     assert settled == barred
+
+
+def test_a_package_for_another_role_comes_barred() -> None:
+    tasks = [*flat(load(ROOT / "roles" / "host_base" / "tasks" / "package.yml"))]
+    barring = [task.get("adbray.ray.managed_units", {}).get("barred") for task in tasks]
+    installing = ["ansible.builtin.apt" in task for task in tasks]
+    assert barring.index(["{{ host_base_package_unit }}"]) < installing.index(True)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +205,7 @@ def test_playbooks_use_every_role_and_no_other(name: str) -> None:
         for task in play.get("tasks", ()):
             if "ansible.builtin.import_role" in task:
                 used.add(task["ansible.builtin.import_role"]["name"])
-    assert used == set(ROLES)
+    assert used == {f"adbray.ray.{role}" for role in ROLES}
 
 
 @pytest.mark.parametrize("redis", REDIS_MODES)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.adapters.ansible.runner import AnsibleRunner
+from adbray_ctl.adapters.content import collection_dir
 from adbray_ctl.core.errors import RunError
 from adbray_ctl.core.events import HostResult, Outcome, RunEvent
 
@@ -41,8 +42,8 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
         "ansible.builtin.shell: echo only-output; exit 4",
         ("exit status 4\nonly-output",),
     ),
-    "crash": ("crasher: {}", ("the inner reason",)),
-    "killed": ("killed: {}", ("Killed", "out of memory")),
+    "crash": ("adbray.ray.crasher: {}", ("the inner reason",)),
+    "killed": ("adbray.ray.killed: {}", ("Killed", "out of memory")),
     "loop": (
         "ansible.builtin.command: '{{ item }}'\n  loop: [/bin/true, /no/x, /no/y, /no/z, /no/w]",
         ("item /no/x: ", "No such file or directory: b'/no/y'", "and 1 more items"),
@@ -111,10 +112,12 @@ class Failed:
 
 def fail(folder: Path, hosts: Iterable[str]) -> Failed:
     """Run the play for ``hosts``, which are all this machine."""
-    plays = folder / "content" / "playbooks"
-    (plays / "library").mkdir(parents=True)
-    (plays / "library" / "crasher.py").write_text(f'{MODULE}raise ValueError("the inner reason")\n')
-    (plays / "library" / "killed.py").write_text(f"{MODULE}os.kill(os.getpid(), signal.SIGKILL)\n")
+    plays = collection_dir(folder / "content") / "playbooks"
+    modules = plays.parent / "plugins" / "modules"
+    plays.mkdir(parents=True)
+    modules.mkdir(parents=True)
+    (modules / "crasher.py").write_text(f'{MODULE}raise ValueError("the inner reason")\n')
+    (modules / "killed.py").write_text(f"{MODULE}os.kill(os.getpid(), signal.SIGKILL)\n")
     shutil.copy(REPOSITORY / "ansible.cfg", folder / "content")
     (plays / "play.yml").write_text(PLAY)
     for name, (task, _) in CASES.items():

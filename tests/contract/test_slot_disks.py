@@ -13,17 +13,14 @@ from typing import Any
 import pytest
 
 MIB = 2**20
-PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The module's names, with what it shares found where Ansible would put it."""
-    import ansible.module_utils
-
-    shared = [*ansible.module_utils.__path__, str(PLAYBOOKS / "module_utils")]
-    monkeypatch.setattr(ansible.module_utils, "__path__", shared)
-    yield runpy.run_path(str(PLAYBOOKS / "library" / "slot_disks.py"))
+    monkeypatch.syspath_prepend(ROOT)
+    yield runpy.run_path(str(ROOT / "plugins" / "modules" / "slot_disks.py"))
     for name in [name for name in sys.modules if "adbray_disks" in name]:
         del sys.modules[name]
 

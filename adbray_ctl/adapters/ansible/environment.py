@@ -69,9 +69,7 @@ def own_environment(content: Path, private: Path, sockets: Path) -> dict[str, st
         # Plugins and collections in the operator's ~/.ansible have no part in a run.
         "ANSIBLE_HOME": str(private),
         "ANSIBLE_CALLBACK_PLUGINS": str(get_callback_dir()),
-        "ANSIBLE_ROLES_PATH": str(content / "roles"),
-        "ANSIBLE_LIBRARY": str(content / "playbooks" / "library"),
-        "ANSIBLE_MODULE_UTILS": str(content / "playbooks" / "module_utils"),
+        "ANSIBLE_COLLECTIONS_PATH": str(content),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(sockets),
         "ANSIBLE_FORCE_COLOR": "0",
         "PYTHONWARNINGS": "ignore",

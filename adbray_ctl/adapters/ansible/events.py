@@ -54,8 +54,8 @@ def _typed(raw: Mapping[str, Any], items: Sequence[str]) -> RunEvent | None:
         outcome = Outcome.CHANGED
     if outcome is Outcome.FAILED and data.get("ignore_errors"):
         outcome = Outcome.OK
-    # Of Ansible's own modules, which have a collection in their names, nobody wants to hear.
-    ours = "." not in str(data.get("task_action") or "")
+    # What the modules of other collections warn of is not for operators of groups.
+    ours = str(data.get("task_action") or "").startswith("adbray.ray.")
     message = "; ".join(map(str, result.get("warnings") or ())) if ours else ""
     if outcome is Outcome.UNREACHABLE:
         message = cause_of_silence(result)

@@ -14,7 +14,7 @@ from adbray_ctl.adapters.ansible.environment import only_allowed, own_environmen
 from adbray_ctl.adapters.ansible.events import EventReader, hide_secrets, lost_hosts
 from adbray_ctl.adapters.ansible.failures import Failures
 from adbray_ctl.adapters.ansible.sockets import connections
-from adbray_ctl.adapters.content import ansible_dir
+from adbray_ctl.adapters.content import ansible_dir, collection_dir
 from adbray_ctl.core.inventory.scope import Scope
 from adbray_ctl.core.protocols.runs import Report
 
@@ -47,7 +47,7 @@ class AnsibleRunner:
             return True
 
         wanted = {
-            "playbook": str(content / "playbooks" / f"{playbook}.yml"),
+            "playbook": str(collection_dir(content) / "playbooks" / f"{playbook}.yml"),
             "inventory": str(inventory.resolve()),
             **_scope_arguments(scope),
         }

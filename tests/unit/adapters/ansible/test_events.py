@@ -13,7 +13,7 @@ from adbray_ctl.core.events import HostResult, Outcome
 WARNING = "the kernel does not grow /var/lib/adbray/demo/w-0 in use: its slot is started anew"
 
 
-def ended(event: str, module: str = "slot_disks", **result: Any) -> HostResult:
+def ended(event: str, module: str = "adbray.ray.slot_disks", **result: Any) -> HostResult:
     data = {"role": "worker_disk", "task": "Ensure disks", "host": "m1", "res": result}
     data["task_action"] = module
     found = EventReader().read({"event": event, "event_data": data})
