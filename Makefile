@@ -3,7 +3,7 @@
 # One step after the other, also under -j: bootstrap comes before what it installs.
 .NOTPARALLEL:
 .PHONY: help quickstart down test test-fast lint unit contract molecule e2e soak \
-	molecule-vm bootstrap test-tools vm-tools soak-tools venv wheel constraints docs dashboards clean
+	molecule-vm bootstrap test-tools vm-tools soak-tools venv wheel collection constraints docs dashboards clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/sh
 
@@ -72,6 +72,9 @@ venv: ## Make .venv alone
 
 wheel: venv ## Build dist/*.whl and dist/*.tar.gz
 	python -m build --no-isolation
+
+collection: venv ## Build dist/adbray-ray-*.tar.gz, the Ansible collection adbray.ray
+	ansible-galaxy collection build --force --output-path dist
 
 # No index, proxy or path of this machine may get in: hence --no-config and no --emit options.
 COMPILE = uv pip compile --no-config --quiet --universal --python-version 3.11 \
