@@ -84,9 +84,10 @@ constraints: venv ## Pin again, within the ranges of pyproject.toml, with hashes
 	$(COMPILE) --upgrade --extra dev -o constraints/dev.txt pyproject.toml
 	$(COMPILE) --upgrade -c constraints/dev.txt -o constraints/runtime.txt pyproject.toml
 
-docs: venv ## Write docs/spec.md from the spec models, what-survives.md from drills
+docs: venv ## Write docs/spec.md, docs/what-survives.md and the READMEs of roles
 	python scripts/spec_reference.py
 	python scripts/what_survives.py
+	python scripts/role_readmes.py
 
 dashboards: venv ## Write the dashboards of the role grafana from scripts/dashboards
 	PYTHONPATH=scripts python -m dashboards roles/grafana/files/dashboards

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -231,3 +232,10 @@ def check(wanted: dict[str, Any], given: dict[str, Any]) -> None:
             continue
         for value in given[name] if option["type"] == "list" else [given[name]]:
             check(option["options"], value)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_readme_is_what_the_argument_specs_say(role: str) -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "role_readmes.py"))
+    folder = ROOT / "roles" / role
+    assert (folder / "README.md").read_text() == script["readme"](folder), "run `make docs`"
