@@ -23,6 +23,8 @@ def run(program: str, *arguments: str, home: Path) -> str:
     tools = Path(sys.executable).parent
     environment = {name: value for name, value in os.environ.items() if "ANSIBLE" not in name}
     environment |= {"HOME": str(home), "ANSIBLE_HOME": str(home), "ANSIBLE_NOCOLOR": "1"}
+    # The package is installed from the checkout, which is on the path of Python.
+    environment["ANSIBLE_COLLECTIONS_SCAN_SYS_PATH"] = "false"
     environment["PATH"] = f"{tools}:{os.environ['PATH']}"
     command = [str(tools / program), *arguments]
     done = subprocess.run(
@@ -64,12 +66,12 @@ def test_the_artifact_holds_what_plain_ansible_needs_and_nothing_else(artifact: 
 @pytest.mark.parametrize("playbook", ["site", "delete"])
 def test_its_playbooks_are_found_where_it_is_installed(installed: Path, playbook: str) -> None:
     options = ("-i", "localhost,", "--syntax-check")
-    assert f"adbray.ray.{playbook}" in run(
-        "ansible-playbook", f"adbray.ray.{playbook}", *options, home=installed
-    )
+    shown = run("ansible-playbook", f"adbray.ray.{playbook}", *options, home=installed)
+    path = installed / "collections/ansible_collections/adbray/ray/playbooks" / f"{playbook}.yml"
+    assert f"playbook: {path}" in shown
 
 
 def test_a_module_runs_with_what_it_imports(installed: Path) -> None:
-    options = ("localhost", "-m", "adbray.ray.slot_disks", "-a", "group=none slots=[]")
+    options = ("localhost", "-m", "adbray.ray.slot_disks", "-a", '{"group": "none", "slots": []}')
     python = f"ansible_python_interpreter={sys.executable}"
     assert '"changed": false' in run("ansible", *options, "-e", python, home=installed)
