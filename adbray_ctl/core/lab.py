@@ -121,32 +121,6 @@ def lab_id(directory: str) -> str:
     return hashlib.sha256(directory.encode()).hexdigest()[:5]
 
 
-def fleet_text(hosts: tuple[LabHost, ...]) -> str:
-    """A fleet.yml for a lab.
-
-    Containers' capacity is declared: they share one machine, so what each would detect is not its
-    own. A VM detects what is.
-    """
-    lines = [
-        "# yaml-language-server: $schema=.adbray/schema/fleet.json",
-        "kind: Fleet",
-        "ssh: {user: root, identity_file: .adbray/lab/id_ed25519}",
-        "limits: {disk_gb: {min: 1, max: 20}}  # AnalyticDB Ray's own limits are 30..2000",
-        "sizes:",
-        "  nano: {cpus: 1, memory_gb: 1}",
-        "  micro: {cpus: 2, memory_gb: 2}",
-        "hosts:",
-    ]
-    for host in hosts:
-        lines += [
-            f"  - name: {host.name}",
-            f"    address: {host.address}",
-        ]
-        if host.kind is HostKind.CONTAINER:
-            lines += ["    capacity: {cpus: 8, memory_gb: 16, disk_gb: 30, gpus: 0}"]
-    return "\n".join(lines) + "\n"
-
-
 class Lab(Protocol):
     """Makes and removes the hosts of one directory's lab."""
 

@@ -11,10 +11,11 @@ from adbray_ctl.core.desired.runtime import runtime_venv
 from adbray_ctl.core.errors import AdbrayError, ClusterError, RefusedError
 from adbray_ctl.core.events import Note, StepEnded, StepStarted
 from adbray_ctl.core.inventory.removal import build_removal_inventory
+from adbray_ctl.core.inventory.scope import Scope
 from adbray_ctl.core.observed.slots import unsettled, why
 from adbray_ctl.core.observed.status import GroupStatus, group_status
 from adbray_ctl.core.plan.steps import Step
-from adbray_ctl.core.protocols.runs import Report, Scope
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.boot import booted
@@ -170,7 +171,7 @@ def carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> s
             drain_and_stop(tools, prepared.fleet, spec.name, leaving, within_s, report)
         if step.leaving:
             return _leave_hosts(tools, prepared, step, report)
-        scope = Scope(hosts=step.hosts, roles=step.roles, nodes=step.nodes)
+        scope = Scope(hosts=step.hosts, roles=step.roles, slots=step.slots)
         # It drains all that the host runs, the step's own too.
         with booted(tools, prepared, step, report) if step.boot else nullcontext():
             log = tools.runner.run("site", tools.inventories.path(spec.name), report, scope)

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.events import Note
+from adbray_ctl.core.inventory.scope import Scope
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation
 from adbray_ctl.core.plan.hosts import in_the_way
 from adbray_ctl.core.plan.steps import Step
-from adbray_ctl.core.protocols.runs import Report, Scope
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.services.nodes import drain_and_stop
@@ -35,7 +36,7 @@ def booted(tools: Tools, prepared: Prepared, step: Step, report: Report) -> Iter
     fleet, (host,) = prepared.fleet, step.hosts
     held = _empty(tools, prepared, host, report)
     inventory = tools.inventories.path(prepared.spec.name)
-    tools.runner.run("site", inventory, report, Scope(hosts=(host,), roles=step.first, nodes=()))
+    tools.runner.run("site", inventory, report, Scope(hosts=(host,), roles=step.first))
     _, facts = _look(tools, fleet, host)
     boots = bool(facts.gpu.reboot)
     if boots:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.lab import Lab, LabOrder, LabPlan, fleet_text
+from adbray_ctl.core.lab import Lab, LabOrder, LabPlan
 from adbray_ctl.core.protocols.specs import ProjectFiles
 
 MAX_HOSTS = 60
@@ -24,5 +24,6 @@ def up(lab: Lab, files: ProjectFiles, order: LabOrder, report: Callable[[str], N
     if files.has_fleet():
         report("fleet.yml is there already and stays as it is")
     else:
-        report(f"wrote {files.write_fleet(fleet_text(plan.hosts))}")
+        text = files.rendered("lab_fleet.yml.j2", hosts=plan.hosts)
+        report(f"wrote {files.write_fleet(text)}")
     return plan

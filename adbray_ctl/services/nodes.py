@@ -48,6 +48,13 @@ def named(prepared: Prepared, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def require_workers(prepared: Prepared, nodes: Collection[str]) -> None:
+    """Raise UsageError if any of ``nodes`` is no worker: a head or a Redis cannot be drained."""
+    records = [r for _, r in prepared.observed.records() if r.group == prepared.spec.name]
+    if any(r.kind is not SlotKind.WORKER for r in records if r.slot in nodes):
+        raise UsageError("only workers can be drained", hint="adbray restart, or destroy")
+
+
 def require_nothing_else(prepared: Prepared, nodes: Collection[str]) -> None:
     """Raise RefusedError if the plan does more than to restart ``nodes``."""
     other = [

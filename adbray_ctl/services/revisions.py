@@ -9,6 +9,7 @@ from adbray_ctl.core.history import RunDetail, RunOutcome
 from adbray_ctl.core.preflight.advisories import advisories_for
 from adbray_ctl.core.protocols.state import History
 from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.versions import release
 from adbray_ctl.services.tools import Tools
 
 # Looked through for a revision to go back to.
@@ -20,7 +21,7 @@ def upgrade_notes(spec: RayClusterSpec, version: str) -> tuple[str, ...]:
 
     Raises RefusedError for an older version than it has.
     """
-    if _number(version) < _number(spec.ray.version):
+    if release(version) < release(spec.ray.version):
         raise RefusedError(
             f"Ray {version} is older than the group's {spec.ray.version}",
             where=f"group {spec.name}",
@@ -28,7 +29,7 @@ def upgrade_notes(spec: RayClusterSpec, version: str) -> tuple[str, ...]:
         )
     notes = [f"clients of the group need Ray {version} and Python {spec.ray.python} as well"]
     for found in advisories_for(version):
-        notes.append(f"Ray {version} has {found.id} ({found.what}), fixed in {found.fixed_text}")
+        notes.append(f"Ray {version} has {found.id} ({found.what}), fixed in {found.fixed}")
     return tuple(notes)
 
 
@@ -70,7 +71,3 @@ def require_applied(tools: Tools, group: str, target: RunDetail) -> None:
 
 def _asked(run: RunDetail) -> str:
     return str(json.loads(run.plan).get("inputs", ""))
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

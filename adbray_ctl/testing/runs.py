@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adbray_ctl.core.errors import RefusedError
+from adbray_ctl.core.inventory.scope import Scope
 from adbray_ctl.core.inventory.site import Inventory
-from adbray_ctl.core.protocols.runs import Report, Scope
+from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.testing.journal import Journal
 

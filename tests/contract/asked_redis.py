@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from contextlib import closing
 
 from adbray_ctl.adapters.ssh.hosts import SshHosts
@@ -12,6 +10,7 @@ from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.redis import RedisSpec
 from adbray_ctl.keeper.redis import Redis, Server
 from tests.contract.redis_server import fill
+from tests.host_command import output
 
 FLEET = Fleet.model_validate({"kind": "Fleet", "hosts": [{"name": "a", "address": "10.0.0.1"}]})
 LEADER = "RAYled-00000001@ADBRAY_LEADER"
@@ -27,19 +26,16 @@ class Here(SshHosts):
     def __init__(self) -> None:
         pass
 
-    def run_python(
+    def run(
         self,
         fleet: Fleet,
         host: str,
-        script: str,
+        command: str,
         *arguments: str,
         stdin: str = "",
         within_s: float = 30,
     ) -> str:
-        assert not stdin, "the script itself is read from there"
-        command = [sys.executable, "-", *arguments]
-        done = subprocess.run(command, input=script, capture_output=True, text=True, check=True)
-        return done.stdout
+        return output({}, command, *arguments, stdin=stdin)
 
 
 class Asked:

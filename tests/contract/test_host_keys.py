@@ -17,6 +17,7 @@ import pytest
 
 from adbray_ctl.adapters.ansible.runner import AnsibleRunner
 from adbray_ctl.adapters.content import collection_dir
+from adbray_ctl.adapters.ssh.command import Request
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.adapters.state.inventory_store import InventoryFiles
@@ -78,7 +79,8 @@ class Site:
     def login(self) -> str:
         """What adbray's own login to the host prints; it pins the host's key."""
         access = SshHosts(KnownHosts(self.folder / ".adbray" / "known_hosts"))
-        return access.run_python(self.fleet, "a", "print('here')").strip()
+        with access.command(self.fleet, "a", Request("echo here")) as command:
+            return command.outcome(20).output.decode().strip()
 
     def run(self, switch: int = 0) -> list[RunEvent]:
         content = self.folder / "content"

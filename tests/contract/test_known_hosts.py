@@ -11,6 +11,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from adbray_ctl.adapters.ssh.command import Request
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.core.errors import AdbrayError, HostKeyError, SpecError
@@ -90,7 +91,8 @@ class Site:
         self.file.write_text("\n".join(lines).format(host=self.entry, own=self.own) + "\n")
 
     def login(self) -> None:
-        assert SshHosts(KnownHosts(self.file)).run_python(self.fleet, "a", "print(1)") == "1\n"
+        with SshHosts(KnownHosts(self.file)).command(self.fleet, "a", Request("echo 1")) as command:
+            assert command.outcome(20).output == b"1\n"
 
     def head_login(self) -> None:
         """As the head's provider does; the host has no gate, so that the session ends at once."""

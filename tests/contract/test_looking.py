@@ -54,9 +54,8 @@ def test_a_node_that_is_not_there_is_an_error(site: Site) -> None:
 
 def test_what_runs_on_a_host_ends_with_who_listens(site: Site) -> None:
     fleet, access, started = site
-    script = "import sys; print('ready', flush=True); sys.stdin.read()"
-    with access.lines_of(fleet, "a", script) as lines:
-        assert next(lines) == "ready\n"
+    with access.lines_of(fleet, "a", "load", NOBODY, "1") as lines:
+        assert next(lines).endswith("}\n")
         (process,) = started
         assert process.poll() is None
     assert process.wait(20) == 0
@@ -64,12 +63,11 @@ def test_what_runs_on_a_host_ends_with_who_listens(site: Site) -> None:
 
 def test_a_host_that_tells_nothing_more_is_an_error(site: Site) -> None:
     fleet, access, _ = site
-    script = "import sys; sys.stdin.read()"
     with (
-        access.lines_of(fleet, "a", script, within_s=2) as lines,
+        access.lines_of(fleet, "a", "load", NOBODY, "3600", within_s=2) as lines,
         pytest.raises(HostError, match="it went silent"),
     ):
-        next(lines)
+        list(lines)
 
 
 def test_loads_come_again_and_again_over_one_connection(site: Site) -> None:

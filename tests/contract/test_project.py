@@ -24,7 +24,16 @@ ROOT = Path(__file__).resolve().parents[2]
 FILE_LINES = 400
 CORE_FILE_LINES = 250
 FUNCTION_LINES = 60
-CODE_FOLDERS = ("adbray_ctl", "tests", "playbooks", "plugins", "roles", "scripts", "examples")
+CODE_FOLDERS = (
+    "adbray_ctl",
+    "adbray_host",
+    "tests",
+    "playbooks",
+    "plugins",
+    "roles",
+    "scripts",
+    "examples",
+)
 # Places to install from: a mirror, a local index, a folder of wheels of some machine.
 REGISTRY = re.compile(
     r"https?://[^\s)\"']*(\bpypi\b|pythonhosted|/simple\b|\bregistry\b)|file:///|--find-links[= ]/"
@@ -194,8 +203,8 @@ def test_every_module_says_what_it_knows(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text())), "no module docstring"
 
 
-def test_core_imports_pydantic_and_the_standard_library_alone() -> None:
-    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "adbray_ctl"}
+def test_core_imports_pydantic_packaging_and_the_standard_library_alone() -> None:
+    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "packaging", "adbray_ctl"}
     for path in sorted((ROOT / "adbray_ctl" / "core").rglob("*.py")):
         foreign = set(imported(path)) - allowed
         assert not foreign, f"{named(path)} imports {sorted(foreign)}"

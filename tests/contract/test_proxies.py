@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.adapters.ray.jobs import RayJobs
-from adbray_ctl.adapters.ssh.host_scripts import reading_script
 from adbray_ctl.core.errors import ClusterError
 from adbray_ctl.core.proxies import excepting
+from tests.host_command import output
 from tests.proxy_server import Proxy, proxy
 
 # Ray's client hands aiohttp an old form of "the default".
@@ -165,9 +165,7 @@ def test_the_probe_asks_its_own_head_past_the_proxy(tmp_path: Path, company: Pro
         port = int(head.url.rpartition(":")[2])
         slot = {"group": "g", "slot": "head", "kind": "head", "address": ADDRESS}
         (group / "head.json").write_text(json.dumps({**slot, "ports": {"dashboard": port}}))
-        # All that runs on a host is this text, which is handed to its Python.
-        text = reading_script("probe_script.py").replace('"/etc/adbray"', f'"{tmp_path}"')
-        subprocess.run([sys.executable, "-", ""], input=text, check=True, text=True)
+        output({"layout.ETC": tmp_path}, "observe")
     assert set(head.heard) == {f"Bearer {TOKEN}"}
     assert company.asked == []
 

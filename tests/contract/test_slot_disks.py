@@ -12,16 +12,8 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.adapters.host import file_systems
-
 MIB = 2**20
 ROOT = Path(__file__).parents[2]
-MOUNTINFO = """\
-22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-30 22 8:2 / /data rw,relatime shared:2 - xfs /dev/sdb rw,attr2,inode64,prjquota
-31 22 8:3 / /my\\040disk ro,relatime shared:3 - ext4 /dev/sdc rw,prjquota
-40 22 8:2 /.slots/g.w-0 /var/lib/adbray/g/w-0 rw,nosuid,nodev - xfs /dev/sdb rw,prjquota
-"""
 
 
 @pytest.fixture
@@ -191,16 +183,3 @@ def test_an_image_without_a_file_system_is_told(module: dict[str, Any], tmp_path
     (tmp_path / ".images" / "g.w-0.img").write_bytes(b"cut")
     with pytest.raises(module["DiskError"], match=r"g\.w-0\.img holds no ext4"):
         store.size("g.w-0")
-
-
-def test_what_a_host_tells_of_its_mounts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = tmp_path / "mountinfo"
-    path.write_text(MOUNTINFO)
-    monkeypatch.setattr(file_systems, "MOUNTS", str(path))
-    root, data, spaced, slot = file_systems.mounts()
-    assert (root["kind"], root["project_quota"]) == ("ext4", False)
-    assert (data["point"], data["project_quota"], data["read_only"]) == ("/data", True, False)
-    assert (spaced["point"], spaced["read_only"]) == ("/my disk", True)
-    assert slot["device"] == data["device"]
-    assert file_systems.is_mounted("/var/lib/adbray/g/w-0")
-    assert not file_systems.is_mounted("/var/lib/adbray/g")

@@ -7,15 +7,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from adbray_ctl.adapters.host.gpus import judged, with_lost, xids_in
-from adbray_ctl.adapters.host.nvml import cards_of
+from adbray_host.gpus.faults import judged, with_lost, xids_in
+from adbray_host.gpus.nvml import cards_of
 from tests.e2e.conftest import E2E_JOBS, Project, run
 from tests.e2e.elastic import inits
 from tests.soak.watched import MONITOR, REDIS_DISK, SMALL, WIDE, await_well, renew_certificate, unit
 from tests.unit.nvml import Nvml
 
 RAYLET = "/opt/adbray/ray-*/lib/python*/site-packages/ray/core/src/ray/raylet/raylet"
-# As in a public report (tests/unit/adapters/host/test_gpus.py).
+# As in a public report (tests/unit/host/test_gpus.py).
 XID = "NVRM: Xid (PCI:0000:40:00): 79, GPU has fallen off the bus"
 # Below the group of all processes, with cgroups v1 and v2.
 BOUNDS = {

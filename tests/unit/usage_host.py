@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import adbray_ctl.adapters.host
 from adbray_ctl import wiring
 from adbray_ctl.core.usage.usage import HostUsage
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.clock import FakeClock
 from adbray_ctl.testing.insight import FakeUsageLog
+from tests.host_command import output
 from tests.unit.host_script import load
 
 WRITER = Path(__file__).parents[2] / "roles" / "host_base" / "files" / "usage.py"
-READER = Path(adbray_ctl.adapters.host.__file__).parent / "usage_script.py"
 GROUP = "demo"
 
 
@@ -101,15 +98,10 @@ class UsageHost:
         self.script.tick(at + self.ahead, at, at - self.asleep)
 
     def read(self, now: float, since: int = 0, group: str = "") -> HostUsage:
-        """What the script that is sent there tells."""
-        text = READER.read_text().replace("time.time()", str(now))
-        for name, path in {"DATA": self.data, "SYSTEMCTL": self.base / "systemctl"}.items():
-            (line,) = [one for one in text.splitlines() if one.startswith(f"{name} = ")]
-            text = text.replace(line, f"{name} = {str(path)!r}")
-        command = [sys.executable, "-", str(since), group]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=True)
-        assert done.stderr == ""
-        return HostUsage.model_validate({**json.loads(done.stdout), "host": self.name})
+        """What a host says of it."""
+        elsewhere = {"layout.USAGE": self.data, "systemd.SYSTEMCTL": self.base / "systemctl"}
+        said = output(elsewhere, "read-usage", str(since), group, str(now))
+        return HostUsage.model_validate({**json.loads(said), "host": self.name})
 
     def spans(self, now: float) -> list[tuple[str, int, int]]:
         """Slot, start and end of each lifetime."""

@@ -15,9 +15,8 @@ from adbray_ctl.adapters.ansible.events import EventReader, hide_secrets, lost_h
 from adbray_ctl.adapters.ansible.failures import Failures
 from adbray_ctl.adapters.ansible.sockets import connections
 from adbray_ctl.adapters.content import ansible_dir, collection_dir
-from adbray_ctl.core.protocols.runs import Report, Scope
-from adbray_ctl.core.slot.names import disk_name, kind_of
-from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.core.inventory.scope import Scope
+from adbray_ctl.core.protocols.runs import Report
 
 # How many runs' artifacts stay; the oldest go first.
 _KEPT_RUNS = 50
@@ -112,16 +111,8 @@ def _play(
 def _scope_arguments(scope: Scope | None) -> dict[str, Any]:
     if scope is None:
         return {}
-    # The roles that carry many nodes of a host take the names of those that are meant.
-    kinds = {node: kind_of(node) for node in scope.nodes}
-    workers = [node for node, kind in kinds.items() if kind is SlotKind.WORKER]
-    disks = [disk_name(kind, n) for n, kind in kinds.items() if kind is not SlotKind.REDIS]
     return {
         "limit": ",".join(scope.hosts),
         "tags": ",".join(scope.roles),
-        "extravars": {
-            "worker_disk_only": disks,
-            "gpu_share_only": workers,
-            "ray_worker_only": workers,
-        },
+        "extravars": scope.extra_vars,
     }

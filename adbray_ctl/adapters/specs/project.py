@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from adbray_ctl.adapters.specs.file import (
 )
 from adbray_ctl.adapters.specs.masked import masked
 from adbray_ctl.adapters.specs.source import Broken, parse
+from adbray_ctl.adapters.specs.templates import rendered
 from adbray_ctl.core.bundle import Masked
 from adbray_ctl.core.errors import RefusedError, SpecError
 from adbray_ctl.core.spec.fleet import Fleet
@@ -115,8 +115,8 @@ class ProjectFiles:
             text = json.dumps(json_schema("fleet" if kind == "fleet" else "group"), indent=2)
             (folder / f"{kind}.json").write_text(text + "\n")
 
-    def template(self, name: str) -> str:
-        return resources.files("adbray_ctl").joinpath("templates", name).read_text()
+    def rendered(self, template: str, **values: object) -> str:
+        return rendered(template, **values)
 
     def _path(self, group: str | None) -> Path:
         return group_file(self._directory, group) if group else self._directory / FLEET_FILE

@@ -10,7 +10,6 @@ from concurrent.futures import as_completed
 
 from pydantic import ValidationError
 
-from adbray_ctl.adapters.ssh.host_scripts import logs_reading_script
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.threads import threads
 from adbray_ctl.core.bundle import CollectRequest, HostFiles
@@ -29,11 +28,11 @@ class SshBundleProbe:
     def read(
         self, fleet: Fleet, hosts: Sequence[str], wanted: CollectRequest
     ) -> Iterator[HostFiles]:
-        script, asked = logs_reading_script("collect_script.py"), wanted.model_dump_json()
+        asked = wanted.model_dump_json()
 
         def ask(host: str) -> HostFiles:
             try:
-                answer = self._hosts.run_python(fleet, host, script, asked, within_s=_WITHIN_S)
+                answer = self._hosts.run(fleet, host, "collect", asked, within_s=_WITHIN_S)
                 plain = json.loads(zlib.decompress(base64.b64decode(answer)))
                 return HostFiles.model_validate({**plain, "host": host})
             except HostKeyError:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from adbray_ctl.adapters.ssh.host_scripts import disk_reading_script
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.observed.cleaning import DiskItem, NodeDisk
@@ -33,11 +32,8 @@ class SshDisks:
         return self._ask(fleet, host, {"group": group, "node": node, "free": chosen})
 
     def _ask(self, fleet: Fleet, host: str, asked: dict[str, object]) -> NodeDisk:
-        script = disk_reading_script("clean_script.py")
         # No argument: what was chosen may be thousands of files.
-        output = self._hosts.run_python(
-            fleet, host, script, stdin=json.dumps(asked), within_s=_WITHIN_S
-        )
+        output = self._hosts.run(fleet, host, "clean", stdin=json.dumps(asked), within_s=_WITHIN_S)
         try:
             answer = json.loads(output)
             if "missing" in answer:

@@ -19,6 +19,7 @@ from adbray_ctl.core.spec.ssh import Ssh
 # How long a login shell, and sudo, may take to begin a command.
 _BEGIN_S = 30.0
 NOT_FOUND = 127
+LACKS = "lacks"
 # What is left of stderr when stdout has ended is under way.
 _REST_S = 5.0
 _PART = 65536
@@ -26,11 +27,15 @@ _PART = 65536
 
 @dataclass(frozen=True)
 class Request:
-    """``command`` is shell text and gets ``words`` as arguments; ``stdin`` is written to it."""
+    """``command`` is shell text and gets ``words`` as arguments; ``stdin`` is written to it.
+
+    With an ``offer`` its first line says whether it `LACKS` that, which then comes first.
+    """
 
     command: str
     words: Sequence[str] = ()
     stdin: bytes = b""
+    offer: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class Command:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         self._begin()
+        if request.offer and self._lacks():
+            self._hand_over(request.offer)
         self._hand_over(request.stdin)
 
     def _opened(self, line: str) -> paramiko.Channel:
@@ -122,6 +129,16 @@ class Command:
                 self._refused_by_shell()
             if self._out.stage is Stage.SUDO and self._out.status is not None:
                 self._refused_by_sudo(self._out.status)
+
+    def _lacks(self) -> bool:
+        """Whether it needs what is offered; not if it has ended: its outcome says why."""
+        deadline = time.monotonic() + self._begin_s
+        silence = f"its Python did not start within {self._begin_s:g} s"
+        while (line := self._out.line()) is None:
+            ended = self._out.status is not None
+            if ended or not self._receive(max(deadline - time.monotonic(), 0.0), silence):
+                return False
+        return line.strip() == LACKS
 
     def _receive(self, within_s: float | None, silence: str) -> bool:
         """Whether anything came; False when there is nothing more."""

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib import resources
 
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.core.drill import Call, Kind
@@ -29,11 +28,10 @@ class SshDrills:
         self, fleet: Fleet, host: str, unit: str, process: str, *, hang: bool
     ) -> None:
         verb = "hang" if hang else "kill"
-        self._hosts.run_python(fleet, host, _script("drill_fault.py"), verb, unit, process)
+        self._hosts.run(fleet, host, "break", verb, unit, process)
 
     def cut(self, fleet: Fleet, host: str, others: Sequence[str], seconds: int) -> None:
-        script = _script("drill_fault.py")
-        self._hosts.run_python(fleet, host, script, "cut", str(seconds), *others)
+        self._hosts.run(fleet, host, "break", "cut", str(seconds), *others)
 
     @contextmanager
     def watch(
@@ -42,7 +40,7 @@ class SshDrills:
         calls: list[Call] = []
         failed: list[HostError] = []
         arguments = (worker.unit, worker.venv, gcs, str(_EVERY_S), str(_WITHIN_S))
-        with self._hosts.lines_of(fleet, host, _script("drill_watch.py"), *arguments) as lines:
+        with self._hosts.lines_of(fleet, host, "drill-watch", *arguments) as lines:
 
             def listen() -> None:
                 try:
@@ -71,7 +69,3 @@ def _call(line: str) -> Call:
         value=call["value"],
         error=call["error"],
     )
-
-
-def _script(name: str) -> str:
-    return resources.files("adbray_ctl.adapters.host").joinpath(name).read_text()

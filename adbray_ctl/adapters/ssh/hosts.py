@@ -12,11 +12,11 @@ from typing import TypeVar
 import paramiko
 from pydantic import BaseModel, ValidationError
 
+from adbray_ctl.adapters.host_package import arrival_text, host_package
 from adbray_ctl.adapters.ssh.command import NOT_FOUND, Command, Request
-from adbray_ctl.adapters.ssh.host_scripts import host_script, reading_script
 from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.adapters.ssh.login import session
-from adbray_ctl.adapters.ssh.marks import BOOT, PYTHON
+from adbray_ctl.adapters.ssh.marks import PYTHON, python_words
 from adbray_ctl.adapters.ssh.threads import everywhere
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError, SudoError
 from adbray_ctl.core.observed.gpus import BurnIn
@@ -44,23 +44,20 @@ class SshHosts:
     def observe(self, fleet: Fleet, hosts: Sequence[str] | None = None) -> Observed:
         asked = [host for host in fleet.hosts if hosts is None or host.name in hosts]
         names = [host.name for host in sorted(asked, key=lambda host: host.retired)]
-        script = reading_script("probe_script.py")
-        answers = everywhere(lambda name: self._observe_one(fleet, name, script), names)
+        answers = everywhere(lambda name: self._observe_one(fleet, name), names)
         return Observed(hosts=answers)
 
     def read_hosts(self, fleet: Fleet) -> tuple[HostAnswer, ...]:
-        script = reading_script("check_script.py")
         names = [host.name for host in fleet.hosts]
-        return everywhere(lambda name: self._read_one(fleet, name, script), names)
+        return everywhere(lambda name: self._read_one(fleet, name), names)
 
     def burn_in(self, fleet: Fleet, hosts: Sequence[str], seconds: float) -> tuple[BurnIn, ...]:
-        script = host_script("cuda_script.py")
         # One card after the other.
         within_s = _ANSWER_S + seconds * _MOST_CARDS
 
         def burn(host: str) -> BurnIn:
             try:
-                output = self.run_python(fleet, host, script, f"{seconds:g}", within_s=within_s)
+                output = self.run(fleet, host, "cuda", f"{seconds:g}", within_s=within_s)
                 return _parse(BurnIn, output, host)
             except HostKeyError:
                 raise
@@ -70,59 +67,62 @@ class SshHosts:
         return everywhere(burn, hosts)
 
     def fix_hosts(self, fleet: Fleet, wanted: Sequence[HostFixes]) -> tuple[HostFixResults, ...]:
-        script = host_script("fix_script.py")
-        return everywhere(lambda one: self._fix_one(fleet, one, script), wanted)
+        return everywhere(lambda one: self._fix_one(fleet, one), wanted)
 
     def read_file(self, fleet: Fleet, host: str, path: str) -> bytes:
-        with self._session(fleet, host) as (client, ssh):
-            command = Command(client, ssh, host, Request('cat -- "$1"', (path,)))
+        with self.command(fleet, host, Request('cat -- "$1"', (path,))) as command:
             found = command.outcome(_ANSWER_S)
         if found.status != 0:
             raise HostError(f"cannot read {path}: {found.reason}", where=host)
         return found.output
 
-    def run_python(
+    def run(
         self,
         fleet: Fleet,
         host: str,
-        script: str,
+        command: str,
         *arguments: str,
         stdin: str = "",
         within_s: float = _ANSWER_S,
     ) -> str:
-        """What ``script`` prints, run as root by the host's own python3; raises HostError.
+        """What a command of `adbray_host` prints, run as root; raises HostError.
 
         It can read ``stdin``, of any length. The arguments can be seen by every user of the host:
-        they must not be secrets; and all of them together must fit into 100 kB.
+        they must not be secrets; and all of them together must fit into 90 kB.
         """
         with self._session(fleet, host) as (client, ssh):
-            return _run(client, ssh, host, script, *arguments, stdin=stdin, within_s=within_s)
+            return _run(client, ssh, host, command, *arguments, stdin=stdin, within_s=within_s)
 
     @contextmanager
     def lines_of(
-        self, fleet: Fleet, host: str, script: str, *arguments: str, within_s: float | None = None
+        self, fleet: Fleet, host: str, command: str, *arguments: str, within_s: float | None = None
     ) -> Iterator[Iterator[str]]:
-        """What ``script`` prints, line by line, while the block runs; its stdin ends with it.
+        """What a command of `adbray_host` prints, line by line, while the block runs.
 
-        As root, by the host's own python3. The lines end when the script does; HostError if it
-        fails, or if ``within_s`` are given and no line comes for so long: nothing else tells of a
-        host that lost its power. The arguments can be seen by every user of the host.
+        Its stdin ends with the block, and the lines when it ends; HostError if it fails, or if
+        ``within_s`` are given and no line comes for so long: nothing else shows that a host lost
+        its power. The arguments can be seen by every user of the host.
         """
-        with self._session(fleet, host) as (client, ssh):
-            command = Command(client, ssh, host, _python(script, arguments))
-            yield command.lines(within_s)
+        with self.command(fleet, host, _request(command, arguments)) as running:
+            yield running.lines(within_s)
 
-    def _observe_one(self, fleet: Fleet, host: str, script: str) -> HostObservation:
+    @contextmanager
+    def command(self, fleet: Fleet, host: str, request: Request) -> Iterator[Command]:
+        """Any command as root, while the block runs; raises HostError."""
+        with self._session(fleet, host) as (client, ssh):
+            yield Command(client, ssh, host, request)
+
+    def _observe_one(self, fleet: Fleet, host: str) -> HostObservation:
         try:
             with self._session(fleet, host) as (client, ssh):
-                output = _run(client, ssh, host, script)
+                output = _run(client, ssh, host, "observe")
             return _parse(HostObservation, output, host)
         except HostKeyError:
             raise
         except HostError as error:
             return HostObservation(host=host, error=_one_line(error))
 
-    def _read_one(self, fleet: Fleet, host: str, script: str) -> HostAnswer:
+    def _read_one(self, fleet: Fleet, host: str) -> HostAnswer:
         disk = fleet.disk_of(host)
         wanted = {
             "names": [one.address for one in fleet.hosts if _is_name(one.address)],
@@ -134,7 +134,7 @@ class SshHosts:
             with self._session(fleet, host) as (client, ssh):
                 # Logging in is no part of the span in which the host reads its clock.
                 asked_at = time.time()
-                output = _run(client, ssh, host, script, argument)
+                output = _run(client, ssh, host, "preflight", argument)
                 answered_at = time.time()
             return HostAnswer(
                 host=host,
@@ -148,12 +148,12 @@ class SshHosts:
             silence = Silence(check=_step(error), what=error.what, hint=error.hint or "")
             return HostAnswer(host=host, silence=silence)
 
-    def _fix_one(self, fleet: Fleet, wanted: HostFixes, script: str) -> HostFixResults:
+    def _fix_one(self, fleet: Fleet, wanted: HostFixes) -> HostFixResults:
         fixes = {"fixes": list(wanted.fixes), "sysctls": dict(INOTIFY_LIMITS)}
         argument = json.dumps(fixes)
         try:
             with self._session(fleet, wanted.host) as (client, ssh):
-                output = _run(client, ssh, wanted.host, script, argument)
+                output = _run(client, ssh, wanted.host, "fix", argument)
             return _parse(HostFixResults, output, wanted.host)
         except HostKeyError:
             raise
@@ -169,25 +169,26 @@ class SshHosts:
         return session(self._known_hosts, fleet, host)
 
 
-def _python(script: str, arguments: Sequence[str], stdin: str = "") -> Request:
-    """Run ``script`` by the host's own python3. Nobody there can see its text."""
-    text = script.encode()
-    return Request(PYTHON, (BOOT, str(len(text)), *arguments), text + stdin.encode())
+def _request(command: str, arguments: Sequence[str], stdin: str = "") -> Request:
+    """Run a command of the package by the host's own python3; the package goes there if need be."""
+    package = host_package()
+    words = (package.digest, str(len(package.data)), command, *arguments)
+    return Request(PYTHON, python_words(arrival_text(), *words), stdin.encode(), package.data)
 
 
 def _run(
     client: paramiko.SSHClient,
     ssh: Ssh,
     host: str,
-    script: str,
+    command: str,
     *arguments: str,
     stdin: str = "",
     within_s: float = _ANSWER_S,
 ) -> str:
-    """What ``script`` prints under the host's python3 as root. Raises HostError."""
-    command = Command(client, ssh, host, _python(script, arguments, stdin))
-    command.close_input()
-    found = command.outcome(within_s)
+    """What a command prints under the host's python3 as root. Raises HostError."""
+    running = Command(client, ssh, host, _request(command, arguments, stdin))
+    running.close_input()
+    found = running.outcome(within_s)
     if found.status == NOT_FOUND:
         raise PythonError("python3 is not installed", where=host, hint="install python3")
     if found.status != 0:

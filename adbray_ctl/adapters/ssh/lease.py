@@ -21,42 +21,6 @@ from adbray_ctl.core.spec.fleet import Fleet
 _TERM_S = 60
 _RENEW_S = 15
 
-# Under flock, and by the host's own clock alone. Below /run: a host that booted has no lease.
-_SCRIPT = """
-import fcntl, json, os, sys, time
-verb, group, owner, term = sys.argv[1:5]
-path = "/run/adbray/%s.lease" % group
-# Renewed also where the host has booted meanwhile, but not where the last group was just removed.
-if verb == "take" or (verb == "renew" and os.path.isdir("/etc/adbray")):
-    os.makedirs("/run/adbray", exist_ok=True)
-elif not os.path.exists(path):
-    print(json.dumps({"held": None, "now": time.time()}))
-    sys.exit(0)
-handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-fcntl.flock(handle, fcntl.LOCK_EX)
-text = os.read(handle, 4096).decode()
-held = json.loads(text) if text else None
-now = time.time()
-if held and held["until"] < now:
-    held = None
-mine = held is not None and held["owner"]["id"] == json.loads(owner)["id"] if owner else False
-answer = held
-def write(value):
-    os.lseek(handle, 0, 0)
-    os.ftruncate(handle, 0)
-    os.write(handle, value.encode())
-if verb in ("take", "renew") and (held is None or mine):
-    since = held["since"] if held else now
-    write(json.dumps({"owner": json.loads(owner), "since": since, "until": now + int(term)}))
-    answer = None
-# Emptied and not unlinked: another may have it open and wait for the lock.
-if verb == "break":
-    write("")
-if verb == "give" and mine:
-    write(json.dumps(dict(held, until=0)))  # run out, it still tells who changed the group last
-print(json.dumps({"held": answer, "now": now}))
-"""
-
 
 class HostLease:
     """Lease. ``identity`` is a file that tells this project's control side from others."""
@@ -94,7 +58,7 @@ class HostLease:
         self._ask(fleet, host, "break", group, "")
 
     def _ask(self, fleet: Fleet, host: str, verb: str, group: str, owner: str) -> str | None:
-        output = self._hosts.run_python(fleet, host, _SCRIPT, verb, group, owner, str(_TERM_S))
+        output = self._hosts.run(fleet, host, "lease", verb, group, owner, str(_TERM_S))
         answer = json.loads(output)
         if answer["held"] is None:
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 
 from pydantic import ValidationError
 
@@ -22,12 +21,8 @@ class SshLeftovers:
         self._hosts = hosts
 
     def read(self, fleet: Fleet, hosts: Sequence[str]) -> tuple[Leftovers, ...]:
-        script = (
-            resources.files("adbray_ctl.adapters.host").joinpath("leftovers_script.py").read_text()
-        )
-
         def ask(host: str) -> Leftovers:
-            output = self._hosts.run_python(fleet, host, script)
+            output = self._hosts.run(fleet, host, "leftovers")
             try:
                 return Leftovers.model_validate({**json.loads(output), "host": host})
             except (ValueError, ValidationError) as error:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from pydantic import ValidationError
 
-from adbray_ctl.adapters.ssh.host_scripts import host_script
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.observed.loads import HostLoads
@@ -33,7 +32,6 @@ class SshLoads:
         latest = {host: HostLoads(host=host) for host in hosts}
         changed_keys: list[HostKeyError] = []
         ended = threading.Event()
-        script = host_script("load_script.py")
         within_s = max(_SILENT_S, 3 * every_s)
 
         def listen(host: str) -> None:
@@ -41,7 +39,7 @@ class SshLoads:
                 try:
                     words = (group or "", f"{every_s:g}")
                     with self._hosts.lines_of(
-                        fleet, host, script, *words, within_s=within_s
+                        fleet, host, "load", *words, within_s=within_s
                     ) as lines:
                         for line in lines:
                             latest[host] = _parsed(host, line)

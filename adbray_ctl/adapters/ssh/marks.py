@@ -6,9 +6,11 @@ therefore prints marks that nobody else can print, since they are drawn anew for
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 import shlex
+import zlib
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
 
@@ -20,12 +22,9 @@ _AT_END = '; s=$?; echo >&2; echo "$0 end" >&2; echo; echo "$0 end $s"'
 # The address of the connection is the last word: sudo would take it from the environment.
 _RUN = 'sh -c "$@" "$SSH_CONNECTION"'
 _AS_ROOT = _MARK.format("root")
-PYTHON = '/usr/bin/env python3 -c "$@"'
-# Reads the script of so many bytes from standard input, which stays open behind it.
-BOOT = (
-    "import os, sys; os.environ['SSH_CONNECTION'] = sys.argv.pop();"
-    " exec(compile(sys.stdin.buffer.read(int(sys.argv.pop(1))), 'script', 'exec'))"
-)
+# A program's text, in letters that every shell leaves alone, and what it gets as arguments.
+PYTHON = '/usr/bin/env python3 -I -c "$@"'
+BOOT = "import base64, sys, zlib; exec(zlib.decompress(base64.b64decode(sys.argv.pop(1))))"
 _SHOWN = 160
 _MOST_BEFORE = 4096
 
@@ -52,6 +51,11 @@ def command_line(mark: str, command: str, words: Sequence[str], *, sudo: bool) -
     outer = _AT_LOGIN + run + _AT_END
     inner = f"{_AS_ROOT}exec {command}"
     return shlex.join(["sh", "-c", outer, mark, inner, mark, *words])
+
+
+def python_words(text: str, *words: str) -> tuple[str, ...]:
+    """What `PYTHON` gets to run ``text`` with ``words``, of which the last is the connection."""
+    return (BOOT, base64.b64encode(zlib.compress(text.encode())).decode(), *words)
 
 
 class Marked:
@@ -88,6 +92,12 @@ class Marked:
             # A shell may print for ever.
             self.before = (self.before + self.output)[:_MOST_BEFORE]
             del self.output[: -self._longest]
+
+    def line(self) -> str | None:
+        """The first line of the output, taken out; None before it has come whole."""
+        at = self.output.find(b"\n")
+        # The mark of the end begins with a line end.
+        return self._taken(at + 1) if at > 0 else None
 
     def lines(self) -> Iterator[str]:
         """The whole lines that the command has printed, taken out; all that is left at its end."""

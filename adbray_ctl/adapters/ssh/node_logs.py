@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from pydantic import ValidationError
 
-from adbray_ctl.adapters.ssh.host_scripts import logs_reading_script
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.threads import everywhere
 from adbray_ctl.core.errors import HostError, HostKeyError
@@ -23,12 +22,10 @@ class SshNodeLogs:
         self._hosts = hosts
 
     def find(self, fleet: Fleet, group: str) -> tuple[HostLogs, ...]:
-        script = logs_reading_script("logs_script.py")
-
         def ask(host: str) -> HostLogs:
             try:
                 asked = json.dumps({"group": group})
-                answer = json.loads(self._hosts.run_python(fleet, host, script, asked))
+                answer = json.loads(self._hosts.run(fleet, host, "read-logs", asked))
                 kept = [{**one, "host": host} for one in answer["kept"]]
                 return HostLogs.model_validate({**answer, "host": host, "kept": kept})
             except HostKeyError:
@@ -43,6 +40,6 @@ class SshNodeLogs:
 
     @contextmanager
     def read(self, fleet: Fleet, host: str, wanted: LogRequest) -> Iterator[Iterator[LogLine]]:
-        script, asked = logs_reading_script("logs_script.py"), wanted.model_dump_json()
-        with self._hosts.lines_of(fleet, host, script, asked) as lines:
+        asked = wanted.model_dump_json()
+        with self._hosts.lines_of(fleet, host, "read-logs", asked) as lines:
             yield (LogLine(*json.loads(line)) for line in lines)

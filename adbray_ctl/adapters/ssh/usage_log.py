@@ -6,7 +6,6 @@ import json
 
 from pydantic import ValidationError
 
-from adbray_ctl.adapters.ssh.host_scripts import host_script
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.threads import everywhere
 from adbray_ctl.core.errors import HostError, HostKeyError
@@ -21,11 +20,9 @@ class SshUsage:
         self._hosts = hosts
 
     def read(self, fleet: Fleet, since: int, group: str | None) -> tuple[HostUsage, ...]:
-        script = host_script("usage_script.py")
-
         def ask(host: str) -> HostUsage:
             try:
-                answer = self._hosts.run_python(fleet, host, script, str(since), group or "")
+                answer = self._hosts.run(fleet, host, "read-usage", str(since), group or "")
                 return HostUsage.model_validate({**json.loads(answer), "host": host})
             except HostKeyError:
                 raise

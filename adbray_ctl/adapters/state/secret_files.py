@@ -51,7 +51,7 @@ class SecretFiles:
             provider_dir=str(self._package / "provider"),
             keeper_dir=str(self._package / "keeper"),
             uploads_dir=str(self._package / "uploads"),
-            scripts_dir=str(self._package / "adapters" / "host"),
+            scripts_dir=str(self._package.parent / "adbray_host"),
             wheel_cache=str(self._cache / "wheels"),
         )
 

@@ -13,7 +13,6 @@ from adbray_ctl.cli.commands.job import follow_to_end
 from adbray_ctl.cli.render.screen import Text, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.lab import LabOrder
-from adbray_ctl.core.spec.skeleton import quickstart_text
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import lab as lab_service
 
@@ -33,8 +32,8 @@ def demo(state: State) -> None:
     _headline("1/3  lab: three hosts on this machine")
     lab_service.up(state.lab, state.project, _LAB, lambda text: say(text, err=True))
     if GROUP not in state.project.names():
-        names = [host.name for host in state.project.fleet().hosts]
-        text = quickstart_text(state.project.template(f"{GROUP}.yml"), names)
+        last = state.project.fleet().hosts[-1].name
+        text = state.project.rendered(f"{GROUP}.yml.j2", last_host=last)
         state.project.write_group(GROUP, text)
     _headline(f"2/3  apply: groups/{GROUP}.yml becomes a Ray cluster")
     with state.tools.lock.hold("demo"):

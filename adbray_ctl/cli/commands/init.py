@@ -8,7 +8,7 @@ from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.spec.skeleton import fleet_text, parse_targets, quickstart_text
+from adbray_ctl.core.spec.targets import parse_targets
 
 
 @click.command(
@@ -37,16 +37,19 @@ def init(
                 "there is no fleet.yml of a lab here",
                 hint="run `adbray lab up` first: it makes the hosts and the file",
             )
-        names = [host.name for host in files.fleet().hosts]
-        group, text = "quickstart", quickstart_text(files.template("quickstart.yml"), names)
+        last = files.fleet().hosts[-1].name
+        group, text = "quickstart", files.rendered("quickstart.yml.j2", last_host=last)
         what = f"fleet.yml is not of a lab, and the first group {group} does not fit it"
         hint = "run `adbray lab up` in a directory of its own"
     else:
-        fleet = fleet_text(parse_targets(hosts), user=user, identity_file=identity_file)
+        targets = parse_targets(hosts)
+        fleet = files.rendered(
+            "fleet.yml.j2", targets=targets, user=user, identity_file=identity_file
+        )
         hint = "name each host once, and write [USER@]ADDRESS[:PORT], like ops@10.0.0.1:22"
         with without_lines("these hosts make no fleet.yml", hint):
             say(f"wrote {files.write_fleet(fleet)}")
-        group, text = "main", files.template("main.yml")
+        group, text = "main", files.rendered("main.yml.j2")
         what, hint = f"the first group {group} does not fit fleet.yml", "write one by hand"
     with without_lines(what, hint):
         say(f"wrote {files.write_group(group, text)}")

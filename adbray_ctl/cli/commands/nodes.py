@@ -10,9 +10,6 @@ from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.slot.names import kind_of
-from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services import nodes as service
 from adbray_ctl.services import plan as planning
@@ -62,8 +59,7 @@ def drain(
     with tools.lock.hold(f"drain {group}"):
         prepared = planning.prepare(tools, group)
         nodes = service.named(prepared, names)
-        if any(kind_of(node) is not SlotKind.WORKER for node in nodes):
-            raise UsageError("only workers can be drained", hint="adbray restart, or destroy")
+        service.require_workers(prepared, nodes)
         if not yes:
             question = f"Drain and stop {', '.join(nodes)}?"
             confirm_for(group, question, production=prepared.spec.production)

@@ -16,6 +16,7 @@ from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.spec.hosts import Host, command_words
+from adbray_ctl.core.spec.settings import WORKER_HOSTS
 
 # Ray's word for kinds of nodes; a worker group's name cannot be this, for the dot.
 HEAD_TYPE = "ray.head"
@@ -125,10 +126,10 @@ def scaling_settings(
         for field in ("min_workers", "max_workers", "resources", "labels"):
             settings[f"worker_groups.{name}.{field}"] = kind[field]
     hosts = scaling_hosts(fleet, topology)
-    settings["worker hosts"] = {h["name"]: f"{h['address']}:{h['port']}" for h in hosts}
+    settings[WORKER_HOSTS] = {h["name"]: f"{h['address']}:{h['port']}" for h in hosts}
     for host in hosts:
         if "power" in host:
-            settings[f"worker hosts.{host['name']}.power"] = host["power"]
+            settings[f"{WORKER_HOSTS}.{host['name']}.power"] = host["power"]
     return settings
 
 

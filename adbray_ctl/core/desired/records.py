@@ -20,18 +20,23 @@ from adbray_ctl.core.desired.slots import REDIS_USER, redis_address
 from adbray_ctl.core.placement.topology import Placement, Topology
 from adbray_ctl.core.slot.names import unit_name
 from adbray_ctl.core.slot.record import ExternalRedis, SlotKind, SlotRecord, revision_of
-from adbray_ctl.core.slot.settings import (
-    GPU_SHARE,
-    HEAD_ADDRESS,
-    HOST_RESERVE,
-    PANELS,
-    without_sizes,
-)
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.gpu import GPU
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.spec.impact import settings_of
 from adbray_ctl.core.spec.redis import RedisMode
+from adbray_ctl.core.spec.settings import (
+    GPU_SHARE,
+    HEAD_ADDRESS,
+    HOST_ADDRESS,
+    HOST_RESERVE,
+    NAMESPACE,
+    PANELS,
+    PORTS,
+    REDIS_ADDRESS,
+    SENTINELS,
+    without_sizes,
+)
 from adbray_ctl.core.spec.sizes import Catalog
 
 
@@ -77,11 +82,11 @@ def _shared_settings(
     spec: RayClusterSpec, topology: Topology, namespace: str, kind: SlotKind
 ) -> dict[str, JsonValue]:
     """What all slots of ``kind`` are made of."""
-    settings = dict(settings_of(spec, kind)) | {"namespace": namespace}
+    settings = dict(settings_of(spec, kind)) | {NAMESPACE: namespace}
     if kind is SlotKind.HEAD:
-        settings["redis address"] = redis_address(spec, topology)
+        settings[REDIS_ADDRESS] = redis_address(spec, topology)
     if kind is SlotKind.REDIS and spec.redis_mode is RedisMode.SENTINEL:
-        settings["Sentinels"] = redis_address(spec, topology)
+        settings[SENTINELS] = redis_address(spec, topology)
     if kind is SlotKind.WORKER:
         settings[HEAD_ADDRESS] = topology.head_address
     return _plain(settings)
@@ -100,7 +105,7 @@ def _group_settings(group: WorkerGroup) -> dict[str, JsonValue]:
 
 def _own_settings(catalog: Catalog, p: Placement) -> dict[str, JsonValue]:
     """What placement decided for this slot alone."""
-    settings: dict[str, Any] = {"host address": p.address, "ports": p.ports}
+    settings: dict[str, Any] = {HOST_ADDRESS: p.address, PORTS: p.ports}
     if p.size is not None:
         size = catalog[p.size]
         settings[f"sizes.{p.size}"] = {"cpus": size.cpus, "memory_gb": size.memory_gb}

@@ -1,4 +1,4 @@
-"""A host's NVIDIA cards and their driver as it reads them itself (adapters/host/gpus.py)."""
+"""A host's NVIDIA cards and their driver as it reads them itself (adbray_host/gpus)."""
 
 from __future__ import annotations
 

@@ -10,11 +10,9 @@ from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.ray import RayLoad, RayView
 from adbray_ctl.core.observed.status import SlotAt, living_nodes
 from adbray_ctl.core.observed.units import ObservedSlot
+from adbray_ctl.core.plan.fields import FieldChange
 from adbray_ctl.core.slot.record import SlotKind
-from adbray_ctl.core.slot.settings import HOST_RESERVE, FieldChange
-from adbray_ctl.core.spec.gpu import GPU
-from adbray_ctl.core.spec.impact import Impact
-from adbray_ctl.core.spec.logs import KEPT_LOGS
+from adbray_ctl.core.spec.impact import Impact, Reach
 
 
 class _Plan(BaseModel):
@@ -45,20 +43,16 @@ class NodeChange(_Plan):
     @property
     def wants_software(self) -> bool:
         """Whether its host may lack what it needs: user, directories, Ray."""
-        return self.new or any(field.field.startswith("ray.") for field in self.fields)
+        return self.new or self.reaches(Reach.SOFTWARE)
 
     @property
-    def tells_host(self) -> bool:
-        """Whether something changes that all slots of its host share."""
-        return self.tells_gpu or any(
-            field.field == HOST_RESERVE or field.field.startswith(KEPT_LOGS)
-            for field in self.fields
-        )
+    def recuts(self) -> bool:
+        """Whether a worker's cards, its slice of one, or what holds it there is another one."""
+        return self.kind is SlotKind.WORKER and self.reaches(Reach.CARDS)
 
-    @property
-    def tells_gpu(self) -> bool:
-        """Whether another driver, or more beside it, is wanted of its host."""
-        return any(field.field.startswith(GPU) for field in self.fields)
+    def reaches(self, what: Reach) -> bool:
+        """Whether one of its fields changes ``what``."""
+        return any(what in field.effect.reach for field in self.fields)
 
     @property
     def interrupts(self) -> bool:

@@ -48,6 +48,34 @@ class HostBoot(BaseModel):
         return f"host {self.host} boots: {self.reason}{others}"
 
 
+class HostWork(BaseModel):
+    """What a plan does to hosts for the sake of their GPU drivers.
+
+    ``drivers`` are the hosts whose driver is looked after, ``left_over`` those that have another
+    one than is wanted, and do not use it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    boots: tuple[HostBoot, ...] = ()
+    drivers: tuple[str, ...] = ()
+    left_over: tuple[str, ...] = ()
+
+    @property
+    def booting(self) -> tuple[str, ...]:
+        """The hosts that boot."""
+        return tuple(boot.host for boot in self.boots)
+
+
+def host_work(fleet: Fleet, group: str, hosts: tuple[str, ...], observed: Observed) -> HostWork:
+    """What is to be done to ``hosts`` for a group of the name ``group``."""
+    return HostWork(
+        boots=boots_of(fleet, group, hosts, observed),
+        drivers=tuple(host for host in hosts if fleet.gpu_of(host)),
+        left_over=left_over(fleet, hosts, observed),
+    )
+
+
 def boots_of(
     fleet: Fleet, group: str, hosts: Iterable[str], observed: Observed
 ) -> tuple[HostBoot, ...]:

@@ -23,13 +23,13 @@ def monitoring_steps(
     if wanted is None and left:
         hosts = tuple(dict.fromkeys((*topology.hosts, *left)))
         title = f"monitoring: remove it from {', '.join(hosts)}"
-        yield Step(title=title, members=(), hosts=hosts, roles=ROLES)
+        yield Step(title=title, hosts=hosts, roles=ROLES)
     elif wanted is not None and (left or watching.get(wanted.host) != wanted.revision):
         verb = "update" if wanted.host in watching else "install"
         title = f"monitoring: {verb} on {wanted.host}"
         title += f", remove from {', '.join(left)}" if left else ""
         hosts = tuple(dict.fromkeys((*wanted.hosts, *left)))
-        yield Step(title=title, members=(), hosts=hosts, roles=ROLES)
+        yield Step(title=title, hosts=hosts, roles=ROLES)
 
 
 def unmonitoring(group: str, wanted: GroupMonitoring | None, observed: Observed) -> Iterator[str]:

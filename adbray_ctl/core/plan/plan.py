@@ -12,10 +12,11 @@ from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.plan.changes import JobHit, NodeChange, job_hits
 from adbray_ctl.core.plan.comparison import node_changes
-from adbray_ctl.core.plan.hosts import HostBoot, SilentHost, boots_of, left_over
+from adbray_ctl.core.plan.hosts import HostBoot, SilentHost, host_work
 from adbray_ctl.core.plan.monitoring import monitoring_steps
 from adbray_ctl.core.plan.order import steps_of
 from adbray_ctl.core.plan.runtime import runtime_steps
+from adbray_ctl.core.plan.starts import set_aside
 from adbray_ctl.core.plan.steps import Step
 from adbray_ctl.core.slot.gpu import in_words
 from adbray_ctl.core.slot.record import SlotRecord, revision_of
@@ -79,30 +80,22 @@ def make_plan(
     ``namespace`` is the group's storage namespace, which a standing group keeps.
     """
     records = slot_records(fleet, spec, topology, namespace)
-    boots = boots_of(fleet, spec.name, topology.hosts, observed)
+    hosts = host_work(fleet, spec.name, topology.hosts, observed)
     changes = node_changes(
         topology=topology,
         records=records,
         observed=observed,
+        aside=set_aside(topology, observed),
         restart=restart,
         retired=fleet.retired,
-        boots=boots,
+        boots=hosts.boots,
     )
-    drivers = tuple(host for host in topology.hosts if fleet.gpu_of(host))
     monitoring = monitoring_of(fleet, spec, topology)
     return ChangePlan(
         group=spec.name,
         changes=changes,
         steps=(
-            *steps_of(
-                spec,
-                topology,
-                changes,
-                canary,
-                drivers=drivers,
-                left_over=left_over(fleet, topology.hosts, observed),
-                boots=boots,
-            ),
+            *steps_of(spec, topology, changes, hosts, canary),
             *runtime_steps(spec, topology, observed),
             *monitoring_steps(topology, monitoring, observed),
         ),
@@ -113,7 +106,7 @@ def make_plan(
             for seen in observed.hosts
             if seen.error
         ),
-        boots=boots,
+        boots=hosts.boots,
         base=base_of(spec.name, observed, changes),
         units=unit_lines(topology),
         namespace=namespace,

@@ -11,18 +11,12 @@ from adbray_ctl.core.plan.steps import (
     Step,
     by_group,
     drained_of,
-    is_recut,
     listed,
-    members_of,
     roles_of,
 )
 from adbray_ctl.core.slot.record import SlotKind
-from adbray_ctl.core.slot.settings import HEAD_ADDRESS
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
-from adbray_ctl.core.spec.impact import Impact
-
-# A node refuses to join a head of another version (ray._private.utils.check_version_info).
-_VERSIONS = frozenset({"ray.version", "ray.python"})
+from adbray_ctl.core.spec.impact import Impact, Reach
 
 
 def batch_size(group: WorkerGroup, running: int) -> int:
@@ -39,7 +33,7 @@ def going_over(stay: list[NodeChange]) -> list[NodeChange]:
     A kept node never comes between: every node of Ray has the version among its settings.
     """
     nodes = [change for change in stay if change.kind is not SlotKind.REDIS]
-    over = [c for c in nodes if any(field.field in _VERSIONS for field in c.fields)]
+    over = [c for c in nodes if c.reaches(Reach.VERSION)]
     # Beside a head that stays, only the nodes of the other version are of no use to it.
     return nodes if any(change.kind is SlotKind.HEAD for change in over) else over
 
@@ -53,13 +47,10 @@ def cutover(
     runs = any(change.runs for change in together)
     if runs:
         tried = _tried(together, max(canary, 1))
-        yield Step(
-            title=f"try {version} on {', '.join(tried)}", members=(), hosts=tried, trial=True
-        )
+        yield Step(title=f"try {version} on {', '.join(tried)}", hosts=tried, trial=True)
     yield Step(
         title=f"{'change to' if runs else 'start'} {version}: {listed(together)}",
-        members=members_of(together),
-        hosts=tuple(dict.fromkeys(change.host for change in together)),
+        changes=tuple(together),
         roles=roles_of(together, sliced),
         drain=drained_of(together),
     )
@@ -79,8 +70,8 @@ def rolls(change: NodeChange) -> bool:
     if change.kind is not SlotKind.WORKER or change.action is not Impact.RESTART:
         return False
     # One whose head has moved has lost it already: waiting would only keep it useless.
-    moved = any(field.field == HEAD_ADDRESS for field in change.fields)
-    return not moved and not is_recut(change)
+    moved = change.reaches(Reach.HEAD_ADDRESS)
+    return not moved and not change.recuts
 
 
 def batches(
@@ -99,8 +90,7 @@ def batches(
             which = "canary" if batch is first else f"batch {number} of {len(batches)}"
             yield Step(
                 title=f"restart {listed(batch)} ({name}, {which})",
-                members=members_of(batch),
-                hosts=tuple(dict.fromkeys(change.host for change in batch)),
+                changes=tuple(batch),
                 roles=WORKER_ROLES,
                 drain=drained_of(batch),
                 worker_group=name,

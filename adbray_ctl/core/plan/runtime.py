@@ -28,4 +28,4 @@ def runtime_steps(spec: RayClusterSpec, topology: Topology, observed: Observed) 
     if hosts:
         added = ", ".join(dict.fromkeys(name for host in hosts for name in lacking[host]))
         title = f"software: add {added} on {', '.join(hosts)}"
-        yield Step(title=title, members=(), hosts=hosts, roles=ROLES)
+        yield Step(title=title, hosts=hosts, roles=ROLES)

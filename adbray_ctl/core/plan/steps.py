@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from adbray_ctl.core.plan.changes import NodeChange
-from adbray_ctl.core.slot.record import NodeAt, SlotKind
-from adbray_ctl.core.slot.settings import GPU_SHARE
+from adbray_ctl.core.slot.record import NodeAt, Slot, SlotKind
 from adbray_ctl.core.spec.impact import Impact
 
 WORKER_ROLES = ("worker_disk", "ray_worker")
@@ -21,7 +20,8 @@ class _Plan(BaseModel):
 class Step(_Plan):
     """Changes that are made together, by one run of Ansible.
 
-    ``members`` are the nodes with the hosts on which they are changed. ``drain`` are the nodes that
+    ``changes`` is what it does to each of its nodes, of which a saved plan has ``members`` alone:
+    the nodes with the hosts on which they are changed. ``drain`` are the nodes that
     are stopped first, workers drained before that; ``live`` are those that run all the while;
     ``roles`` is what runs then on ``hosts``.
     ``leaving`` means that the hosts give up the group altogether; ``canary`` that somebody should
@@ -31,8 +31,13 @@ class Step(_Plan):
     """
 
     title: str
-    members: tuple[NodeAt, ...]
-    hosts: tuple[str, ...]
+    changes: tuple[NodeChange, ...] = Field(default=(), exclude=True, repr=False)
+    members: tuple[NodeAt, ...] = Field(
+        default_factory=lambda data: tuple((c.node, c.host) for c in data["changes"])
+    )
+    hosts: tuple[str, ...] = Field(
+        default_factory=lambda data: tuple(dict.fromkeys(c.host for c in data["changes"]))
+    )
     roles: tuple[str, ...] = ()
     drain: tuple[str, ...] = ()
     live: tuple[str, ...] = ()
@@ -44,6 +49,11 @@ class Step(_Plan):
     first: tuple[str, ...] = ()
 
     @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Its nodes, each with its kind."""
+        return tuple(Slot(change.node, change.kind) for change in self.changes)
+
+    @property
     def nodes(self) -> tuple[str, ...]:
         """The names of its nodes."""
         return tuple(node for node, _ in self.members)
@@ -52,18 +62,6 @@ class Step(_Plan):
     def drained(self) -> tuple[NodeAt, ...]:
         """The nodes that are stopped first, with their hosts."""
         return tuple(member for member in self.members if member[0] in self.drain)
-
-
-def is_recut(change: NodeChange) -> bool:
-    """Whether a worker's cards, its slice of one, or what holds it there is another one."""
-    return change.kind is SlotKind.WORKER and any(
-        field.field.startswith(GPU_SHARE) or field.field.endswith(".isolation")
-        for field in change.fields
-    )
-
-
-def members_of(changes: Iterable[NodeChange]) -> tuple[NodeAt, ...]:
-    return tuple((change.node, change.host) for change in changes)
 
 
 def roles_of(changes: Iterable[NodeChange], sliced: Collection[str] = ()) -> tuple[str, ...]:
@@ -82,7 +80,7 @@ def roles_of(changes: Iterable[NodeChange], sliced: Collection[str] = ()) -> tup
         roles.append("ray_head")
     if SlotKind.WORKER in kinds:
         # Of what is removed it is not known any more whether it had one.
-        cut = (c.action is Impact.DELETE or c.node in sliced or is_recut(c) for c in changes)
+        cut = (c.action is Impact.DELETE or c.node in sliced or c.recuts for c in changes)
         roles += ["gpu_share"] if any(cut) else []
         roles.append("ray_worker")
     return tuple(roles)

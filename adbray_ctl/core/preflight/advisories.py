@@ -6,6 +6,7 @@ token that every group has closes it.
 
 from __future__ import annotations
 
+from packaging.version import InvalidVersion, Version
 from pydantic import BaseModel, ConfigDict
 
 
@@ -16,40 +17,36 @@ class Advisory(BaseModel):
 
     id: str
     what: str
-    since: tuple[int, int, int] = (0, 0, 0)
-    fixed: tuple[int, int, int]
-
-    @property
-    def fixed_text(self) -> str:
-        return ".".join(map(str, self.fixed))
+    since: str = "0"
+    fixed: str
 
 
 ADVISORIES = (
-    Advisory(id="CVE-2023-6019", what="commands injected through the dashboard", fixed=(2, 8, 1)),
+    Advisory(id="CVE-2023-6019", what="commands injected through the dashboard", fixed="2.8.1"),
     Advisory(
         id="CVE-2025-62593",
         what="a web page in an operator's browser can submit jobs",
-        fixed=(2, 52, 0),
+        fixed="2.52.0",
     ),
     Advisory(
         id="CVE-2026-27482",
         what="a web page in an operator's browser can delete jobs",
-        fixed=(2, 54, 0),
+        fixed="2.54.0",
     ),
     # https://github.com/ray-project/ray/pull/62056 (GHSA-mw35-8rx3-xf9r)
     Advisory(
         id="CVE-2026-41486",
         what="a crafted Parquet file read by Ray Data runs code",
-        since=(2, 49, 0),
-        fixed=(2, 55, 0),
+        since="2.49.0",
+        fixed="2.55.0",
     ),
 )
 
 
 def advisories_for(version: str) -> tuple[Advisory, ...]:
     """The vulnerabilities of a Ray version ("2.60.0"); none for one that cannot be read."""
-    parts = version.split(".")
-    if len(parts) < 3 or not all(part.isdigit() for part in parts[:3]):
+    try:
+        number = Version(version)
+    except InvalidVersion:
         return ()
-    number = (int(parts[0]), int(parts[1]), int(parts[2]))
-    return tuple(one for one in ADVISORIES if one.since <= number < one.fixed)
+    return tuple(one for one in ADVISORIES if Version(one.since) <= number < Version(one.fixed))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from packaging.version import Version
+
 from adbray_ctl.core.observed.gpus import BurnIn, GpuReading
 from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, FindingState, Subject
 from adbray_ctl.core.preflight.readings import Check
+from adbray_ctl.core.versions import release
 
 # The oldest NVIDIA driver for CUDA 12.
-_DRIVER = 525
+_DRIVER = Version("525")
 
 
 def gpu(of: Subject) -> Iterator[Finding]:
@@ -52,7 +55,7 @@ def _driver(of: Subject, seen: GpuReading) -> Finding:
     if on_pci > seen.cards:
         remedy = "see to their driver (`gpu` in fleet.yml), or leave the cards unused"
         return of.finding(Check.GPU, FindingState.WARN, found, expected=expected, remedy=remedy)
-    if int(seen.driver.split(".")[0] or 0) < _DRIVER:
+    if release(seen.driver) < _DRIVER:
         remedy = f"update the NVIDIA driver to {_DRIVER} or newer, which CUDA 12 needs"
         return of.finding(Check.GPU, FindingState.WARN, found, expected=expected, remedy=remedy)
     return of.finding(Check.GPU, FindingState.OK, found, expected=expected)

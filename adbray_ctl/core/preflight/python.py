@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from packaging.version import Version
+
 from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, FindingState, Subject
 from adbray_ctl.core.preflight.needs import HostNeeds
 from adbray_ctl.core.preflight.readings import Check, HostAnswer
+from adbray_ctl.core.versions import release
 
 # The oldest that ansible-core 2.19 runs its modules on.
-_MODULE_PYTHON = (3, 8)
+_MODULE_PYTHON = Version("3.8")
 
 
 def python(of: Subject) -> Iterator[Finding]:
     """The host's own interpreter, and the version that the group asks for."""
     own, there = of.readings.python, of.readings.pythons
-    oldest = ".".join(map(str, _MODULE_PYTHON))
     found = f"python3 is {own}; for groups: {', '.join(there) or 'none'}"
-    if numbers(own) < _MODULE_PYTHON:
+    if release(own) < _MODULE_PYTHON:
         yield of.finding(
             Check.PYTHON,
             FindingState.FAIL,
             found,
-            expected=f"python3 of {oldest} or newer, which Ansible needs",
-            remedy=f"install Python {oldest} or newer as /usr/bin/python3",
+            expected=f"python3 of {_MODULE_PYTHON} or newer, which Ansible needs",
+            remedy=f"install Python {_MODULE_PYTHON} or newer as /usr/bin/python3",
         )
     if of.needs is None:
-        expected = f"{oldest} or newer"
+        expected = f"{_MODULE_PYTHON} or newer"
         state = FindingState.OK if there else FindingState.WARN
         remedy = "" if there else "install the Python that groups ask for (ray.python)"
         yield of.finding(Check.PYTHON, state, found, expected=expected, remedy=remedy)
@@ -62,8 +64,3 @@ def releases(answers: Sequence[HostAnswer], needs: Mapping[str, HostNeeds]) -> I
             remedy="bring all to one release; Ray's nodes work together meanwhile, but objects that"
             " are pickled by one release may not be read by another",
         )
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """3.11.2 as (3, 11, 2)."""
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from packaging.version import Version
+
 from adbray_ctl.core.preflight.advisories import advisories_for
 from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, FindingState, Subject
 from adbray_ctl.core.preflight.readings import Check
@@ -24,14 +26,14 @@ def ray_version(spec: RayClusterSpec) -> Finding:
             found=f"{found}: it has none that adbray knows",
             expected=expected,
         )
-    fixed = max(known, key=lambda one: one.fixed)
+    fixed = max(known, key=lambda one: Version(one.fixed)).fixed
     return Finding(
         host=GROUP_WIDE,
         check=Check.RAY,
         state=FindingState.FAIL,
         found=f"{found}: {'; '.join(f'{one.id}, {one.what}' for one in known)}",
         expected=expected,
-        remedy=f"set ray.version to {fixed.fixed_text} or newer in groups/{spec.name}.yml",
+        remedy=f"set ray.version to {fixed} or newer in groups/{spec.name}.yml",
     )
 
 

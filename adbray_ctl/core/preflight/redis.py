@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from packaging.version import Version
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.preflight.findings import Finding, FindingState
 from adbray_ctl.core.preflight.readings import Check
+from adbray_ctl.core.versions import release
 
 # ACL users came with Redis 6 (https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/).
-MIN_REDIS = (6, 0)
+MIN_REDIS = Version("6")
 EXPECTED = "a primary that answers, keeps what it is told, and evicts nothing"
 
 
@@ -88,8 +90,7 @@ def _findings(host: str, url: str, reading: RedisReading) -> Iterator[Finding]:
         remedy = "check redis.url, username and password_file, and the way from this host to there"
         yield _finding(host, FindingState.FAIL, f"{url} does not answer: {reading.error}", remedy)
         return
-    numbers = [int(part) for part in reading.version.split(".")[:2] if part.isdigit()]
-    if numbers and tuple(numbers) < MIN_REDIS:
+    if reading.version and release(reading.version) < MIN_REDIS:
         found = f"{url} is Redis {reading.version}"
         yield _finding(host, FindingState.FAIL, found, "upgrade it to 6 or newer")
     if reading.role and reading.role != "master":

@@ -6,22 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 from adbray_ctl.core.events import RunEvent
+from adbray_ctl.core.inventory.scope import Scope
 from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
 
 Report: TypeAlias = Callable[[RunEvent], None]
-
-
-class Scope(BaseModel):
-    """A part of a playbook: these hosts, the roles of these names, and these nodes alone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    hosts: tuple[str, ...]
-    roles: tuple[str, ...]
-    nodes: tuple[str, ...]
 
 
 class PlaybookRunner(Protocol):

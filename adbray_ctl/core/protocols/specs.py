@@ -73,5 +73,5 @@ class ProjectFiles(Specs, Protocol):
     def write_schemas(self) -> None:
         """Write the JSON Schemas that the files' modelines name."""
 
-    def template(self, name: str) -> str:
-        """A file of the package's templates."""
+    def rendered(self, template: str, **values: object) -> str:
+        """A first file, from the package's templates."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from adbray_ctl.core.slot.record import SlotKind
 
 # Slots that may take the head over are called so, with a number.
@@ -14,16 +12,6 @@ def unit_name(kind: SlotKind, group: str, slot: str) -> str:
     """The systemd unit of a slot."""
     instance = f"{group}.{slot}" if kind is SlotKind.WORKER else group
     return f"adbray-{kind}@{instance}.service"
-
-
-def kind_of(slot: str) -> SlotKind:
-    """What a slot is, by its name."""
-    # No worker group is called so (spec.strings.RESERVED_SLOTS).
-    if re.fullmatch(rf"{SlotKind.REDIS}(-[0-9]+)?", slot):
-        return SlotKind.REDIS
-    if re.fullmatch(rf"{SlotKind.HEAD}|{STANDBY}-[0-9]+", slot):
-        return SlotKind.HEAD
-    return SlotKind.WORKER
 
 
 def disk_name(kind: SlotKind, slot: str) -> str:

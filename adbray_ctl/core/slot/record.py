@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue, SkipValidation
 
@@ -25,6 +25,13 @@ class SlotKind(StrEnum):
     HEAD = "head"
     REDIS = "redis"
     WORKER = "worker"
+
+
+class Slot(NamedTuple):
+    """A slot by its name, with what it is."""
+
+    name: str
+    kind: SlotKind
 
 
 class Gpu(BaseModel):

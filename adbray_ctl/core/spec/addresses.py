@@ -30,15 +30,12 @@ def _address(text: str) -> str:
         raise Unfit(f"{text!r} has a port or is IPv6", f"{allowed} (a port goes to ssh.port)")
     if len(text) > 253 or not _HOST.fullmatch(text):
         raise Unfit(f"{text!r} is not an address", allowed)
-    if re.fullmatch(r"[0-9.]+", text):
-        parts = text.split(".")
-        if len(parts) != 4 or any(not _is_octet(part) for part in parts):
-            raise Unfit(f"{text!r} is not an IPv4 address", allowed)
+    if not text.strip("0123456789."):
+        try:
+            ipaddress.IPv4Address(text)
+        except ValueError:
+            raise Unfit(f"{text!r} is not an IPv4 address", allowed) from None
     return text
-
-
-def _is_octet(text: str) -> bool:
-    return text.isdecimal() and int(text) <= 255 and text == str(int(text))
 
 
 def _redis_url(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
+from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, Field
 
 from adbray_ctl.core.slot.gpu import Isolation
@@ -17,11 +18,13 @@ from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.head import HeadSpec
 from adbray_ctl.core.spec.hosts import Selector
 from adbray_ctl.core.spec.impact import (
+    CHANGES_VERSION,
     DELETES_WORKERS,
     GROWS_WORKERS,
+    INSTALLS,
     KEEPS,
+    RECUTS,
     RESTARTS_HEAD,
-    RESTARTS_RAY,
     RESTARTS_WORKERS,
     SCALES_DOWN,
     SCALES_UP,
@@ -42,14 +45,14 @@ from adbray_ctl.core.spec.strings import (
     Unfit,
 )
 
-MIN_RAY = (2, 54, 0)
+MIN_RAY = Version("2.54.0")
 
 
 def _ray_version(text: str) -> str:
-    if tuple(int(part) for part in text.split(".")) < MIN_RAY:
+    if Version(text) < MIN_RAY:
         raise Unfit(
             f"{text!r} is too old",
-            f"{'.'.join(map(str, MIN_RAY))} or newer (older ones have CVE-2026-27482)",
+            f"{MIN_RAY} or newer (older ones have CVE-2026-27482)",
         )
     return text
 
@@ -65,11 +68,11 @@ class _Spec(BaseModel):
 class RaySpec(_Spec):
     """The runtime on every host of the group."""
 
-    version: Annotated[RayVersion, RESTARTS_RAY] = "2.60.0"
+    version: Annotated[RayVersion, CHANGES_VERSION] = "2.60.0"
     """Ray's version, 2.54.0 or newer. Clients need the same."""
-    python: Annotated[PythonVersion, RESTARTS_RAY] = "3.11"
+    python: Annotated[PythonVersion, CHANGES_VERSION] = "3.11"
     """Python's version, in quotes. Clients need the same."""
-    packages: Annotated[tuple[Requirement, ...], RESTARTS_RAY] = ()
+    packages: Annotated[tuple[Requirement, ...], INSTALLS] = ()
     """Python packages installed beside Ray, which brings no numpy of its own."""
 
 
@@ -99,7 +102,7 @@ class WorkerGroup(_Spec):
     """Workers there may be when the load asks for them. Default: min_workers."""
     allocation_unit: Annotated[AllocationUnit | None, RESTARTS_WORKERS] = None
     """GPU only: cards per worker, or "1/n" for one of n slices of a card. Default: 1."""
-    isolation: Annotated[Isolation | None, RESTARTS_WORKERS] = None
+    isolation: Annotated[Isolation | None, RECUTS] = None
     """Of slices ("1/n") alone, and required there: what holds workers that share a card to theirs,
     mig, mps or none."""
     hosts: Selector = Selector()

@@ -8,7 +8,7 @@ and any change of the head restarts the head.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, get_args, get_origin
 
@@ -47,16 +47,40 @@ class Impact(StrEnum):
         return self.rank >= Impact.RESTART.rank
 
 
+class Reach(StrEnum):
+    """What a field's change reaches beside a node's own files; steps choose their roles by it."""
+
+    SOFTWARE = "software"
+    """The environment that Ray runs from, on every host of the group."""
+    VERSION = "version"
+    """The version of Ray or Python: a node joins no head of another one
+    (ray._private.utils.check_version_info)."""
+    HOST = "host"
+    """What all slots of a host share."""
+    DRIVER = "driver"
+    """The GPU driver of a host, and what goes with it."""
+    CARDS = "cards"
+    """Which cards a worker has, how much of them, and what holds it to that."""
+    HEAD_ADDRESS = "head address"
+    """Where workers find their head."""
+    DISK_SIZE = "disk size"
+    """The size of a disk, which may grow in use."""
+
+
 _RANKS = {impact: position for position, impact in enumerate(Impact)}
 
 
 @dataclass(frozen=True)
 class Effect:
-    """The impact of a field's change, on which kinds of nodes, and what is special about it."""
+    """The impact of a field's change, on which kinds of nodes, and what is special about it.
+
+    ``reach`` is what it reaches beside the nodes themselves.
+    """
 
     impact: Impact
     on: tuple[SlotKind, ...] = ()
     note: str = ""
+    reach: frozenset[Reach] = frozenset()
 
     @property
     def text(self) -> str:
@@ -81,12 +105,16 @@ RESTARTS_REDIS = Effect(Impact.RESTART, (SlotKind.REDIS,))
 RESTARTS_WORKERS = Effect(Impact.RESTART, (SlotKind.WORKER,))
 RESTARTS_RAY = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER))
 RESTARTS_ALL = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER))
-GROWS_HEAD = Effect(
-    Impact.RESTART, (SlotKind.HEAD,), "a higher value restarts nothing: the disk grows in use"
+INSTALLS = replace(RESTARTS_RAY, reach=frozenset({Reach.SOFTWARE}))
+CHANGES_VERSION = replace(RESTARTS_RAY, reach=frozenset({Reach.SOFTWARE, Reach.VERSION}))
+GROWS_HEAD = replace(
+    RESTARTS_HEAD,
+    note="a higher value restarts nothing: the disk grows in use",
+    reach=frozenset({Reach.DISK_SIZE}),
 )
-GROWS_WORKERS = Effect(
-    Impact.RESTART, (SlotKind.WORKER,), "a higher value restarts nothing: the disk grows in use"
-)
+GROWS_WORKERS = replace(GROWS_HEAD, on=RESTARTS_WORKERS.on)
+RECUTS = replace(RESTARTS_WORKERS, reach=frozenset({Reach.CARDS}))
+MOVES_HEAD = replace(RESTARTS_WORKERS, reach=frozenset({Reach.HEAD_ADDRESS}))
 REMAKES_DISKS = Effect(
     Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER), "whose disks are made anew there"
 )
@@ -97,12 +125,14 @@ TELLS_HOSTS = Effect(
     Impact.UPDATE,
     (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER),
     "none of which restarts; what no longer fits moves",
+    frozenset({Reach.HOST}),
 )
 RESIZES = Effect(Impact.RESTART, (SlotKind.WORKER,), "those on slices of its cards")
 DRIVES = Effect(
     Impact.UPDATE,
     (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER),
     "and drains and boots the host where another driver is loaded",
+    frozenset({Reach.HOST, Reach.DRIVER}),
 )
 MEASURES = Effect(Impact.KEEP, note="nothing; Prometheus and its exporters are brought to it")
 SHOWS = Effect(Impact.RESTART, (SlotKind.HEAD,), "of every group")
@@ -114,7 +144,7 @@ SCALES_DOWN = Effect(Impact.UPDATE, (SlotKind.WORKER,), "a lower value deletes t
 def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Every field that holds a value by its dotted path, ``[]`` for any element, ``.*`` any key."""
     for name, info in model.model_fields.items():
-        inner = _model_in(info.annotation)
+        inner = model_in(info.annotation)
         if inner is None:
             yield prefix + name, info
         else:
@@ -142,9 +172,9 @@ def _mark(annotation: Any) -> str:
     return {tuple: "[]", dict: ".*"}.get(get_origin(annotation), "")
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model that a field holds, also in a tuple, a mapping or an optional."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (_model_in(argument) for argument in get_args(annotation))
+    found = (model_in(argument) for argument in get_args(annotation))
     return next((model for model in found if model is not None), None)

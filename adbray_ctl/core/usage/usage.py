@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from adbray_ctl.core.slot.names import STANDBY, kind_of
+from adbray_ctl.core.slot.names import STANDBY
 from adbray_ctl.core.slot.record import SlotKind
 
 KEPT_MONTHS = 13
@@ -68,9 +68,9 @@ class Lifetime(BaseModel):
     @property
     def kin(self) -> str:
         """Its worker group; heads and standbys have names that no worker group may have."""
-        if kind_of(self.slot) is SlotKind.WORKER:
+        if self.worker_group:
             return self.worker_group
-        return STANDBY if self.slot.startswith(STANDBY) else str(SlotKind.HEAD)
+        return str(SlotKind.HEAD) if self.slot == SlotKind.HEAD else STANDBY
 
     @property
     def unit(self) -> str:

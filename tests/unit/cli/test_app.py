@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.adapters.specs.file import load_fleet
+from adbray_ctl.adapters.specs.templates import rendered
 from adbray_ctl.cli.app import cli, run
-from adbray_ctl.core.lab import LabPlan, fleet_text
+from adbray_ctl.core.lab import LabPlan
 from tests.unit.cases import SpecCase, spec_cases
 
 
@@ -125,7 +126,7 @@ def test_init_for_a_lab_refuses_a_fleet_of_something_else(
 
 def test_init_for_a_lab_names_hosts_that_it_has(tmp_path: Path) -> None:
     plan = LabPlan(id="0", subnet="198.18.1", count=2)
-    (tmp_path / "fleet.yml").write_text(fleet_text(plan.hosts))
+    (tmp_path / "fleet.yml").write_text(rendered("lab_fleet.yml.j2", hosts=plan.hosts))
     assert run(["-C", str(tmp_path), "init", "--lab"]) == 0
     assert run(["-C", str(tmp_path), "validate"]) == 0
     assert "names: [lab2]" in (tmp_path / "groups" / "quickstart.yml").read_text()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from adbray_ctl.adapters.specs.file import load_fleet
+from adbray_ctl.adapters.specs.templates import rendered
 from adbray_ctl.core.lab import SUBNETS, LabPlan, lab_id
-from adbray_ctl.core.lab import fleet_text as fleet_of
 from adbray_ctl.services.lab import MAX_HOSTS, MAX_VMS
 
 PLAN = LabPlan(id="0a1b2", subnet="198.18.7", count=3)
@@ -53,7 +53,7 @@ def test_id_is_short_and_of_the_directory() -> None:
 
 def test_fleet_text_is_a_fleet(tmp_path: Path) -> None:
     file = tmp_path / "fleet.yml"
-    file.write_text(fleet_of(PLAN.hosts))
+    file.write_text(rendered("lab_fleet.yml.j2", hosts=PLAN.hosts))
     fleet = load_fleet(file)
     assert [(host.name, host.address) for host in fleet.hosts] == [
         (host.name, host.address) for host in PLAN.hosts
@@ -62,7 +62,8 @@ def test_fleet_text_is_a_fleet(tmp_path: Path) -> None:
 
 def test_a_vm_tells_its_capacity_itself(tmp_path: Path) -> None:
     file = tmp_path / "fleet.yml"
-    file.write_text(fleet_of(PLAN.model_copy(update={"count": 1, "vms": 1}).hosts))
+    hosts = PLAN.model_copy(update={"count": 1, "vms": 1}).hosts
+    file.write_text(rendered("lab_fleet.yml.j2", hosts=hosts))
     container, vm = load_fleet(file).hosts
     assert container.capacity is not None
     assert (vm.name, vm.capacity) == ("vm1", None)

@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from adbray_ctl.adapters.host.gpus import judged
-from adbray_ctl.adapters.host.nvml import cards_of
 from adbray_ctl.adapters.state.certificate import own_certificate
+from adbray_host.gpus.faults import judged
+from adbray_host.gpus.nvml import cards_of
 from tests.unit.nvml import Nvml
 from tests.unit.server_certificate import leaf
 

@@ -12,12 +12,14 @@ from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
 from adbray_ctl.core.observed.ray import RayNode, RayView
 from adbray_ctl.core.observed.status import SLOT_LABEL
 from adbray_ctl.core.observed.units import ObservedSlot, UnitState
+from adbray_ctl.core.plan.changes import NodeChange
 from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.plan.steps import Step
 from adbray_ctl.core.slot.names import unit_name
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
+from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.services.apply import carry_out
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.testing.outside import Outside
@@ -28,8 +30,17 @@ from tests.unit.core.plans import fleet
 WHY = "driver 535.1 is loaded and 535.2 is installed"
 STEP = Step(
     title="boot c",
-    members=(("g-0", "c"),),
-    hosts=("c",),
+    changes=(
+        NodeChange(
+            node="g-0",
+            kind=SlotKind.WORKER,
+            worker_group="g",
+            host="c",
+            action=Impact.RESTART,
+            reason=f"its host boots: {WHY}",
+            runs=True,
+        ),
+    ),
     boot=WHY,
     first=("host_base", "gpu"),
     roles=("gpu", "ray_worker"),

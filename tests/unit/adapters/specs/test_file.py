@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from adbray_ctl.adapters.specs.file import (
 )
 from adbray_ctl.adapters.specs.project import ProjectFiles
 from adbray_ctl.adapters.specs.source import MAX_BYTES
+from adbray_ctl.adapters.specs.templates import rendered
 from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -311,7 +311,7 @@ def test_examples_name_their_schema() -> None:
 
 
 def test_quickstart_is_the_packaged_template() -> None:
-    packaged = (files("adbray_ctl") / "templates" / "quickstart.yml").read_text(encoding="utf-8")
+    packaged = rendered("quickstart.yml.j2", last_host="lab3")
     example = (EXAMPLES / "groups" / "quickstart.yml").read_text(encoding="utf-8")
     assert packaged == example
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from adbray_ctl.adapters.ssh.marks import BOOT, PYTHON, Marked, Stage, command_line, shown
+from adbray_ctl.adapters.ssh.marks import PYTHON, Marked, Stage, command_line, python_words, shown
 
 MARK = "adbray-0123456789abcdef"
 NOISE = b"Welcome\n{}\n\xff\xfe\x1b[31m\n" + MARK[:-1].encode() + b" root\n"
@@ -77,11 +77,11 @@ def test_what_others_printed_is_quoted_in_one_short_plain_line(text: bytes, line
 
 @pytest.mark.parametrize("word", ["a b", "it's", '"$HOME"', "*", "\\", "line\nend", "", "-x", "é"])
 def test_words_reach_the_script_as_they_are(word: str) -> None:
-    script = b"import os, sys; print(sys.argv[1:], os.environ['SSH_CONNECTION'], sys.stdin.read())"
-    line = command_line(MARK, PYTHON, (BOOT, str(len(script)), word), sudo=False)
+    script = "import sys; print(sys.argv[1:-1], sys.argv[-1], sys.stdin.read())"
+    line = command_line(MARK, PYTHON, python_words(script, word), sudo=False)
     done = subprocess.run(
         ["sh", "-c", line],
-        input=script + b"rest",
+        input=b"rest",
         capture_output=True,
         env={"PATH": "/usr/bin:/bin", "SSH_CONNECTION": "a 1 b 2"},
         check=True,
@@ -93,7 +93,8 @@ def test_words_reach_the_script_as_they_are(word: str) -> None:
 
 @pytest.mark.parametrize("sudo", [True, False])
 def test_the_command_has_nothing_that_a_strange_shell_would_take_for_its_own(sudo: bool) -> None:
-    line = command_line(MARK, PYTHON, (BOOT, "7"), sudo=sudo)
+    script = "print('!\\n')\n"
+    line = command_line(MARK, PYTHON, python_words(script, "7"), sudo=sudo)
     assert "!" not in line, "csh looks for it in its history"
     assert "\n" not in line, "csh takes no line end between quotes"
     assert "\\" not in line, "fish takes it out of quotes"

@@ -14,9 +14,9 @@ from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.inventory.site import Inventory
 from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.rules.fleet import check_fleet
-from adbray_ctl.core.slot.settings import PANELS
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.impact import Impact
+from adbray_ctl.core.spec.settings import PANELS
 from tests.unit.cluster import placed, planned
 from tests.unit.core.site import SITE
 from tests.unit.core.watched_group import fleet, spec, steps, watched

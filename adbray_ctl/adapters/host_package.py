@@ -1,0 +1,55 @@
+"""The package `adbray_host` as the one file that goes to hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import adbray_host
+from adbray_host import arrival
+
+_MAIN = "import sys\nfrom adbray_host.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+# The earliest that a zip file can hold: the same files are always the same bytes.
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class HostPackage:
+    """A zipapp, and the digest of its content that it is called by."""
+
+    data: bytes
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return arrival.NAME % self.digest
+
+
+@cache
+def host_package() -> HostPackage:
+    """All Python files of the package, as they are now."""
+    folder = Path(adbray_host.__file__).parent
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        _add(archive, "__main__.py", _MAIN.encode())
+        for path in sorted(folder.rglob("*.py")):
+            name = path.relative_to(folder.parent).as_posix()
+            _add(archive, name, path.read_bytes())
+    data = buffer.getvalue()
+    return HostPackage(data, hashlib.sha256(data).hexdigest()[:16])
+
+
+def arrival_text() -> str:
+    """What finds the package on a host, or takes it from its standard input, and runs it."""
+    return Path(arrival.__file__).read_text(encoding="utf-8")
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    info = zipfile.ZipInfo(name, _DATE)
+    info.external_attr = 0o644 << 16
+    info.create_system = 3
+    archive.writestr(info, data, zipfile.ZIP_DEFLATED)

@@ -1,0 +1,15 @@
+"""Versions as programs print them, which packaging compares."""
+
+from __future__ import annotations
+
+import re
+
+from packaging.version import Version
+
+_RELEASE = re.compile(r"[0-9]+(\.[0-9]+)*")
+
+
+def release(text: str) -> Version:
+    """The numbers that ``text`` begins with: of 6.2.6-v10, 6.2.6; 0 where it begins with none."""
+    found = _RELEASE.match(text)
+    return Version(found[0] if found else "0")

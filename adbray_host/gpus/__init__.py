@@ -1,0 +1,1 @@
+"""NVIDIA's cards of a host: what is read of them, what is wrong with them, and real CUDA calls."""

@@ -1,0 +1,75 @@
+"""Where adbray keeps things on a host, and what they are called there.
+
+Use as ``layout.ETC``, never ``from layout import ETC``: a test has these folders elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+ETC = "/etc/adbray"
+MONITORING = "/etc/adbray-monitoring"
+WEB = "/etc/adbray-web"
+DATA = "/var/lib/adbray"
+USAGE = "/var/lib/adbray-usage"
+KEPT_LOGS = "/var/lib/adbray-logs"
+RUN = "/run/adbray"
+RUNTIMES = "/opt/adbray"
+PROGRAMS = "/usr/local/libexec/adbray"
+UNITS = "/etc/systemd/system"
+PROC = "/proc"
+CGROUPS = "/sys/fs/cgroup"
+
+# Ray runs as the first, heads log in as the second.
+RAY_USER = "adbray"
+SLOT_USER = "adbray-slot"
+
+
+def unit_of(kind: str, group: str, slot: str) -> str:
+    """The unit of a slot; a head and a group's only Redis carry the group's name alone."""
+    name = group if slot == kind else group + "." + slot
+    return "adbray-%s@%s.service" % (kind, name)
+
+
+def record_of(group: str, name: str) -> str:
+    """The path of a slot's record."""
+    return os.path.join(ETC, group, name + ".json")
+
+
+def disk_of(record: dict[str, Any]) -> str:
+    """Where a slot's disk is mounted. A head's is called so on a standby's host too."""
+    name = "head" if record["kind"] == "head" else record["slot"]
+    return os.path.join(DATA, record["group"], name)
+
+
+def disks_of(record: dict[str, Any]) -> list[str]:
+    """Where a slot's disks are mounted: its own, and the one of its spilled objects if apart."""
+    if not record.get("disk_gb"):
+        return []
+    disk = disk_of(record)
+    apart = (record.get("disk") or {}).get("spill")
+    return [disk, disk + "/spill"] if apart else [disk]
+
+
+def hold_of(group: str, slot: str) -> str:
+    """The file that says until when the autoscaler leaves a slot alone."""
+    return os.path.join(RUN, group, slot + ".hold")
+
+
+def lease_of(group: str) -> str:
+    return os.path.join(RUN, group + ".lease")
+
+
+def keeper_config_of(group: str) -> str:
+    return os.path.join(ETC, group, "keeper.json")
+
+
+def keeper_view_of(group: str) -> str:
+    """What the keeper of the group's head on this host says of itself."""
+    return os.path.join(os.path.dirname(RUN), "adbray-head." + group, "keeper.json")
+
+
+def scaling_of(group: str) -> str:
+    """What the group's autoscaler wrote last."""
+    return os.path.join(DATA, group, "head", "logs", "scaling.json")

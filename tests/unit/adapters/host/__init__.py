@@ -1,1 +1,0 @@
-"""Tests of adbray_ctl/adapters/host."""
