@@ -7,6 +7,8 @@ import os
 import pwd
 from typing import Any
 
+from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.disk import (
     Disk,
     store_at,
@@ -24,7 +26,6 @@ from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.units impo
     MountUnit,
     slots_with_units,
 )
-from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: slot_disks

@@ -1,4 +1,4 @@
-"""The collection adbray.ray: its artifact holds what plain Ansible needs, and works without a checkout."""
+"""The collection adbray.ray: its artifact has what plain Ansible needs, and no checkout is needed."""
 
 from __future__ import annotations
 
