@@ -1,4 +1,4 @@
-"""The collection adbray.ray: its artifact has what plain Ansible needs, and no checkout is needed."""
+"""The collection adbray.ray: its artifact works alone, installed into an empty path."""
 
 from __future__ import annotations
 
