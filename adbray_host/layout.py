@@ -14,6 +14,7 @@ WEB = "/etc/adbray-web"
 DATA = "/var/lib/adbray"
 USAGE = "/var/lib/adbray-usage"
 KEPT_LOGS = "/var/lib/adbray-logs"
+STARTED = "/var/lib/adbray-units"
 RUN = "/run/adbray"
 RUNTIMES = "/opt/adbray"
 PROGRAMS = "/usr/local/libexec/adbray"
@@ -35,6 +36,11 @@ def unit_of(kind: str, group: str, slot: str) -> str:
 def record_of(group: str, name: str) -> str:
     """The path of a slot's record."""
     return os.path.join(ETC, group, name + ".json")
+
+
+def started_of(unit: str) -> str:
+    """Digests, by path, of what a unit was last started with (the module managed_units)."""
+    return os.path.join(STARTED, unit + ".json")
 
 
 def disk_of(record: dict[str, Any]) -> str:

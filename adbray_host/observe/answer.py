@@ -23,9 +23,9 @@ def main(_words: list[str]) -> None:
     unseen: list[dict[str, str]] = []
     found, running, left = slots.slots(unseen), units.units(unseen), traces.traces()
     units.without_record(found, running, unseen)
-    started = {unit["unit"]: unit["started_at"] for unit in running if unit["active"] == "active"}
+    active = {unit["unit"] for unit in running if unit["active"] == "active"}
     for slot in found:
-        slot["drift"] = slots.drift(slot["record"], started)
+        slot["drift"] = slots.drift(slot["record"], active)
     answer = {
         "facts": dict(_facts(), gpus=cards["cards"], gpu=cards),
         "slots": found,

@@ -51,25 +51,31 @@ def primary(group: str) -> str:
     return ""
 
 
-def drift(record: dict[str, Any], started: dict[str, float]) -> list[str]:
+def drift(record: dict[str, Any], active: set[str]) -> list[str]:
     """What of a slot was changed by other hands, or was written and never came to be."""
     found = []
+    unit = record.get("unit", "")
+    started = (files.read_json(layout.started_of(unit)) if unit in active else None) or {}
+    made_of = {_path_of(record): record.get("revision"), **record.get("files", {})}
+    older = [path for path, digest in made_of.items() if started.get(path, digest) != digest]
     for path, digest in sorted(record.get("files", {}).items()):
         try:
             with open(path, "rb") as file:
                 if hashlib.sha256(file.read()).hexdigest() != digest:
                     found.append(path + " was edited")
-                    continue
         except OSError:
             found.append(path + " is missing")
-            continue
-        unit = record.get("unit", "")
-        if started.get(unit) and os.stat(path).st_mtime > started[unit]:
-            found.append("its process is older than " + path)
+    found += ["its process is older than " + path for path in sorted(older)]
     if os.path.exists(layout.hold_of(record["group"], record["slot"])):
         found.append("it is held back from the autoscaler")
     disks = layout.disks_of(record)
     return found + [disk + " is not mounted" for disk in disks if not is_mounted(disk)]
+
+
+def _path_of(record: dict[str, Any]) -> str:
+    """All heads of a group have one name on their hosts, and so have all its Redis."""
+    name = record["slot"] if record.get("kind") == "worker" else record.get("kind", "")
+    return layout.record_of(record["group"], name)
 
 
 def _unread(path: str, error: Exception) -> dict[str, str]:

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import glob
-import grp
-import os
-import pwd
-import re
-import shutil
-import tempfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.adbray.ray.plugins.module_utils.files import (
+    Changes,
+    ensure_absent,
+    ensure_directory,
+    ensure_file,
+    ensure_line,
+)
+from ansible_collections.adbray.ray.plugins.module_utils.started import Started
 
 DOCUMENTATION = r"""
 module: managed_files
@@ -22,37 +23,39 @@ description:
   - Brings every listed file and directory to the given content, mode and owner.
   - Files are written beside their target and renamed over it, so nobody reads half a file.
   - What matches I(absent) and is not listed is removed.
+  - An action of the same name renders the entries on the control machine and hands them over in
+    one round trip. With C(loop), an entry is there once for each item, as C(item) or as what
+    I(loop_var) names; with C(when), only where its conditions hold.
 options:
-  desired:
-    description: The whole of it, so that one rendered template can say everything.
-    type: dict
-    suboptions:
-      directories:
-        description: Directories, made in this order; parents must exist or come first.
-        type: list
-        elements: dict
-      files:
-        description: Files with their whole content.
-        type: list
-        elements: dict
-      secret_files:
-        description: As C(files), but content never appears in results, diffs or logs.
-        type: list
-        elements: dict
-      lines:
-        description:
-          - Lines of files that others write to as well, such as authorized_keys. Of all lines that
-            match the regular expression I(match) the file then has I(line) alone, or none where
-            that is empty; its other lines stay.
-        type: list
-        elements: dict
-      absent:
-        description:
-          - Glob patterns of what to remove, directories with all they hold.
-          - With C(unless), a list of globs, only when none of those matches anything afterwards.
-          - With C(empty), only empty directories are removed, and no mount points.
-        type: list
-        elements: dict
+  directories:
+    description: Directories, made in this order; parents must exist or come first.
+    type: list
+    elements: dict
+  files:
+    description:
+      - Files with their whole content, from one of I(content), I(src), a file of the role,
+        I(template), a template of the role, and I(json), which is written with sorted keys.
+      - With C(digests_of), a list of paths of the set, I(json) gets their SHA-256 as C(files).
+    type: list
+    elements: dict
+  secret_files:
+    description: As I(files), but content never appears in results, diffs or logs.
+    type: list
+    elements: dict
+  lines:
+    description:
+      - Lines of files that others write to as well, such as authorized_keys. Of all lines that
+        match the regular expression I(match) the file then has I(line) alone, or none where
+        that is empty; its other lines stay.
+    type: list
+    elements: dict
+  absent:
+    description:
+      - Glob patterns of what to remove, directories with all they hold.
+      - With C(unless), a list of globs, only when none of those matches anything afterwards.
+      - With C(empty), only empty directories are removed, and no mount points.
+    type: list
+    elements: dict
 author: [adbray maintainers]
 """
 
@@ -60,6 +63,10 @@ RETURN = r"""
 changed_paths:
   description: Files and directories that were written, changed or removed.
   type: list
+  returned: always
+digests:
+  description: SHA-256 by path, of what I(files) hold.
+  type: dict
   returned: always
 """
 
@@ -69,13 +76,25 @@ ENTRY = {
     "owner": {"type": "str", "default": "root"},
     "group": {"type": "str", "default": "root"},
 }
-FILE = {**ENTRY, "content": {"type": "str", "required": True}}
+# Of any entry, and of files: what the action makes entries and their content from.
+ON_CONTROL = {
+    "loop": {"type": "raw"},
+    "loop_var": {"type": "str"},
+    "when": {"type": "raw"},
+}
+SOURCES = {
+    "json": {"type": "raw"},
+    "digests_of": {"type": "list", "elements": "path"},
+    "src": {"type": "path"},
+    "template": {"type": "path"},
+}
+FILE = {**ENTRY, **SOURCES, "content": {"type": "str"}}
 LINE = {
     **ENTRY,
     "match": {"type": "str", "required": True},
     "line": {"type": "str", "default": ""},
 }
-SECRET_FILE = {**ENTRY, "content": {"type": "str", "required": True, "no_log": True}}
+SECRET_FILE = {**FILE, "content": {"type": "str", "no_log": True}}
 ABSENT = {
     "glob": {"type": "str", "required": True},
     "unless": {"type": "list", "elements": "str", "default": []},
@@ -85,164 +104,17 @@ ABSENT = {
 
 def entries(options: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A list option whose elements have ``options``."""
+    options = {**options, **ON_CONTROL}
     return {"type": "list", "elements": "dict", "default": [], "options": options, **more}
 
 
 ARGUMENTS = {
-    "desired": {
-        "type": "dict",
-        "required": True,
-        "options": {
-            "directories": entries(ENTRY),
-            "files": entries(FILE),
-            "secret_files": entries(SECRET_FILE, no_log=False),
-            "lines": entries(LINE),
-            "absent": entries(ABSENT),
-        },
-    }
+    "directories": entries(ENTRY),
+    "files": entries(FILE),
+    "secret_files": entries(SECRET_FILE, no_log=False),
+    "lines": entries(LINE),
+    "absent": entries(ABSENT),
 }
-
-
-class Changes:
-    """What was, or in check mode would be, changed."""
-
-    def __init__(self, check_mode: bool) -> None:
-        self.check_mode = check_mode
-        self.paths: list[str] = []
-        self.diffs: list[dict[str, str]] = []
-
-    def note(self, path: str, before: str | None = None, after: str | None = None) -> bool:
-        """Remember a change; True when it is to be carried out as well."""
-        if path not in self.paths:
-            self.paths.append(path)
-        if before is not None and after is not None:
-            self.diffs.append(
-                {"before_header": path, "after_header": path, "before": before, "after": after}
-            )
-        return not self.check_mode
-
-
-def user_id(name: str) -> int | None:
-    """The user's id; None when a check run on a fresh host has not made the user."""
-    try:
-        return pwd.getpwnam(name).pw_uid
-    except KeyError:
-        return None
-
-
-def group_id(name: str) -> int | None:
-    """The group's id; None when a check run on a fresh host has not made the group."""
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        return None
-
-
-def ensure_attributes(entry: dict[str, Any], changes: Changes) -> None:
-    """Mode and owner of something that exists."""
-    path, mode = entry["path"], int(entry["mode"], 8)
-    uid, gid = user_id(entry["owner"]), group_id(entry["group"])
-    stat = os.lstat(path)
-    if (stat.st_uid, stat.st_gid) != (uid, gid) and changes.note(path):
-        require_ids(entry, uid, gid)
-        os.lchown(path, uid, gid)  # type: ignore[arg-type]  # require_ids refuses None
-    if stat.st_mode & 0o7777 != mode and changes.note(path):
-        os.chmod(path, mode)
-
-
-def require_ids(entry: dict[str, Any], uid: int | None, gid: int | None) -> None:
-    """Raise ValueError, naming the path, for an owner this host does not know."""
-    if uid is None or gid is None:
-        who = entry["owner"] if uid is None else entry["group"]
-        raise ValueError(f"{entry['path']}: no such user or group: {who}")
-
-
-def ensure_directory(entry: dict[str, Any], changes: Changes) -> None:
-    path = entry["path"]
-    if not os.path.isdir(path):
-        if not changes.note(path):
-            return
-        os.mkdir(path, 0o700)
-    ensure_attributes(entry, changes)
-
-
-def ensure_file(entry: dict[str, Any], changes: Changes, secret: bool) -> None:
-    path, content = entry["path"], entry["content"]
-    before = read(path)
-    if before == content:
-        ensure_attributes(entry, changes)
-        return
-    shown = (None, None) if secret else (before or "", content)
-    if changes.note(path, *shown):
-        write(entry, content)
-
-
-def ensure_line(entry: dict[str, Any], changes: Changes) -> None:
-    """Under a lock on its directory, since other groups' runs may write to the same file."""
-    path, folder = entry["path"], os.path.dirname(entry["path"])
-    if not os.path.isdir(folder) and (changes.check_mode or not entry["line"]):
-        return
-    lock = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        before = (read(path) or "").splitlines()
-        after = [line for line in before if not re.search(entry["match"], line)]
-        if entry["line"]:
-            after.append(entry["line"])
-        if sorted(before) != sorted(after):
-            ensure_file(
-                {**entry, "content": "".join(f"{line}\n" for line in after)}, changes, False
-            )
-        elif os.path.exists(path):
-            ensure_attributes(entry, changes)
-    finally:
-        os.close(lock)
-
-
-def read(path: str) -> str | None:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
-            return file.read()
-    except FileNotFoundError:
-        return None
-
-
-def write(entry: dict[str, Any], content: str) -> None:
-    """Write beside the target with the final mode and owner, then rename over it."""
-    uid, gid = user_id(entry["owner"]), group_id(entry["group"])
-    require_ids(entry, uid, gid)
-    path = entry["path"]
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(content)
-            os.fchown(file.fileno(), uid, gid)  # type: ignore[arg-type]  # see require_ids
-            os.fchmod(file.fileno(), int(entry["mode"], 8))
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, path)
-    except OSError:
-        os.unlink(temporary)
-        raise
-
-
-def ensure_absent(rule: dict[str, Any], kept: set[str], changes: Changes) -> None:
-    for path in sorted(glob.glob(rule["glob"])):
-        if path in kept or any(glob.glob(pattern) for pattern in rule["unless"]):
-            continue
-        if rule["empty"] and not is_spare(path):
-            continue
-        if not changes.note(path):
-            continue
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-
-
-def is_spare(path: str) -> bool:
-    """Whether it is a directory with nothing in it, and no file system of the operator's."""
-    return os.path.isdir(path) and not os.listdir(path) and not os.path.ismount(path)
 
 
 class QuietModule(AnsibleModule):  # type: ignore[misc]  # Ansible's modules have no types
@@ -258,8 +130,8 @@ class QuietModule(AnsibleModule):  # type: ignore[misc]  # Ansible's modules hav
 
 def main() -> None:
     module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    arguments = module.params["desired"]
-    changes = Changes(module.check_mode)
+    arguments = module.params
+    changes = Changes(module.check_mode, Started())
     try:
         for entry in arguments["directories"]:
             ensure_directory(entry, changes)

@@ -69,7 +69,7 @@ def scraped(inventory: Inventory, host: str, nodes: Any) -> list[str]:
     leaving = rendered(task["vars"]["prometheus_leaving"], known)
     known = {"prometheus_leaving": leaving, "__prometheus_measured": {"content": text}}
     write = yaml.safe_load(TASKS.read_text())[0]["block"][-1]
-    (file,) = write["adbray.ray.managed_files"]["desired"]["files"]
+    (file,) = write["adbray.ray.managed_files"]["files"]
     return [node["labels"]["host"] for node in json.loads(rendered(file["content"], known))]
 
 

@@ -1,8 +1,10 @@
-"""Instances that come with a package: a stand-in for systemctl, which enables and disables."""
+"""Units of a host whose systemctl is a stand-in: what comes with packages, and what restarts."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,11 @@ import pytest
 
 from tests.unit.host_script import load
 
-MODULE = Path(__file__).parents[2] / "plugins" / "modules" / "managed_units.py"
+ROOT = Path(__file__).parents[2]
+MODULE = ROOT / "plugins" / "modules" / "managed_units.py"
 UNIT = "prometheus.service"
 
-# A unit is a file with its ActiveState and its UnitFileState.
+# A unit is a file with its ActiveState, its UnitFileState and how often it was started.
 SYSTEMCTL = """\
 #!/bin/sh
 verb=$1
@@ -23,9 +26,16 @@ case $verb in
 show)
     shift 2
     for unit; do
-        read -r active enabled <{base}/$unit || active=inactive enabled=
-        printf 'Id=%s\\nActiveState=%s\\nUnitFileState=%s\\n\\n' "$unit" "$active" "$enabled"
+        read -r active enabled starts <{base}/$unit || active=inactive enabled= starts=
+        printf 'Id=%s\\nActiveState=%s\\nUnitFileState=%s\\n' "$unit" "$active" "$enabled"
+        printf 'FragmentPath=/x\\nInvocationID=%s\\n\\n' "$starts"
     done 2>/dev/null ;;
+start|restart)
+    for unit; do
+        [ ! -e {base}/$unit.broken ] || {{ echo "$unit broke" >&2; exit 1; }}
+        read -r active enabled starts <{base}/$unit
+        echo "active $enabled $((starts + 1))" >{base}/$unit
+    done ;;
 stop) for unit; do sed -i s/^active/inactive/ {base}/$unit; done ;;
 disable) for unit; do sed -i s/enabled/disabled/ {base}/$unit; done ;;
 reset-failed) for unit; do sed -i s/^failed/inactive/ {base}/$unit; done ;;
@@ -42,8 +52,8 @@ class Host:
         (base / "systemctl").write_text(SYSTEMCTL.format(base=base))
         (base / "systemctl").chmod(0o755)
         monkeypatch.setenv("PATH", f"{base}:{os.environ['PATH']}")
+        monkeypatch.syspath_prepend(ROOT)
         self.module: Any = load(MODULE)
-        monkeypatch.setattr(self.module, "UNIT_DIR", str(self.units))
 
     def bar(self, *, check: bool = False) -> list[str]:
         return self._done(self.module.bar, [UNIT], check)
@@ -52,17 +62,48 @@ class Host:
         return self._done(self.module.settle, [pattern], check)
 
     def _done(self, function: Any, units: list[str], check: bool) -> list[str]:
-        systemd = self.module.Systemd(check)
+        systemd = self.module.Systemd(check, str(self.units))
         function(systemd, units)
         return list(systemd.done)
 
-    def ensure(self, state: str, *, check: bool = False) -> list[str]:
-        systemd = self.module.Systemd(check)
-        self.module.ensure(systemd, [{"name": UNIT, "state": state, "files": []}], set())
+    @property
+    def started(self) -> Any:
+        return self.module.Started(str(self.base / "digests"))
+
+    def ensure(
+        self,
+        state: str,
+        *,
+        check: bool = False,
+        units: Iterable[str] = (UNIT,),
+        record: Path | None = None,
+        files: Iterable[Path] = (),
+        changed: Iterable[Path] = (),
+    ) -> list[str]:
+        systemd = self.module.Systemd(check, str(self.units))
+        wanted = [
+            {
+                "name": unit,
+                "state": state,
+                "record": str(record) if record else None,
+                "files": [str(path) for path in files],
+            }
+            for unit in units
+        ]
+        try:
+            self.module.ensure(systemd, self.started, wanted, {str(path) for path in changed})
+        except self.module.UnitError:
+            systemd.done.append("failed")
         return list(systemd.done)
 
-    def has(self, state: str) -> None:
-        (self.base / UNIT).write_text(f"{state}\n")
+    def write(self, path: Path, text: str) -> Path:
+        """As managed_files does."""
+        self.started.replacing(str(path))
+        path.write_text(text)
+        return path
+
+    def has(self, state: str, unit: str = UNIT) -> None:
+        (self.base / unit).write_text(f"{state}\n")
 
     @property
     def state(self) -> str:
@@ -134,3 +175,140 @@ def test_a_prepared_unit_that_failed_is_forgiven(host: Host) -> None:
     assert host.ensure("prepared", check=True) == [f"reset-failed {UNIT}"]
     assert host.ensure("prepared") == [f"reset-failed {UNIT}"]
     assert host.ensure("prepared") == []
+
+
+@pytest.fixture
+def unit(host: Host) -> Path:
+    """The file of a unit that runs, started by a version of adbray that kept no digests."""
+    host.has("active enabled 1")
+    path = host.units / UNIT
+    path.write_text("# Once\n[Service]\nExecStart=/bin/a\n")
+    return path
+
+
+@pytest.fixture
+def conf(host: Host) -> Path:
+    path = host.base / "conf"
+    path.write_text("a")
+    return path
+
+
+RESTART = [f"restart {UNIT}"]
+
+
+def test_a_unit_restarts_when_what_it_was_started_with_has_changed(
+    host: Host, unit: Path, conf: Path
+) -> None:
+    assert host.ensure("started", files=[conf]) == []
+    host.write(conf, "b")
+    assert host.ensure("started", files=[conf], changed=[conf]) == RESTART
+    assert host.ensure("started", files=[conf]) == []
+    host.write(unit, "[Service]\nExecStart=/bin/b\n")
+    assert host.ensure("started", files=[conf], changed=[unit]) == RESTART
+    conf.unlink()
+    assert host.ensure("started", files=[conf], changed=[conf]) == RESTART
+    assert host.ensure("started", files=[conf]) == []
+
+
+def test_a_touch_restarts_nothing(host: Host, unit: Path, conf: Path) -> None:
+    for _ in range(2):
+        assert host.ensure("started", files=[conf]) == []
+        for path in (unit, conf):
+            os.utime(path, (2**32, 2**32))
+        assert host.ensure("started", files=[conf]) == []
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.usefixtures("unit")
+def test_a_run_that_broke_off_before_the_restart_is_completed_by_the_next(
+    host: Host, conf: Path, *, kept: bool
+) -> None:
+    """Whatever the clock says, and also where no digests were kept before."""
+    if kept:
+        host.ensure("started", files=[conf])
+    host.write(conf, "b")
+    os.utime(conf, (0, 0))
+    assert host.ensure("started", files=[conf]) == RESTART
+    assert host.ensure("started", files=[conf]) == []
+
+
+@pytest.mark.usefixtures("unit")
+def test_what_an_older_adbray_started_runs_on(host: Host, conf: Path) -> None:
+    assert host.ensure("started", files=[conf]) == []
+    assert host.state == "active enabled 1"
+
+
+def test_what_an_older_adbray_started_runs_on_when_only_comments_change(
+    host: Host, unit: Path
+) -> None:
+    host.write(unit, "[Service]\n; Now\n\nExecStart=/bin/a\n")
+    assert host.ensure("started", changed=[unit]) == []
+    host.write(unit, "[Service]\nExecStart=/bin/b\n")
+    assert host.ensure("started", changed=[unit]) == RESTART
+
+
+@pytest.mark.parametrize(("revision", "done"), [("r1", []), ("r2", RESTART)])
+@pytest.mark.parametrize("kept", [True, False])
+def test_of_a_slot_the_revision_decides_and_not_the_shape_of_its_unit(
+    host: Host, unit: Path, *, revision: str, done: list[str], kept: bool
+) -> None:
+    record = host.base / "w-0.json"
+    record.write_text(json.dumps({"revision": "r1", "files": {str(unit): "1"}}))
+    if kept:
+        assert host.ensure("started", record=record) == []
+    host.write(unit, "[Service]\nExecStart=/bin/b\n")
+    host.write(record, json.dumps({"revision": revision, "files": {str(unit): "2"}}))
+    assert host.ensure("started", record=record, changed=[unit, record]) == done
+    assert host.ensure("started", record=record) == []
+
+
+@pytest.mark.usefixtures("unit")
+def test_what_no_digest_shows_restarts_what_it_is_said_to_change(host: Host, conf: Path) -> None:
+    """A program that a package replaced, say."""
+    assert host.ensure("started", files=[conf], changed=[conf]) == RESTART
+
+
+@pytest.mark.usefixtures("unit")
+def test_a_check_run_foresees_a_restart_and_keeps_nothing(host: Host, conf: Path) -> None:
+    host.ensure("started", files=[conf])
+    assert host.ensure("started", files=[conf], changed=[conf], check=True) == RESTART
+    assert host.ensure("started", files=[conf]) == []
+
+
+def test_a_prepared_unit_restarts_if_it_was_started_before_the_change(
+    host: Host, conf: Path
+) -> None:
+    """The autoscaler starts it in between."""
+    host.has("inactive disabled 0")
+    host.write(host.units / UNIT, "[Service]\n")
+    assert host.ensure("prepared", files=[conf], changed=[conf]) == []
+    host.has("active disabled 1")
+    assert host.ensure("prepared", files=[conf]) == []
+    host.write(conf, "b")
+    assert host.ensure("prepared", files=[conf]) == RESTART
+
+
+@pytest.mark.usefixtures("unit")
+def test_only_units_that_did_not_restart_are_restarted_again(host: Host, conf: Path) -> None:
+    both, other = (UNIT, "other.service"), host.units / "other.service"
+    other.write_text("[Service]\n")
+    host.has("active enabled 1", "other.service")
+    assert host.ensure("started", units=both, files=[conf]) == []
+    host.write(conf, "b")
+    broken = host.base / "other.service.broken"
+    broken.touch()
+    failed = [f"restart {UNIT} other.service", "failed"]
+    assert host.ensure("started", units=both, files=[conf]) == failed
+    broken.unlink()
+    assert host.ensure("started", units=both, files=[conf]) == ["restart other.service"]
+    assert host.ensure("started", units=both, files=[conf]) == []
+
+
+@pytest.mark.usefixtures("unit")
+def test_digests_go_with_the_last_unit(host: Host, conf: Path) -> None:
+    host.write(conf, "b")
+    host.ensure("started", files=[conf])
+    assert list((host.base / "digests").iterdir())
+    systemd = host.module.Systemd(check_mode=False, folder=str(host.units))
+    host.module.remove(systemd, host.started, [UNIT], set())
+    assert not (host.base / "digests").exists()

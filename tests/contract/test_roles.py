@@ -47,6 +47,8 @@ BRINGING = (
     "redis_exporter",
     "web_proxy",
 )
+# What roles offer to others, beside what playbooks use.
+MORE_ENTRIES = {"host_base": {"groups", "package"}}
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
 GPUS = {
@@ -136,7 +138,7 @@ def rendered(redis: str) -> Inventory:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_role_can_be_applied_and_deleted(role: str) -> None:
-    assert set(specs(role)) == {"main", "delete"}
+    assert set(specs(role)) == {"main", "delete"} | MORE_ENTRIES.get(role, set())
     for entry, spec in specs(role).items():
         assert spec["short_description"]
         assert (ROOT / "roles" / role / "tasks" / f"{entry}.yml").is_file()
@@ -167,11 +169,22 @@ def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> 
             units = task.get("adbray.ray.managed_units", {})
             barred += units.get("barred", [])
             settled += units.get("settled", [])
+            if task.get("ansible.builtin.include_role", {}).get("tasks_from") == "package":
+                installing += 1
+                unit = task["vars"].get("host_base_package_unit")
+                barred += [unit] if unit else []
             if "ansible.builtin.apt" in task:
                 installing += 1
                 assert barred, task["name"]
     assert installing
     assert settled == barred
+
+
+def test_a_package_for_another_role_comes_barred() -> None:
+    tasks = [*flat(load(ROOT / "roles" / "host_base" / "tasks" / "package.yml"))]
+    barring = [task.get("adbray.ray.managed_units", {}).get("barred") for task in tasks]
+    installing = ["ansible.builtin.apt" in task for task in tasks]
+    assert barring.index(["{{ host_base_package_unit }}"]) < installing.index(True)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ GOOD = {"group": "g", "slot": "w-0", "kind": "worker"}
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ETC", "UNITS"):
+    for name in ("ETC", "UNITS", "STARTED"):
         monkeypatch.setattr(layout, name, str(tmp_path))
 
 
@@ -121,3 +123,37 @@ def unseen_of(running: list[dict[str, str]]) -> list[dict[str, str]]:
     found = slots.recorded(unseen)
     units.without_record(found, running, unseen)
     return unseen
+
+
+@pytest.mark.parametrize(
+    ("kept", "older"),
+    [
+        # Of an adbray that kept none.
+        (None, []),
+        ({"g/w-0.json": "r1", "token": "secret"}, []),
+        ({"g/w-0.json": "r0", "token": "secret"}, ["g/w-0.json"]),
+        ({"g/w-0.json": "r1", "token": "another"}, ["token"]),
+    ],
+)
+def test_a_process_is_older_than_files_with_another_digest(
+    tmp_path: Path, kept: dict[str, str] | None, older: list[str]
+) -> None:
+    token, unit = tmp_path / "token", tmp_path / "unit"
+    for path in (token, unit):
+        path.write_text("secret")
+        os.utime(path, (2**32, 2**32))
+    sums = {str(path): digest("secret") for path in (token, unit)}
+    fields = {**GOOD, "unit": "u.service", "revision": "r1", "files": sums}
+    if kept is not None:
+        values = {
+            str(tmp_path / name): text if text.startswith("r") else digest(text)
+            for name, text in kept.items()
+        }
+        Path(layout.started_of("u.service")).write_text(json.dumps(values))
+    found = slots.drift(fields, {"u.service"})
+    assert found == [f"its process is older than {tmp_path / name}" for name in older]
+    assert slots.drift(fields, set()) == []
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
