@@ -74,7 +74,8 @@ wheel: venv ## Build dist/*.whl and dist/*.tar.gz
 	python -m build --no-isolation
 
 collection: venv ## Build dist/adbray-ray-*.tar.gz, the Ansible collection adbray.ray
-	python scripts/collection.py dist
+	python scripts/collection.py build/collection
+	ansible-galaxy collection build --force --output-path dist build/collection
 
 # No index, proxy or path of this machine may get in: hence --no-config and no --emit options.
 COMPILE = uv pip compile --no-config --quiet --universal --python-version 3.11 \

@@ -1,17 +1,19 @@
-"""collection.py FOLDER: build the artifact of adbray.ray there; `make collection` runs it.
+"""collection.py FOLDER: write there what the artifact of adbray.ray holds, for `make collection`.
 
-It is built from a copy, to which the program of hosts is added: a role brings it where no `adbray` is.
+That is a part of the checkout, and the program of hosts, which a role brings where no `adbray` is.
 """
 
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from adbray_ctl.adapters.host_package import host_package  # noqa: E402  # found by the line above
+
 PARTS = (
     "LICENSE",
     "adbray_ctl/provider",
@@ -26,18 +28,14 @@ PARTS = (
 PROGRAM = "roles/host_base/files/adbray_host.pyz"
 
 
-def build(folder: Path) -> None:
-    sys.path.insert(0, str(ROOT))
-    from adbray_ctl.adapters.host_package import host_package
-
-    with tempfile.TemporaryDirectory() as copy:
-        for part in PARTS:
-            _copy(ROOT / part, Path(copy) / part)
-        program = Path(copy) / PROGRAM
-        program.parent.mkdir(exist_ok=True)
-        program.write_bytes(host_package().data)
-        command = ["ansible-galaxy", "collection", "build", "--force", "--output-path", str(folder)]
-        subprocess.run([*command, copy], check=True)
+def write(folder: Path) -> None:
+    """The whole tree; one that is there already goes first."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in PARTS:
+        _copy(ROOT / part, folder / part)
+    program = folder / PROGRAM
+    program.parent.mkdir(exist_ok=True)
+    program.write_bytes(host_package().data)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -50,4 +48,4 @@ def _copy(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]).resolve())
+    write(Path(sys.argv[1]))

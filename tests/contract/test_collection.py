@@ -42,7 +42,8 @@ def files(artifact: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = tmp_path_factory.mktemp("artifact")
-    run("python", str(ROOT / "scripts" / "collection.py"), str(built), home=built)
+    run("python", str(ROOT / "scripts" / "collection.py"), "tree", home=built)
+    run("ansible-galaxy", "collection", "build", "tree", home=built)
     (found,) = built.glob("adbray-ray-*.tar.gz")
     return found
 
