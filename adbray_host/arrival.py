@@ -18,26 +18,26 @@ import sys
 import tempfile
 import time
 
-# The role host_base installs it in the first.
-FOLDERS = ("/usr/local/lib/adbray", "/run/adbray-host")
+# Where the role host_base has one, and where this keeps those that came.
+INSTALLED = "/usr/local/lib/adbray/adbray_host.pyz"
+FOLDER = "/run/adbray-host"
 NAME = "adbray_host-%s.pyz"
 _OLD_S = 86400
 
 
-def find(digest: str) -> str | None:
-    """The path of the package; a file that was cut off by a loss of power is none."""
-    for folder in FOLDERS:
-        path = os.path.join(folder, NAME % digest)
-        try:
-            with open(path, "rb") as file:
+def find(digest: str) -> int | None:
+    """The package, open; a file that was cut off by a loss of power is none."""
+    for path in (INSTALLED, os.path.join(FOLDER, NAME % digest)):
+        with contextlib.suppress(OSError):
+            handle = os.open(path, os.O_RDONLY)
+            with open(handle, "rb", closefd=False) as file:
                 if hashlib.sha256(file.read()).hexdigest().startswith(digest):
-                    return path
-        except OSError:
-            continue
+                    return handle
+            os.close(handle)
     return None
 
 
-def take(digest: str, size: int) -> str:
+def take(digest: str, size: int) -> int:
     """Read the package from standard input, byte for byte: what follows is the command's."""
     data = b""
     while len(data) < size:
@@ -46,53 +46,38 @@ def take(digest: str, size: int) -> str:
             sys.exit("the connection broke")
         data += part
     try:
-        return keep(digest, data)
+        return os.open(keep(digest, data), os.O_RDONLY)
     except OSError:
         # For this command alone, where /run is full or not ours.
         with tempfile.TemporaryFile() as file:
             file.write(data)
             file.flush()
-            return "/proc/self/fd/%d" % os.dup(file.fileno())
+            return os.dup(file.fileno())
 
 
 def keep(digest: str, data: bytes) -> str:
-    """Write it down for the next command, and let those of other versions go after a day."""
-    folder = FOLDERS[-1]
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    path = os.path.join(folder, NAME % digest)
-    handle, new = tempfile.mkstemp(dir=folder)
+    """Write it down for the next command, and remove other versions after a day."""
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    path = os.path.join(FOLDER, NAME % digest)
+    handle, new = tempfile.mkstemp(dir=FOLDER)
     with open(handle, "wb") as file:
         file.write(data)
     os.rename(new, path)
-    drop_old(folder, path, time.time() - _OLD_S)
+    for other in glob.glob(os.path.join(FOLDER, NAME % "*")):
+        with contextlib.suppress(OSError):
+            if os.stat(other).st_mtime < time.time() - _OLD_S:
+                os.unlink(other)
     return path
-
-
-def drop_old(folder: str, kept: str, before: float) -> None:
-    """Remove what is older, but for ``kept`` and what a process runs."""
-    running = commands()
-    for path in glob.glob(os.path.join(folder, NAME % "*")):
-        if path != kept and os.path.basename(path)[len("adbray_host-") : -4] not in running:
-            with contextlib.suppress(OSError):
-                if os.stat(path).st_mtime < before:
-                    os.unlink(path)
-
-
-def commands() -> str:
-    """The command lines of all processes."""
-    found = []
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        with contextlib.suppress(OSError), open(path, errors="replace") as file:
-            found.append(file.read())
-    return "\n".join(found)
 
 
 def main(words: list[str]) -> None:
     digest, size, *words, connection = words
     os.environ["SSH_CONNECTION"] = connection
-    path = find(digest)
-    print("has" if path else "lacks", flush=True)
-    path = path or take(digest, int(size))
+    handle = find(digest)
+    print("lacks" if handle is None else "has", flush=True)
+    handle = take(digest, int(size)) if handle is None else handle
+    # By what is open: the file may be replaced or removed while the command runs.
+    path = "/proc/self/fd/%d" % handle
     sys.path.insert(0, path)
     sys.argv = [path, *words]
     from adbray_host.__main__ import main as run  # noqa: PLC0415  # it is there only now

@@ -81,15 +81,15 @@ def mps(
         gpu.PIPES, gpu.LOGS = f"{folder}/pipe", f"{folder}/log"
         limit = slice_mb(CardKind(memory_mb=memory_mb), slices)
         part = gpu.Slice("bench", card, "mps", thread_percentage(slices), limit, "", slices)
-        told = dict(line.split("=", 1) for line in gpu.mps_environment(part, uuid).splitlines())
+        settings = dict(line.split("=", 1) for line in gpu.mps_environment(part, uuid).splitlines())
         for path in (gpu.PIPES, gpu.LOGS):
             os.mkdir(path)  # noqa: PTH102  # strings, as the role has them
         if exclusive:
             smi("-i", str(card), "-c", "EXCLUSIVE_PROCESS")
-        environment = {**os.environ, **told}
+        environment = {**os.environ, **settings}
         subprocess.run(["nvidia-cuda-mps-control", "-d"], env=environment, check=True)
         try:
-            yield told
+            yield settings
         finally:
             quitting = ["nvidia-cuda-mps-control"]
             subprocess.run(quitting, input=b"quit -t 5\n", env=environment, check=False)
@@ -97,10 +97,10 @@ def mps(
                 smi("-i", str(card), "-c", "DEFAULT")
 
 
-def client(told: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+def client(settings: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "benchmarks.gpu_client", *arguments],
-        env={**os.environ, **told},
+        env={**os.environ, **settings},
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -116,11 +116,11 @@ def answer(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
-def proof(told: dict[str, str]) -> dict[str, Any]:
+def proof(settings: dict[str, str]) -> dict[str, Any]:
     """The role's own probe: a program that went through the daemon."""
     command = [sys.executable, str(FILES / "cuda_client.py"), "--mps"]
     done = subprocess.run(
-        command, env={**os.environ, **told}, capture_output=True, text=True, check=False
+        command, env={**os.environ, **settings}, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise Unfit(done.stderr.strip())
@@ -128,31 +128,31 @@ def proof(told: dict[str, str]) -> dict[str, Any]:
     return found
 
 
-def memory(told: dict[str, str], slices: int) -> dict[str, Any]:
+def memory(settings: dict[str, str], slices: int) -> dict[str, Any]:
     """One takes all it can get while the others hold what they have."""
-    holders = [client(told, "hold", str(HOLD_MIB)) for _ in range(slices - 1)]
+    holders = [client(settings, "hold", str(HOLD_MIB)) for _ in range(slices - 1)]
     for holder in holders:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "ready\n"
-    greedy = answer(client(told, "fill"))
+    greedy = answer(client(settings, "fill"))
     return {**greedy, "neighbours_intact": all(answer(holder)["intact"] for holder in holders)}
 
 
-def processors(told: dict[str, str], slices: int) -> dict[str, Any]:
+def processors(settings: dict[str, str], slices: int) -> dict[str, Any]:
     """A slice alone, and all of them together."""
-    alone = answer(client(told, "spin", str(SPIN_S)))
-    running = [client(told, "spin", str(SPIN_S)) for _ in range(slices)]
+    alone = answer(client(settings, "spin", str(SPIN_S)))
+    running = [client(settings, "spin", str(SPIN_S)) for _ in range(slices)]
     beside = [answer(process)["blocks_per_s"] for process in running]
     return {"alone": alone, "together_blocks_per_s": beside}
 
 
 def whole(card: int, uuid: str, memory_mb: int, exclusive: bool) -> dict[str, Any]:
     """The card as one slice, which is all of it."""
-    with mps(card, uuid, memory_mb, 1, exclusive) as told:
-        return answer(client(told, "spin", str(SPIN_S)))
+    with mps(card, uuid, memory_mb, 1, exclusive) as settings:
+        return answer(client(settings, "spin", str(SPIN_S)))
 
 
-def ray_tasks(told: dict[str, str], slices: int, probe: list[str]) -> dict[str, Any]:
+def ray_tasks(settings: dict[str, str], slices: int, probe: list[str]) -> dict[str, Any]:
     """A raylet a slice, each with one GPU; what tasks that ask for one see."""
     import ray  # noqa: PLC0415  # slow, and --no-ray goes without
     from ray.cluster_utils import Cluster  # noqa: PLC0415
@@ -161,7 +161,7 @@ def ray_tasks(told: dict[str, str], slices: int, probe: list[str]) -> dict[str, 
     try:
         for _ in range(slices):
             labels = {"adbray.io/gpu-unit": f"1-{slices}"}
-            cluster.add_node(num_cpus=2, num_gpus=1, env_vars=told, labels=labels)
+            cluster.add_node(num_cpus=2, num_gpus=1, env_vars=settings, labels=labels)
         ray.init(address=cluster.address, log_to_driver=False)
 
         @ray.remote(num_gpus=1, num_cpus=1, scheduling_strategy="SPREAD")
@@ -211,13 +211,13 @@ def measure(wanted: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {"card": facts, "slices": wanted.slices}
     found["limit_mb"] = slice_mb(CardKind(memory_mb=memory_mb), wanted.slices)
     found["whole"] = whole(wanted.card, uuid, memory_mb, wanted.exclusive)
-    with mps(wanted.card, uuid, memory_mb, wanted.slices, wanted.exclusive) as told:
-        found["proof"] = proof(told)
-        found["memory"] = memory(told, wanted.slices)
-        found["processors"] = processors(told, wanted.slices)
+    with mps(wanted.card, uuid, memory_mb, wanted.slices, wanted.exclusive) as settings:
+        found["proof"] = proof(settings)
+        found["memory"] = memory(settings, wanted.slices)
+        found["processors"] = processors(settings, wanted.slices)
         if wanted.ray:
             probe = [sys.executable, str(FILES / "cuda_client.py"), "--mps"]
-            found["ray"] = ray_tasks(told, wanted.slices, probe)
+            found["ray"] = ray_tasks(settings, wanted.slices, probe)
     return found
 
 
@@ -253,8 +253,8 @@ def rows_of(found: dict[str, Any]) -> list[tuple[str, str, str, bool]]:
     if "ray" in found:
         ray = found["ray"]
         good = ray["nodes"] == slices and ray["all_worked"]
-        told = f"{ray['tasks']} on {ray['nodes']} nodes"
-        rows.append(("Ray tasks with num_gpus=1", told, f"on {slices} nodes, through MPS", good))
+        text = f"{ray['tasks']} on {ray['nodes']} nodes"
+        rows.append(("Ray tasks with num_gpus=1", text, f"on {slices} nodes, through MPS", good))
     return rows
 
 

@@ -125,10 +125,10 @@ def look(project: Project, python: str, *words: str, within_s: float = NEVER_S) 
     run = f"timeout {within_s:.0f} {python} - {' '.join(words)}"
     script = f"cd /tmp; {run} <<'END'\n{LOOK}\nEND"
     done = project.try_on("lab1", script, within_s=within_s + 20)
-    return told(done.out)
+    return waited_s(done.out)
 
 
-def told(output: str) -> float | None:
+def waited_s(output: str) -> float | None:
     """The figure that LOOK printed."""
     found = [line for line in output.splitlines() if line.startswith(("at ", "waited "))]
     return float(found[0].split()[1]) if found else None
@@ -150,7 +150,7 @@ def ours() -> Figures:
         jobs.mkdir()
         (jobs / "look.py").write_text(LOOK)
         words = ("--working-dir", str(jobs), "--", "python", "look.py", "tasks", "3", "20")
-        found.scale_up = told(project.ok("job", "submit", NAME, *words))
+        found.scale_up = waited_s(project.ok("job", "submit", NAME, *words))
         return found
 
 

@@ -70,7 +70,7 @@ def command(project: Project, *words: str) -> list[str]:
     return [*adbray, *job, *words]
 
 
-def told(line: str, key: str) -> Any:
+def value_of(line: str, key: str) -> Any:
     return json.loads(line.removeprefix(f"{key} ")) if line.startswith(f"{key} ") else None
 
 
@@ -84,7 +84,7 @@ def ours(project: Project, count: int, rounds: int) -> list[float]:
         cwd=REPOSITORY,
     )
     return [
-        float(s) for line in done.stdout.splitlines() if (s := told(line, "waited")) is not None
+        float(s) for line in done.stdout.splitlines() if (s := value_of(line, "waited")) is not None
     ]
 
 
@@ -122,7 +122,7 @@ def answers(project: Project, *words: str) -> Iterator[Callable[[str], Any]]:
         def next_of(key: str) -> Any:
             assert job.stdout is not None
             for line in job.stdout:
-                if (found := told(line, key)) is not None:
+                if (found := value_of(line, key)) is not None:
                     return found
             raise AssertionError("the job ended early")
 

@@ -8,49 +8,40 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from adbray_ctl.core.spec.group import json_schema
 from adbray_ctl.core.spec.sizes import BUILTIN
 
 Schema: TypeAlias = dict[str, Any]
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "spec.md"
 
-HEAD = """\
-# Spec files
-
-Written by `make docs` from the models in `adbray_ctl/core/spec`.
-
-A project is a directory with `fleet.yml`, which names the machines, and `groups/NAME.yml`, one for
-each Ray cluster. `adbray init` writes first ones, `adbray validate` checks them without touching a
-host, and every fault is told with file, line, the value found and what is allowed. Unknown keys are
-faults. Values keep their YAML type: `python: 3.11` is a number and is refused, `"3.11"` is right.
-
-Editors complete and check the files by the line that `init` writes on top of each:
-`# yaml-language-server: $schema=...`. `adbray schema fleet` and `adbray schema group` print the
-schemas. Complete examples: [examples/](../examples/).
-
-The last column says what a change of the key does to what runs; `adbray plan` shows it for each
-node before anything happens. Restarted workers lose their tasks, actors and objects; they are
-drained first, `max_unavailable` at a time. Numbers of workers alone restart nothing.
-
-Names (of groups, worker groups and hosts) are lower-case letters, digits and inner dashes, begin
-with a letter and have at most 32 characters.
-"""
-
 
 def reference() -> str:
     """The whole document."""
-    parts = [HEAD]
-    for kind, title in (("fleet", "fleet.yml"), ("group", "groups/NAME.yml")):
-        schema = json_schema("fleet" if kind == "fleet" else "group")
-        parts.append(f"## {title}\n\n{prose(schema)}\n")
-        parts.append(table(schema, schema["$defs"]))
-        for name in reachable(schema, schema["$defs"]):
-            definition = schema["$defs"][name]
-            if "properties" in definition:
-                parts.append(f"### {name}\n\n{prose(definition)}\n")
-                parts.append(table(definition, schema["$defs"]))
-    parts.append(catalogue())
-    return "\n".join(parts)
+    template = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701 - Markdown, not HTML
+    ).get_template("spec.md.j2")
+    fleet, group = json_schema("fleet"), json_schema("group")
+    files = [("fleet.yml", parts(fleet)), ("groups/NAME.yml", parts(group))]
+    definitions = fleet["$defs"] | group["$defs"]
+    return template.render(
+        files=files,
+        rows=lambda schema: rows(schema, definitions),
+        prose=prose,
+        sizes=BUILTIN.items(),
+    )
+
+
+def parts(schema: Schema) -> list[tuple[str, Schema]]:
+    """The file's own mapping, without a name, and those within it."""
+    definitions = schema["$defs"]
+    found = [(name, definitions[name]) for name in reachable(schema, definitions)]
+    return [("", schema), *(one for one in found if "properties" in one[1])]
 
 
 def reachable(schema: Schema, definitions: dict[str, Schema]) -> list[str]:
@@ -74,16 +65,13 @@ def references(node: object) -> list[str]:
     return []
 
 
-def table(schema: Schema, definitions: dict[str, Schema]) -> str:
-    """A definition's keys as a table."""
-    lines = ["| key | value | default | meaning | a change of it |", "|---|---|---|---|---|"]
+def rows(schema: Schema, definitions: dict[str, Schema]) -> Iterator[tuple[str, ...]]:
+    """Of each of a definition's keys: what the table says of it."""
     required = schema.get("required", [])
     for key, field in schema["properties"].items():
         default = "**required**" if key in required else default_of(field)
         meaning, impact = flat(field["description"]), field.get("x-impact", "")
-        cells = (f"`{key}`", kind_of(field, definitions), default, meaning, impact)
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        yield f"`{key}`", kind_of(field, definitions), default, meaning, impact
 
 
 def default_of(field: Schema) -> str:
@@ -138,20 +126,6 @@ def prose(schema: Schema) -> str:
 def flat(text: str) -> str:
     """One line, safe inside a table cell."""
     return " ".join(text.replace("``", "`").split()).replace("|", "\\|")
-
-
-def catalogue() -> str:
-    """The built-in sizes."""
-    return "\n".join(["## Sizes", "", *rows()]) + "\n"
-
-
-def rows() -> Iterator[str]:
-    yield "Built in; `sizes` in fleet.yml adds others."
-    yield ""
-    yield "| size | cores | memory, GiB |"
-    yield "|---|---|---|"
-    for name, size in BUILTIN.items():
-        yield f"| `{name}` | {size.cpus:g} | {size.memory_gb:g} |"
 
 
 if __name__ == "__main__":

@@ -13,22 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 ROOT = Path(__file__).resolve().parents[1]
 FACTS = ROOT / "docs" / "drills.json"
 TARGET = ROOT / "docs" / "what-survives.md"
 Facts: TypeAlias = dict[str, Any]
-
-HEAD = """\
-# What survives
-
-Written by `make docs` from what the soak's drills measured (`tests/soak`, Ray {ray},
-{machine}). `adbray drill` measures the same on a cluster of yours.
-
-Times are in seconds after the fault, median and worst of the rounds: *looked up* is when a driver
-could find an actor by its name and call it, as a new driver does; *known* when an actor answered
-whose handle the driver had. A dash means that no call failed or took longer than a second.
-"""
-COLUMNS = ("failure", "rounds", "looked up", "worst", "known", "all nodes back")
 
 
 @dataclass(frozen=True)
@@ -96,24 +86,27 @@ FAILURES = (
 
 def document(facts: Facts) -> str:
     """The whole document."""
-    parts = [HEAD.format(**facts)]
-    rows = [COLUMNS, tuple("---" for _ in COLUMNS)]
-    rows += [row(one, facts) for one in FAILURES if one.name in facts["rounds"]]
-    parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n")
-    bare = facts["bare_start_s"]
-    parts.append(
-        paragraph(
-            f"`ray start --head` by hand on the same hosts took {statistics.median(bare):.1f} s"
-            f" ({min(bare):.1f} to {max(bare):.1f}) until it returned."
-        )
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        autoescape=False,  # noqa: S701 - Markdown, not HTML
     )
-    for one in FAILURES:
-        if one.name in facts["rounds"]:
-            title = one.title.format(**facts)
-            parts.append(f"## {title[0].upper()}{title[1:]}\n")
-            parts.append(paragraph(f"**Survives:** {one.survives}"))
-            parts.append(paragraph(f"**Is lost:** {one.lost}"))
-    return "\n".join(parts)
+    environment.filters["paragraph"] = paragraph
+    bare = facts["bare_start_s"]
+    return environment.get_template("what-survives.md.j2").render(
+        facts,
+        failures=[one for one in FAILURES if one.name in facts["rounds"]],
+        row=lambda one: row(one, facts),
+        title=lambda one: titled(one, facts),
+        bare=f"`ray start --head` by hand on the same hosts took {statistics.median(bare):.1f} s"
+        f" ({min(bare):.1f} to {max(bare):.1f}) until it returned.",
+    )
+
+
+def titled(failure: Failure, facts: Facts) -> str:
+    title = failure.title.format(**facts)
+    return f"{title[0].upper()}{title[1:]}"
 
 
 def row(failure: Failure, facts: Facts) -> tuple[str, ...]:
@@ -140,7 +133,7 @@ def seconds(value: float) -> str:
 
 
 def paragraph(text: str) -> str:
-    return textwrap.fill(text, 100, break_on_hyphens=False, break_long_words=False) + "\n"
+    return textwrap.fill(text, 100, break_on_hyphens=False, break_long_words=False)
 
 
 if __name__ == "__main__":

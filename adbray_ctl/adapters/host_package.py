@@ -12,7 +12,13 @@ from pathlib import Path
 import adbray_host
 from adbray_host import arrival
 
-_MAIN = "import sys\nfrom adbray_host.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+# By what is open: the file may be replaced while a command runs that imports more of it later.
+_MAIN = """\
+import os, sys
+sys.argv[0] = sys.path[0] = "/proc/self/fd/%d" % os.open(sys.path[0], os.O_RDONLY)
+from adbray_host.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
 # The earliest that a zip file can hold: the same files are always the same bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 

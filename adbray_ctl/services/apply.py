@@ -7,12 +7,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from adbray_ctl.core.desired.runtime import runtime_venv
 from adbray_ctl.core.errors import AdbrayError, ClusterError, RefusedError
 from adbray_ctl.core.events import Note, StepEnded, StepStarted
 from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.inventory.scope import Scope
-from adbray_ctl.core.observed.slots import unsettled, why
+from adbray_ctl.core.observed.slots import unready, why
 from adbray_ctl.core.observed.status import GroupStatus, group_status
 from adbray_ctl.core.plan.steps import Step
 from adbray_ctl.core.protocols.runs import Report
@@ -133,7 +132,7 @@ def wait_ready(
     waiting = -1
     while True:
         status = group_status(group, tools.hosts.observe(prepared.fleet, hosts))
-        missing = sorted(nodes - _settled(prepared, status))
+        missing = sorted(nodes - _ready(prepared, status))
         if not missing:
             return status
         if tools.clock.now() > deadline:
@@ -149,9 +148,9 @@ def _least(prepared: Prepared) -> dict[str, int]:
     return {group.name: group.min_workers for group in prepared.spec.worker_groups}
 
 
-def _settled(prepared: Prepared, status: GroupStatus) -> set[str]:
+def _ready(prepared: Prepared, status: GroupStatus) -> set[str]:
     """The nodes that are as they should be."""
-    left = {slot.slot for slot in unsettled(status.slots, _least(prepared))}
+    left = {slot.slot for slot in unready(status.slots, _least(prepared))}
     return {slot.slot for slot in status.slots} - left
 
 
@@ -159,7 +158,7 @@ def carry_out(tools: Tools, prepared: Prepared, step: Step, report: Report) -> s
     """One step; gives Ansible's log."""
     spec = prepared.spec
     if step.trial:
-        venv = runtime_venv(spec)
+        venv = prepared.desired.runtime.venv
         tools.nodes.try_ray(prepared.fleet, step.hosts, venv, spec.ray.version)
         return ""
     with held_back(tools, prepared, step.members) as workers:

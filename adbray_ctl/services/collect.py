@@ -83,10 +83,10 @@ def collect(
 def _answers(
     tools: Tools, fleet: Fleet, hosts: Sequence[str], wanted: CollectRequest, report: Report
 ) -> Iterator[HostFiles]:
-    for number, told in enumerate(tools.bundles.read(fleet, hosts, wanted), start=1):
-        what = told.error or f"{len(told.files)} files, {told.size / 2**20:.1f} MiB"
-        report(Note(text=f"host {number} of {len(hosts)}, {told.host}: {what}"))
-        yield told
+    for number, answer in enumerate(tools.bundles.read(fleet, hosts, wanted), start=1):
+        what = answer.error or f"{len(answer.files)} files, {answer.size / 2**20:.1f} MiB"
+        report(Note(text=f"host {number} of {len(hosts)}, {answer.host}: {what}"))
+        yield answer
 
 
 def _redactor(
@@ -157,13 +157,13 @@ def _runs(tools: Tools, group: str) -> tuple[RunDetail, ...]:
 
 
 def _add_runs(tools: Tools, runs: tuple[RunDetail, ...], gathering: Gathering) -> None:
-    told: list[JsonValue] = []
+    history: list[JsonValue] = []
     for number, run in enumerate(runs):
         # Of their files only what they say now: values that are secret are known of those.
         plain = run.model_dump(mode="json", exclude={"spec", "fleet", "plan", "logs"})
         plain["plan"] = json.loads(run.plan) if run.plan and number < _TOLD_RUNS else None
-        told.append(plain)
-    gathering.add_json("history.json", told)
+        history.append(plain)
+    gathering.add_json("history.json", history)
     for run in runs[:_TOLD_RUNS]:
         for number, log in enumerate(run.logs, start=1):
             name = f"runs/{run.number}-{number}.log"

@@ -168,7 +168,7 @@ def _await_idle(
 
     A node with nothing but detached actors would never be: it is not waited for.
     """
-    told, began = "", tools.clock.now()
+    reported, began = "", tools.clock.now()
     while True:
         observed = tools.hosts.observe(fleet, (head,))
         alive = _alive(observed, group, nodes)
@@ -181,9 +181,9 @@ def _await_idle(
         if waited >= within_s:
             report(Note(text=f"still busy, stopped now: {left}"))
             return
-        if left != told:
+        if left != reported:
             report(Note(text=f"waiting up to {within_s - waited:.0f} s for work on {left} to end"))
-            told = left
+            reported = left
         tools.clock.sleep(_POLL_S)
 
 

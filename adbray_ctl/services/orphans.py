@@ -88,23 +88,23 @@ def remove_keys(tools: Tools, found: Found, orphan: Orphan) -> int:
     Raises ClusterError if a head leads it by now, Redis refuses, or a key is there again.
     """
     source = found.sources[orphan.place]
-    told = tools.redis.clear(found.fleet, source.host, source.redis, orphan.name)
+    cleared = tools.redis.clear(found.fleet, source.host, source.redis, orphan.name)
     prefix = f"RAY{orphan.name}@"
-    if told.leader:
-        what = f"the head on host {told.leader} leads {orphan.name}: nothing was removed"
+    if cleared.leader:
+        what = f"the head on host {cleared.leader} leads {orphan.name}: nothing was removed"
         raise ClusterError(what, where=orphan.place, hint="destroy that group where it belongs")
-    if told.refused:
+    if cleared.refused:
         user = source.redis.username or "default"
         hint = f"allow user {user} scan, get and del on {prefix}*, then run this again"
-        raise ClusterError(f"Redis refuses: {told.refused}", where=orphan.place, hint=hint)
-    if told.silent:
-        what = f"Redis does not answer {source.host}: {told.silent}"
+        raise ClusterError(f"Redis refuses: {cleared.refused}", where=orphan.place, hint=hint)
+    if cleared.silent:
+        what = f"Redis does not answer {source.host}: {cleared.silent}"
         raise ClusterError(what, where=orphan.place, hint="bring it back, then run this again")
-    if told.left:
-        what = f"{len(told.left)} keys of {orphan.name} are there again after all were removed"
+    if cleared.left:
+        what = f"{len(cleared.left)} keys of {orphan.name} are there again after all were removed"
         hint = "something still writes there: find and stop it, then run this again"
         raise ClusterError(what, where=orphan.place, hint=hint)
-    return told.removed
+    return cleared.removed
 
 
 def remove_shared(tools: Tools, fleet: Fleet, host: str, report: Report) -> None:
@@ -125,15 +125,15 @@ def _in_redis(
 ) -> tuple[list[Orphan], list[str]]:
     """The orphans in one Redis, and notes. Raises HostError if it cannot be asked."""
     redis, url = source.redis, source.redis.url or ""
-    told = tools.redis.namespaces(fleet, source.host, redis)
-    if told.error:
-        raise HostError(told.error, where=source.host)
-    groups = {group_of(one.name) or "" for one in told.found}
+    listed = tools.redis.namespaces(fleet, source.host, redis)
+    if listed.error:
+        raise HostError(listed.error, where=source.host)
+    groups = {group_of(one.name) or "" for one in listed.found}
     made = _made(tools, groups)
-    found = list(in_redis(url, told.found, observed, made, now=tools.clock.time()))
+    found = list(in_redis(url, listed.found, observed, made, now=tools.clock.time()))
     user = redis.username or "default"
-    sealed = f"{url}: user {user} may not read {told.sealed} other namespaces there"
-    return found, [sealed] if told.sealed else []
+    sealed = f"{url}: user {user} may not read {listed.sealed} other namespaces there"
+    return found, [sealed] if listed.sealed else []
 
 
 def _made(tools: Tools, groups: Collection[str]) -> Made:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from adbray_ctl.core.desired.scrapes import monitoring_of
+from adbray_ctl.core.desired.desired import Desired, desired_of
 from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.inventory.site import Inventory
@@ -14,7 +14,7 @@ from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.placement.topology import Replacement, Topology
 from adbray_ctl.core.plan.monitoring import unmonitoring
 from adbray_ctl.core.plan.plan import ChangePlan, make_plan, moved_since
-from adbray_ctl.core.plan.starts import choose_starts
+from adbray_ctl.core.plan.starts import choose_starts, set_aside
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services.observe import (
@@ -35,9 +35,16 @@ class Prepared:
     fleet: Fleet
     spec: RayClusterSpec
     observed: Observed
-    topology: Topology
-    namespace: str
+    desired: Desired
     plan: ChangePlan
+
+    @property
+    def topology(self) -> Topology:
+        return self.desired.topology
+
+    @property
+    def namespace(self) -> str:
+        return self.desired.namespace
 
     @property
     def head_host(self) -> str:
@@ -77,16 +84,17 @@ def prepare(
         addresses=addresses(fleet, observed),
         replacing=replacing,
     )
-    topology = choose_starts(placed, observed)
+    aside = set_aside(placed, observed)
+    topology = choose_starts(placed, observed, aside)
     require_network(spec, topology, observed)
     namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
+    desired = desired_of(fleet, spec, topology, namespace, aside)
     return Prepared(
         fleet=fleet,
         spec=spec,
         observed=observed,
-        topology=topology,
-        namespace=namespace,
-        plan=make_plan(fleet, spec, topology, namespace, observed, canary, restart),
+        desired=desired,
+        plan=make_plan(fleet, spec, desired, observed, canary, restart),
     )
 
 
@@ -105,12 +113,10 @@ def require_unmoved(plan: ChangePlan, prepared: Prepared) -> None:
 
 def inventory_of(tools: Tools, prepared: Prepared) -> Inventory:
     """The inventory that makes ``prepared`` real; the group's secrets are there after it."""
-    monitoring = monitoring_of(prepared.fleet, prepared.spec, prepared.topology)
     return build_inventory(
         fleet=prepared.fleet,
         spec=prepared.spec,
-        topology=prepared.topology,
-        namespace=prepared.namespace,
+        desired=prepared.desired,
         site=tools.secrets.site(prepared.spec.name),
-        unmonitoring=tuple(unmonitoring(prepared.spec.name, monitoring, prepared.observed)),
+        unmonitoring=unmonitoring(prepared.desired, prepared.observed),
     )

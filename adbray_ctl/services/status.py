@@ -78,12 +78,12 @@ def _with_web(tools: Tools, fleet: Fleet, status: GroupStatus) -> Addresses | No
     monitoring = fleet.monitoring
     if status.addresses is None or monitoring is None or monitoring.web is None:
         return status.addresses
-    told = {
+    web = {
         "web": web_url(fleet),
         "web_user": monitoring.web.user,
         "web_password_file": f"{tools.secrets.site(status.group).web_dir}/{PASSWORD}",
     }
-    return status.addresses.model_copy(update=told)
+    return status.addresses.model_copy(update=web)
 
 
 def no_head(tools: Tools, fleet: Fleet, group: str, observed: Observed) -> AdbrayError:

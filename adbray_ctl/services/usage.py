@@ -34,8 +34,8 @@ def usage(
     hosts = tools.usage.read(fleet, period.start, group)
     report = usage_report(period, by, hosts, prices=fleet.prices, group=group)
     problems, notes = _silent(fleet, hosts)
-    told = {"problems": (*_gone(period, now), *problems), "notes": (*notes, *report.notes)}
-    return report.model_copy(update=told)
+    update = {"problems": (*_gone(period, now), *problems), "notes": (*notes, *report.notes)}
+    return report.model_copy(update=update)
 
 
 def _period(now: int, start: datetime | None, end: datetime | None) -> Period:

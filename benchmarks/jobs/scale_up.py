@@ -32,7 +32,7 @@ def begun(hold_s: float) -> float:
     return at
 
 
-def told(key: str, value: Any) -> None:
+def show(key: str, value: Any) -> None:
     print(f"{key} {json.dumps(value)}", flush=True)
 
 
@@ -45,10 +45,10 @@ if sys.argv[1] == "ours":
         time.sleep(4)
         asked = time.time()
         started = ray.get([begun.remote(HOLD_S if count > 1 else 0) for _ in range(count)])
-        told("waited", max(started) - asked)
+        show("waited", max(started) - asked)
 elif sys.argv[1] == "together":
     task = begun.options(num_cpus=0, resources={"peer": 1})
-    told("together", max(ray.get([task.remote(HOLD_S) for _ in range(int(sys.argv[2]))])))
+    show("together", max(ray.get([task.remote(HOLD_S) for _ in range(int(sys.argv[2]))])))
 else:
     for number in range(int(sys.argv[2])):
         resource = f"peer{number}"
@@ -56,5 +56,5 @@ else:
             time.sleep(0.02)
         joined = time.time()
         at = ray.get(begun.options(num_cpus=0, resources={resource: 1}).remote(0))
-        told("peer", [joined, at])
-told("ran", True)
+        show("peer", [joined, at])
+show("ran", True)

@@ -99,33 +99,33 @@ def ask(client: str, wanted: dict[str, Any], within_s: float) -> dict[str, Any]:
         return {"silent": f"not done after {within_s:g} s"}
     if result.returncode != 0:
         return {"silent": (result.stderr.strip().splitlines() or ["no answer"])[-1]}
-    told: dict[str, Any] = json.loads(result.stdout)
-    return told
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
 
 
-def fault(record: dict[str, Any], told: dict[str, Any], record_path: str) -> str:
-    """What is wrong with ``told``, and what to do next; nothing if all keys are gone."""
+def fault(record: dict[str, Any], answer: dict[str, Any], record_path: str) -> str:
+    """What is wrong with ``answer``, and what to do next; nothing if all keys are gone."""
     url, user = record["external_redis"]["url"], record["external_redis"]["username"]
     prefix = f"RAY{record['namespace']}@"
-    if "silent" in told:
+    if "silent" in answer:
         return (
-            f"the group's keys cannot be removed from Redis at {url}: {told['silent']}\n"
+            f"the group's keys cannot be removed from Redis at {url}: {answer['silent']}\n"
             f"bring it back, {AGAIN}; if it is gone for good, remove {record_path} first"
         )
-    if "refused" in told:
+    if "refused" in answer:
         return (
-            f"Redis at {url} refuses to remove the group's keys, {prefix}*: {told['refused']}\n"
+            f"Redis at {url} refuses to remove the group's keys, {prefix}*: {answer['refused']}\n"
             f"allow user {user} scan, get and del on them, {AGAIN}"
         )
-    if "leader" in told:
+    if "leader" in answer:
         return (
-            f"a head still leads the group in Redis at {url}: host {told['leader']};"
+            f"a head still leads the group in Redis at {url}: host {answer['leader']};"
             f" its keys, {prefix}*, are left\nstop adbray-head@{record['group']} there, {AGAIN}"
         )
-    if told["left"]:
-        names = ", ".join(told["left"][:5])
+    if answer["left"]:
+        names = ", ".join(answer["left"][:5])
         return (
-            f"{len(told['left'])} keys of the group are in Redis at {url} again after all were"
+            f"{len(answer['left'])} keys of the group are in Redis at {url} again after all were"
             f" removed: {names}\na head still writes there: find and stop it, {AGAIN}"
         )
     return ""
@@ -142,11 +142,11 @@ def main() -> None:
         module.exit_json(changed=True, removed=0)
     keeper = json.loads(read(given["keeper"]) or "{}")
     wanted = question(record, keeper, read(given["password_file"]).strip())
-    told = ask(given["client"], wanted | {"leader_s": given["leader_s"]}, given["within_s"])
-    wrong = fault(record, told, given["record"])
+    answer = ask(given["client"], wanted | {"leader_s": given["leader_s"]}, given["within_s"])
+    wrong = fault(record, answer, given["record"])
     if wrong:
         module.fail_json(msg=wrong)
-    module.exit_json(changed=told["removed"] > 0, removed=told["removed"])
+    module.exit_json(changed=answer["removed"] > 0, removed=answer["removed"])
 
 
 if __name__ == "__main__":

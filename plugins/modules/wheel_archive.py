@@ -71,8 +71,8 @@ def run(what: str, *command: str) -> str:
         [sys.executable, "-m", *command], capture_output=True, text=True, check=False
     )
     if result.returncode != 0:
-        told = (result.stderr or result.stdout).strip()[-1500:]
-        raise DownloadError(f"cannot {what}: {told}")
+        output = (result.stderr or result.stdout).strip()[-1500:]
+        raise DownloadError(f"cannot {what}: {output}")
     return result.stdout
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from adbray_ctl.adapters.ssh.ask import Reply
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.redis_check import SshRedis
 from adbray_ctl.core.spec.fleet import Fleet
@@ -26,16 +27,16 @@ class Here(SshHosts):
     def __init__(self) -> None:
         pass
 
-    def run(
+    def reply(
         self,
         fleet: Fleet,
         host: str,
         command: str,
-        *arguments: str,
+        *words: str,
         stdin: str = "",
         within_s: float = 30,
-    ) -> str:
-        return output({}, command, *arguments, stdin=stdin)
+    ) -> Reply:
+        return Reply(host, output({}, command, *words, stdin=stdin))
 
 
 class Asked:

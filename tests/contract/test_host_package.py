@@ -15,7 +15,7 @@ from adbray_ctl.core.spec.fleet import Fleet
 from adbray_host import arrival
 from tests.contract.ssh_server import hosts
 
-CACHED = Path(arrival.FOLDERS[-1]) / host_package().name
+CACHED = Path(arrival.FOLDER) / host_package().name
 
 
 @pytest.fixture
@@ -31,6 +31,6 @@ def test_a_fresh_host_answers_in_one_session(
     CACHED.unlink(missing_ok=True)
     for count in (1, 2):
         asked = '{"group": "no-group", "node": "w-0"}'
-        assert access.run(fleet, "a", "clean", stdin=asked) == '{"missing": "no record"}\n'
+        assert access.reply(fleet, "a", "clean", stdin=asked).text == '{"missing": "no record"}\n'
         assert len(started) == count
     assert all(process.wait(20) == 0 for process in started)

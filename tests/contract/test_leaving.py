@@ -22,7 +22,7 @@ from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import apply
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.testing.outside import Outside
-from tests.unit.cluster import NAMESPACE, placed, planned
+from tests.unit.cluster import desired, placed, planned
 from tests.unit.core.watched_group import fleet, monitored, watched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +46,7 @@ def leave(
         fleet=asked,
         spec=after,
         observed=seen,
-        topology=placed(asked, after, seen),
-        namespace=NAMESPACE,
+        desired=desired(asked, after, placed(asked, after, seen), seen),
         plan=planned(asked, after, seen),
     )
     (step,) = (step for step in prepared.plan.steps if step.leaving)

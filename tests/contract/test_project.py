@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import runpy
@@ -19,48 +18,14 @@ import pytest
 from packaging.requirements import Requirement
 
 from adbray_ctl.cli.app import cli
+from tests.contract.checkout import ROOT, named, tracked
 
-ROOT = Path(__file__).resolve().parents[2]
-FILE_LINES = 400
-CORE_FILE_LINES = 250
-FUNCTION_LINES = 60
-CODE_FOLDERS = (
-    "adbray_ctl",
-    "adbray_host",
-    "tests",
-    "playbooks",
-    "plugins",
-    "roles",
-    "scripts",
-    "examples",
-)
 # Places to install from: a mirror, a local index, a folder of wheels of some machine.
 REGISTRY = re.compile(
     r"https?://[^\s)\"']*(\bpypi\b|pythonhosted|/simple\b|\bregistry\b)|file:///|--find-links[= ]/"
 )
 # Directories that exist on one machine or for one person.
 MACHINE = re.compile(r"(?<![\w.}/])/(work|home/[a-z]|opt/(wheels|pypi)|tmp/(scratch|fresh))\b")
-
-
-def tracked() -> list[Path]:
-    """Every file of the checkout that is not ignored; the package's own files outside one."""
-    if not (ROOT / ".git").exists():
-        return [path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts]
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
-    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
-
-
-def python_files() -> list[Path]:
-    return [
-        path
-        for path in tracked()
-        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in CODE_FOLDERS
-    ]
-
-
-def named(path: Path) -> str:
-    return str(path.relative_to(ROOT))
 
 
 # --- what is shipped
@@ -184,40 +149,6 @@ def pinned_lines(name: str) -> list[str]:
     """One line a package, its hashes with it."""
     text = (ROOT / "constraints" / f"{name}.txt").read_text().replace("\\\n", " ")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
-
-
-@pytest.mark.parametrize("path", python_files(), ids=named)
-def test_files_and_functions_stay_short(path: Path) -> None:
-    text = path.read_text()
-    in_core = path.is_relative_to(ROOT / "adbray_ctl" / "core")
-    assert text.count("\n") <= (CORE_FILE_LINES if in_core else FILE_LINES)
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno is not None
-            length = node.end_lineno - node.lineno + 1
-            assert length <= FUNCTION_LINES, f"{node.name}: {length} lines"
-
-
-@pytest.mark.parametrize("path", python_files(), ids=named)
-def test_every_module_says_what_it_knows(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text())), "no module docstring"
-
-
-def test_core_imports_pydantic_packaging_and_the_standard_library_alone() -> None:
-    allowed = {*sys.stdlib_module_names, "pydantic", "pydantic_core", "packaging", "adbray_ctl"}
-    for path in sorted((ROOT / "adbray_ctl" / "core").rglob("*.py")):
-        foreign = set(imported(path)) - allowed
-        assert not foreign, f"{named(path)} imports {sorted(foreign)}"
-
-
-def imported(path: Path) -> Iterator[str]:
-    """The first part of every imported module's name."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{named(path)}:{node.lineno}: relative import"
-            yield str(node.module).split(".")[0]
 
 
 # --- what is written down

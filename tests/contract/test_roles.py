@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from adbray_ctl.core.desired.desired import desired_of
 from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.inventory.site import Inventory, Site
@@ -134,7 +135,9 @@ def rendered(redis: str) -> Inventory:
     )
     room = Capacity(cpus=64, memory_mb=2**18, disk_gb=4000, gpus=0)
     topology = place(fleet=FLEET, spec=spec, capacities=dict.fromkeys(ADDRESSES, room), records=())
-    return build_inventory(fleet=FLEET, spec=spec, topology=topology, namespace="demo-1", site=SITE)
+    return build_inventory(
+        fleet=FLEET, spec=spec, desired=desired_of(FLEET, spec, topology, "demo-1"), site=SITE
+    )
 
 
 @pytest.mark.parametrize("role", ROLES)

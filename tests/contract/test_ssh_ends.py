@@ -73,7 +73,7 @@ def test_a_port_without_sshd_is_told_without_error_numbers(tmp_path: Path) -> No
     hosts = [{"name": "a", "address": "127.0.0.1"}]
     fleet = Fleet.model_validate({"kind": "Fleet", "ssh": {"port": port}, "hosts": hosts})
     with pytest.raises(HostError, match=f"cannot connect to root@127.0.0.1:{port}: Unable to"):
-        SshHosts(KnownHosts(tmp_path / "known_hosts")).run(fleet, "a", "leftovers")
+        SshHosts(KnownHosts(tmp_path / "known_hosts")).reply(fleet, "a", "leftovers")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_port_without_sshd_is_told_without_error_numbers(tmp_path: Path) -> No
 )
 def test_what_a_command_said_is_told(tmp_path: Path, status: int | None, told: str) -> None:
     with host(tmp_path, Ends(status)) as fleet, pytest.raises(HostError, match=told):
-        SshHosts(KnownHosts(tmp_path / "known_hosts")).run(fleet, "a", "clean", stdin=LONG)
+        SshHosts(KnownHosts(tmp_path / "known_hosts")).reply(fleet, "a", "clean", stdin=LONG)
 
 
 def test_a_host_that_runs_no_command_is_an_error(tmp_path: Path) -> None:
@@ -108,7 +108,9 @@ def patient_for(fleet: Fleet, seconds: int) -> Fleet:
 
 def test_a_slow_login_is_not_one_that_is_refused(tmp_path: Path) -> None:
     with host(tmp_path, Slow()) as fleet, pytest.raises(HostError) as caught:
-        SshHosts(KnownHosts(tmp_path / "known_hosts")).run(patient_for(fleet, 1), "a", "leftovers")
+        SshHosts(KnownHosts(tmp_path / "known_hosts")).reply(
+            patient_for(fleet, 1), "a", "leftovers"
+        )
     assert "is too slow: authentication (PAM" in caught.value.what
     assert "took more than 1 s" in caught.value.what
     assert "raise ssh.connect_timeout_s" in (caught.value.hint or "")
@@ -134,7 +136,7 @@ def test_a_server_that_hangs_is_named_by_the_step(
         thread = threading.Thread(target=serve)
         thread.start()
         with pytest.raises(HostError, match=f"is too slow: {told}"):
-            SshHosts(KnownHosts(tmp_path / "known_hosts")).run(fleet, "a", "leftovers")
+            SshHosts(KnownHosts(tmp_path / "known_hosts")).reply(fleet, "a", "leftovers")
         thread.join()
         kept[0].close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adbray_ctl.core.desired.records import slot_records
+from adbray_ctl.core.desired.desired import Desired, desired_of
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.ray import RayNode, RayView
 from adbray_ctl.core.observed.status import SLOT_LABEL
@@ -13,7 +13,7 @@ from adbray_ctl.core.placement.ledger import Capacity
 from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.placement.topology import Placement, Replacement, Topology
 from adbray_ctl.core.plan.plan import ChangePlan, make_plan
-from adbray_ctl.core.plan.starts import choose_starts
+from adbray_ctl.core.plan.starts import choose_starts, set_aside
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -35,7 +35,15 @@ def placed(
     topology = place(
         fleet=fleet, spec=spec, capacities=rooms, records=seen.records(), replacing=replacing
     )
-    return choose_starts(topology, seen)
+    return choose_starts(topology, seen, set_aside(topology, seen))
+
+
+def desired(
+    fleet: Fleet, spec: RayClusterSpec, topology: Topology, observed: Observed | None = None
+) -> Desired:
+    """What hosts should hold for ``spec``, placed so."""
+    aside = set_aside(topology, observed or Observed())
+    return desired_of(fleet, spec, topology, NAMESPACE, aside)
 
 
 def planned(
@@ -48,14 +56,14 @@ def planned(
     """The plan from ``observed`` to ``spec``."""
     seen = observed or Observed()
     topology = placed(fleet, spec, seen, capacities, replacing)
-    return make_plan(fleet, spec, topology, NAMESPACE, seen)
+    return make_plan(fleet, spec, desired(fleet, spec, topology, seen), seen)
 
 
 def applied(
     fleet: Fleet, spec: RayClusterSpec, topology: Topology, *, ray: bool = True
 ) -> Observed:
     """The hosts after ``spec`` was applied and every started slot joined."""
-    records = slot_records(fleet, spec, topology, NAMESPACE)
+    records = desired_of(fleet, spec, topology, NAMESPACE).records
     here: dict[str, list[Placement]] = {host.name: [] for host in fleet.hosts}
     for placement in topology.placements:
         here[placement.host].append(placement)

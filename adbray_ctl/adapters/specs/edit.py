@@ -15,7 +15,9 @@ from pathlib import Path
 
 import yaml
 
-from adbray_ctl.adapters.specs.file import read_spec, show_file
+from adbray_ctl.adapters.specs.faults import show_file
+from adbray_ctl.adapters.specs.file import read_spec
+from adbray_ctl.adapters.specs.flow import flow, scalar
 from adbray_ctl.adapters.specs.places import (
     KeyPath,
     No,
@@ -27,13 +29,12 @@ from adbray_ctl.adapters.specs.places import (
     line_of,
 )
 from adbray_ctl.adapters.specs.source import Broken, parse
+from adbray_ctl.adapters.specs.values import same, with_entry, with_value
 from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.spec.faults import show_path
 from adbray_ctl.core.text import show
 
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML 1.1 takes for the end of a line
-# A word that is plain text in every place of a document; all else goes into quotes.
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]*")
 
 
 def edit_group(path: Path, changes: Mapping[KeyPath, int | str]) -> str:
@@ -69,7 +70,7 @@ def add_entry(path: Path, text: str, where: KeyPath, entry: Mapping[str, object]
     try:
         return _append(text, where, entry)
     except No as no:
-        hint = f"edit the file by hand: add {_flow(entry, None)} to {show_path(where)}"
+        hint = f"edit the file by hand: add {flow(entry, None)} to {show_path(where)}"
         raise _error(path, no.line, no.why, hint) from no
 
 
@@ -115,8 +116,8 @@ def _try(path: Path, text: str, where: KeyPath, value: int | str) -> str:
 def _set(text: str, where: KeyPath, value: int | str) -> str:
     """``text`` with one value set. Raises No."""
     before = parse(text.encode()).value
-    wanted = _with(before, where, value)
-    if _same(before, wanted):
+    wanted = with_value(before, where, value)
+    if same(before, wanted):
         return text
     place = find(text, where)
     edited = _add(text, place, value) if place.missing else _replace(text, place, value)
@@ -131,14 +132,14 @@ def _append(text: str, where: KeyPath, entry: Mapping[str, object]) -> str:
     block = isinstance(last, yaml.MappingNode) and not last.flow_style
     style = last.value[0][0].style if isinstance(last, yaml.MappingNode) and last.value else None
     if node.flow_style:
-        edited = _splice(text, at, at, f", {_flow(entry, style)}")
+        edited = _splice(text, at, at, f", {flow(entry, style)}")
     else:
         pad = _dash(text, last)
-        lines = [f"{_scalar(key, style)}: {_flow(value, style)}" for key, value in entry.items()]
-        lines = lines if block else [_flow(entry, style)]
+        lines = [f"{scalar(key, style)}: {flow(value, style)}" for key, value in entry.items()]
+        lines = lines if block else [flow(entry, style)]
         lines = [f"{pad}- {lines[0]}", *(f"{pad}  {line}" for line in lines[1:])]
         edited = _insert_lines(text, at, lines)
-    return _require(edited, _longer(before, where, entry), where, line_of(node))
+    return _require(edited, with_entry(before, where, entry), where, line_of(node))
 
 
 def _require(edited: str, wanted: object, where: KeyPath, line: int) -> str:
@@ -147,19 +148,9 @@ def _require(edited: str, wanted: object, where: KeyPath, line: int) -> str:
         after = parse(edited.encode()).value
     except Broken:
         after = None
-    if not _same(after, wanted):
+    if not same(after, wanted):
         raise No(f"{show_path(where)} is written in a way that is not understood", line)
     return edited
-
-
-def _longer(value: object, where: KeyPath, entry: Mapping[str, object]) -> object:
-    """``value`` with ``entry`` at the end of the list at ``where``."""
-    if not where and isinstance(value, tuple):
-        return (*value, dict(entry))
-    part = where[0] if where else None
-    if isinstance(value, dict) and part in value:
-        return value | {part: _longer(value[part], where[1:], entry)}
-    return _Unreachable
 
 
 def _dash(text: str, entry: yaml.Node) -> str:
@@ -175,7 +166,7 @@ def _replace(text: str, place: Place, value: int | str) -> str:
     node = place.node
     start, end = index_of(text, node.start_mark), index_of(text, node.end_mark)
     style = node.style if isinstance(node, yaml.ScalarNode) else None
-    new = _scalar(value, style)
+    new = scalar(value, style)
     # No value yet: the place is right behind the colon.
     return _splice(text, start, end, new if end > start else f" {new}")
 
@@ -184,9 +175,9 @@ def _add(text: str, place: Place, value: int | str) -> str:
     node = place.node
     assert isinstance(node, yaml.MappingNode)
     style = node.value[-1][0].style if node.value else None
-    keys = [_scalar(key, style) for key in place.missing]
+    keys = [scalar(key, style) for key in place.missing]
     if node.flow_style:
-        entry = ": {".join([*keys[:-1], f"{keys[-1]}: {_scalar(value, None)}"])
+        entry = ": {".join([*keys[:-1], f"{keys[-1]}: {scalar(value, None)}"])
         entry += "}" * (len(keys) - 1)
         if node.value:
             at = index_of(text, end_of(node.value[-1][1]))
@@ -196,7 +187,7 @@ def _add(text: str, place: Place, value: int | str) -> str:
     first = node.value[0][0].start_mark
     step = _step(node)
     lines = [f"{' ' * (first.column + step * depth)}{key}:" for depth, key in enumerate(keys)]
-    lines[-1] += f" {_scalar(value, None)}"
+    lines[-1] += f" {scalar(value, None)}"
     return _insert_lines(text, index_of(text, end_of(node.value[-1][1])), lines)
 
 
@@ -222,77 +213,6 @@ def _step(node: yaml.MappingNode) -> int:
             if step > 0:
                 return step
     return 2
-
-
-def _scalar(value: int | str, style: str | None) -> str:
-    """``value`` as YAML text in one line, in the quotes that the old value had if it is text."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if style == "'" and value.isprintable():
-        return "'" + value.replace("'", "''") + "'"
-    if style is None and _is_plain(value):
-        return value
-    return '"' + "".join(_escape(character) for character in value) + '"'
-
-
-def _flow(value: object, style: str | None) -> str:
-    """Any plain value in one line; keys and text in quotes of ``style``, if it has any."""
-    if isinstance(value, Mapping):
-        return (
-            "{"
-            + ", ".join(f"{_scalar(k, style)}: {_flow(v, style)}" for k, v in value.items())
-            + "}"
-        )
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_flow(item, style) for item in value) + "]"
-    if isinstance(value, int | str):
-        return _scalar(value, style)
-    return "null" if value is None else repr(value)
-
-
-def _is_plain(text: str) -> bool:
-    """Whether ``text`` without quotes is text to us, and to readers of YAML 1.1 (yes, 12:30)."""
-    if not _WORD.fullmatch(text):
-        return False
-    # The node alone: making the value fails where it only looks like a date or a number.
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    is_text = node is not None and node.tag == "tag:yaml.org,2002:str"
-    return is_text and parse(text.encode()).value == text
-
-
-def _escape(character: str) -> str:
-    if character in '"\\':
-        return f"\\{character}"
-    if character.isprintable():
-        return character
-    return f"\\U{ord(character):08x}"
-
-
-def _with(value: object, where: KeyPath, new: int | str) -> object:
-    """``value`` with ``new`` at ``where``; a place that is not there stays for find to tell."""
-    if not where:
-        return new
-    part, rest = where[0], where[1:]
-    if isinstance(value, dict) and isinstance(part, str):
-        return value | {part: _with(value.get(part, {}), rest, new)}
-    if isinstance(value, tuple) and isinstance(part, int) and 0 <= part < len(value):
-        return (*value[:part], _with(value[part], rest, new), *value[part + 1 :])
-    return _Unreachable
-
-
-class _Unreachable:
-    """Equal to nothing that is read from a file."""
-
-
-def _same(one: object, other: object) -> bool:
-    """Equal with the same types and, in mappings, the same order: 1 is not 1.0, nor true."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return type(one) is type(other) and repr(one) == repr(other)
 
 
 def _splice(text: str, start: int, end: int, new: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adbray_ctl.adapters.specs.edit import add_entry, edit_group, replace_text
+from adbray_ctl.adapters.specs.faults import summary
 from adbray_ctl.adapters.specs.file import (
     FLEET_FILE,
     group_file,
@@ -15,7 +16,6 @@ from adbray_ctl.adapters.specs.file import (
     load_fleet,
     load_group,
     no_group,
-    summary,
 )
 from adbray_ctl.adapters.specs.masked import masked
 from adbray_ctl.adapters.specs.source import Broken, parse

@@ -7,7 +7,7 @@ by event, so that nesting, aliases and size are bounded before anything is built
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import yaml
@@ -91,30 +91,8 @@ def _decode(data: bytes) -> str:
 
 
 def _compose(text: str) -> _Node:
-    stack: list[_Node] = []
-    anchors: dict[str, _Node] = {}
-    root: _Node | None = None
-    count = 0
     try:
-        for event in _events(text):
-            line = event.start_mark.line + 1 if event.start_mark else 1
-            count += 1
-            if count > MAX_VALUES or len(stack) > MAX_DEPTH:
-                raise Broken(f"more than {MAX_DEPTH} levels or {MAX_VALUES} values", line)
-            if isinstance(event, yaml.CollectionEndEvent):
-                stack.pop().open = False
-                continue
-            if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-                raise Broken("a second document begins; a file holds one", line)
-            if not isinstance(event, yaml.NodeEvent):
-                continue
-            node = _node(event, anchors, line)
-            if stack:
-                _add(stack[-1], node, line)
-            else:
-                root = node
-            if isinstance(event, yaml.CollectionStartEvent):
-                stack.append(node)
+        root = _root_of(_events(text))
     except yaml.MarkedYAMLError as error:
         raise _syntax(error) from error
     except yaml.reader.ReaderError as error:
@@ -122,6 +100,31 @@ def _compose(text: str) -> _Node:
         raise Broken(f"the character {error.character!r} is not allowed in YAML", line) from error
     if root is None:
         raise Broken("the file is empty", 1)
+    return root
+
+
+def _root_of(events: Iterable[yaml.Event]) -> _Node | None:
+    stack: list[_Node] = []
+    anchors: dict[str, _Node] = {}
+    root: _Node | None = None
+    for count, event in enumerate(events, start=1):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if count > MAX_VALUES or len(stack) > MAX_DEPTH:
+            raise Broken(f"more than {MAX_DEPTH} levels or {MAX_VALUES} values", line)
+        if isinstance(event, yaml.CollectionEndEvent):
+            stack.pop().open = False
+            continue
+        if isinstance(event, yaml.DocumentStartEvent) and root is not None:
+            raise Broken("a second document begins; a file holds one", line)
+        if not isinstance(event, yaml.NodeEvent):
+            continue
+        node = _node(event, anchors, line)
+        if stack:
+            _add(stack[-1], node, line)
+        else:
+            root = node
+        if isinstance(event, yaml.CollectionStartEvent):
+            stack.append(node)
     return root
 
 

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import cache, partial
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from functools import partial
 
 
 def rendered(template: str, **values: object) -> str:
     """The text of ``template`` with ``values`` in it."""
-    return _environment().get_template(template).render(values)
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-
-@cache
-def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("adbray_ctl"),
         undefined=StrictUndefined,
@@ -24,4 +19,4 @@ def _environment() -> Environment:
     )
     # A JSON string is a YAML one too, whatever is in it.
     environment.filters["json"] = partial(json.dumps, ensure_ascii=False)
-    return environment
+    return environment.get_template(template).render(values)

@@ -1,13 +1,11 @@
-"""What lies on a node's disk, shown and freed by its host over plain SSH."""
+"""What lies on a node's disk, shown and freed by its host."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
-from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.ask import Commands, Question, Reply
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.observed.cleaning import DiskItem, NodeDisk
 from adbray_ctl.core.spec.fleet import Fleet
@@ -19,7 +17,7 @@ _WITHIN_S = 300.0
 class SshDisks:
     """DiskCleaner."""
 
-    def __init__(self, hosts: SshHosts) -> None:
+    def __init__(self, hosts: Commands) -> None:
         self._hosts = hosts
 
     def look(self, fleet: Fleet, host: str, group: str, node: str) -> NodeDisk:
@@ -33,16 +31,19 @@ class SshDisks:
 
     def _ask(self, fleet: Fleet, host: str, asked: dict[str, object]) -> NodeDisk:
         # No argument: what was chosen may be thousands of files.
-        output = self._hosts.run(fleet, host, "clean", stdin=json.dumps(asked), within_s=_WITHIN_S)
-        try:
-            answer = json.loads(output)
-            if "missing" in answer:
-                raise HostError(
-                    f"{asked['node']} has no disk to look at: {answer['missing']}",
-                    where=host,
-                    hint=f"`adbray status {asked['group']}` shows what is wrong with it",
-                )
-            return NodeDisk.model_validate({**answer, "host": host})
-        except (ValueError, ValidationError) as error:
-            what = f"its answer about the disk cannot be read: {str(error).splitlines()[0]}"
-            raise HostError(what, where=host) from error
+        stdin = json.dumps(asked)
+        question = Question("clean", _disk, stdin=stdin, within_s=_WITHIN_S)
+        answer = self._hosts.answer(fleet, host, question)
+        if isinstance(answer, NodeDisk):
+            return answer
+        raise HostError(
+            f"{asked['node']} has no disk to look at: {answer}",
+            where=host,
+            hint=f"`adbray status {asked['group']}` shows what is wrong with it",
+        )
+
+
+def _disk(reply: Reply) -> NodeDisk | str:
+    """What is on the disk, or why there is none."""
+    missing = json.loads(reply.text).get("missing")
+    return reply.as_(NodeDisk) if missing is None else str(missing)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.ask import Commands
 from adbray_ctl.core.drill import Call, Kind
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.slot.record import SlotRecord
@@ -21,17 +21,17 @@ _EVERY_S, _WITHIN_S = 0.1, 30.0
 class SshDrills:
     """Drills."""
 
-    def __init__(self, hosts: SshHosts) -> None:
+    def __init__(self, hosts: Commands) -> None:
         self._hosts = hosts
 
     def break_process(
         self, fleet: Fleet, host: str, unit: str, process: str, *, hang: bool
     ) -> None:
         verb = "hang" if hang else "kill"
-        self._hosts.run(fleet, host, "break", verb, unit, process)
+        self._hosts.reply(fleet, host, "break", verb, unit, process)
 
     def cut(self, fleet: Fleet, host: str, others: Sequence[str], seconds: int) -> None:
-        self._hosts.run(fleet, host, "break", "cut", str(seconds), *others)
+        self._hosts.reply(fleet, host, "break", "cut", str(seconds), *others)
 
     @contextmanager
     def watch(

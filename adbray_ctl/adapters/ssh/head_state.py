@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
-from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.ask import Commands, Question, Reply
 from adbray_ctl.core.backup import Entry
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.spec.fleet import Fleet
@@ -18,21 +16,24 @@ _WITHIN_S = 300.0
 class SshHeadState:
     """HeadState."""
 
-    def __init__(self, hosts: SshHosts) -> None:
+    def __init__(self, hosts: Commands) -> None:
         self._hosts = hosts
 
     def take(self, fleet: Fleet, host: str, group: str) -> tuple[Entry, ...]:
-        output = self._hosts.run(fleet, host, "head-state", "take", group, within_s=_WITHIN_S)
-        try:
-            return tuple(Entry.model_validate(one) for one in json.loads(output))
-        except (ValueError, ValidationError) as error:
-            first = str(error).partition("\n")[0]
-            raise HostError(f"the state cannot be read: {first}", where=host) from error
+        question = Question("head-state", _entries, ("take", group), within_s=_WITHIN_S)
+        return self._hosts.answer(fleet, host, question)
 
     def put(self, fleet: Fleet, host: str, group: str, entries: Sequence[Entry]) -> None:
         plain = json.dumps([entry.model_dump() for entry in entries])
-        output = self._hosts.run(
-            fleet, host, "head-state", "put", group, stdin=plain, within_s=_WITHIN_S
-        )
-        if json.loads(output) != len(entries):
-            raise HostError(f"{output.strip()} of {len(entries)} keys are there", where=host)
+        question = Question("head-state", _count, ("put", group), plain, _WITHIN_S)
+        found = self._hosts.answer(fleet, host, question)
+        if found != len(entries):
+            raise HostError(f"{found} of {len(entries)} keys are there", where=host)
+
+
+def _entries(reply: Reply) -> tuple[Entry, ...]:
+    return tuple(Entry.model_validate(one) for one in json.loads(reply.text))
+
+
+def _count(reply: Reply) -> int:
+    return int(reply.text)

@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.ask import Commands, Question, Reply
 from adbray_ctl.core.errors import HostError, RefusedError
 from adbray_ctl.core.spec.fleet import Fleet
 
@@ -25,7 +26,7 @@ _RENEW_S = 15
 class HostLease:
     """Lease. ``identity`` is a file that tells this project's control side from others."""
 
-    def __init__(self, hosts: SshHosts, identity: Path) -> None:
+    def __init__(self, hosts: Commands, identity: Path) -> None:
         self._hosts = hosts
         self._identity = identity
 
@@ -58,11 +59,10 @@ class HostLease:
         self._ask(fleet, host, "break", group, "")
 
     def _ask(self, fleet: Fleet, host: str, verb: str, group: str, owner: str) -> str | None:
-        output = self._hosts.run(fleet, host, "lease", verb, group, owner, str(_TERM_S))
-        answer = json.loads(output)
-        if answer["held"] is None:
+        question = Question("lease", _answer, (verb, group, owner, str(_TERM_S)))
+        held, now = self._hosts.answer(fleet, host, question)
+        if held is None:
             return None
-        held, now = answer["held"], answer["now"]
         since = time.strftime("%H:%M:%S", time.localtime(held["since"]))
         left = held["until"] - now
         return f"{held['owner']['text']}, since {since}, for {left:.0f} s more unless renewed"
@@ -100,3 +100,9 @@ class HostLease:
         except FileExistsError:
             pass
         return self._identity.read_text().strip()
+
+
+def _answer(reply: Reply) -> tuple[dict[str, Any] | None, float]:
+    """Who else holds it, if anyone, and the host's time."""
+    answer = json.loads(reply.text)
+    return answer["held"], answer["now"]

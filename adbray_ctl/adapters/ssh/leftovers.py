@@ -1,14 +1,10 @@
-"""What stands on hosts beside the groups' own things, asked over plain SSH."""
+"""What is on hosts beside the groups' own things."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
-from adbray_ctl.adapters.ssh.hosts import SshHosts
-from adbray_ctl.adapters.ssh.threads import everywhere
+from adbray_ctl.adapters.ssh.ask import Commands, Question, reading
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.orphans import Leftovers
 from adbray_ctl.core.spec.fleet import Fleet
@@ -17,15 +13,14 @@ from adbray_ctl.core.spec.fleet import Fleet
 class SshLeftovers:
     """LeftoverProbe."""
 
-    def __init__(self, hosts: SshHosts) -> None:
+    def __init__(self, hosts: Commands) -> None:
         self._hosts = hosts
 
     def read(self, fleet: Fleet, hosts: Sequence[str]) -> tuple[Leftovers, ...]:
-        def ask(host: str) -> Leftovers:
-            output = self._hosts.run(fleet, host, "leftovers")
-            try:
-                return Leftovers.model_validate({**json.loads(output), "host": host})
-            except (ValueError, ValidationError) as error:
-                raise HostError(f"no answer about leftovers: {error}", where=host) from error
-
-        return everywhere(ask, hosts)
+        answers = self._hosts.ask(fleet, hosts, Question("leftovers", reading(Leftovers)))
+        found = []
+        for answer in answers.values():
+            if isinstance(answer, HostError):
+                raise answer
+            found.append(answer)
+        return tuple(found)

@@ -7,9 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pydantic import ValidationError
-
-from adbray_ctl.adapters.ssh.hosts import SshHosts
+from adbray_ctl.adapters.ssh.ask import Commands, Question, Reply
 from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.observed.loads import HostLoads
 from adbray_ctl.core.spec.fleet import Fleet
@@ -22,7 +20,7 @@ _SILENT_S = 30.0
 class SshLoads:
     """LoadProbe."""
 
-    def __init__(self, hosts: SshHosts) -> None:
+    def __init__(self, hosts: Commands) -> None:
         self._hosts = hosts
 
     @contextmanager
@@ -39,7 +37,7 @@ class SshLoads:
                 try:
                     words = (group or "", f"{every_s:g}")
                     with self._hosts.lines_of(
-                        fleet, host, "load", *words, within_s=within_s
+                        fleet, host, _LOOK.command, *words, within_s=within_s
                     ) as lines:
                         for line in lines:
                             latest[host] = _parsed(host, line)
@@ -70,9 +68,14 @@ class SshLoads:
 
 def _parsed(host: str, line: str) -> HostLoads:
     try:
-        answer = json.loads(line)
-        slots = [{**one, "host": host} for one in answer["slots"]]
-        return HostLoads.model_validate({"host": host, "at": answer["at"], "slots": slots})
-    except (ValueError, KeyError, TypeError, ValidationError) as error:
-        what = f"its answer cannot be read: {str(error).splitlines()[0]}"
-        return HostLoads(host=host, error=what)
+        return _LOOK.answer(Reply(host, line))
+    except HostError as error:
+        return HostLoads(host=host, error=error.what)
+
+
+def _look(reply: Reply) -> HostLoads:
+    slots = [{**one, "host": reply.host} for one in json.loads(reply.text)["slots"]]
+    return reply.as_(HostLoads, slots=slots)
+
+
+_LOOK = Question("load", _look)

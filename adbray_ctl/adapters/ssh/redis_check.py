@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from adbray_ctl.adapters.ssh.hosts import SshHosts
-from adbray_ctl.core.errors import HostError, SpecError
+from adbray_ctl.adapters.ssh.ask import Commands, Question, Reply
+from adbray_ctl.core.errors import SpecError
 from adbray_ctl.core.orphans import NAMESPACE
 from adbray_ctl.core.preflight.redis import Cleared, Namespaces, RedisReading
 from adbray_ctl.core.spec.fleet import Fleet
@@ -23,7 +23,7 @@ M = TypeVar("M", bound=BaseModel)
 class SshRedis:
     """RedisProbe."""
 
-    def __init__(self, hosts: SshHosts) -> None:
+    def __init__(self, hosts: Commands) -> None:
         self._hosts = hosts
 
     def read(self, fleet: Fleet, host: str, redis: RedisSpec, namespace: str) -> RedisReading:
@@ -38,16 +38,12 @@ class SshRedis:
     def clear(self, fleet: Fleet, host: str, redis: RedisSpec, namespace: str) -> Cleared:
         return self._ask(fleet, host, "clear", _server(redis) | {"namespace": namespace}, Cleared)
 
-    def _ask(
-        self, fleet: Fleet, host: str, verb: str, wanted: dict[str, str], answer: type[M]
-    ) -> M:
-        stdin = json.dumps(wanted)
-        output = self._hosts.run(fleet, host, "redis", verb, stdin=stdin, within_s=_WITHIN_S)
-        try:
-            return answer.model_validate(json.loads(output))
-        except (ValueError, ValidationError) as error:
-            first = str(error).partition("\n")[0]
-            raise HostError(f"no answer about Redis: {first}", where=host) from error
+    def _ask(self, fleet: Fleet, host: str, verb: str, wanted: dict[str, str], model: type[M]) -> M:
+        def read(reply: Reply) -> M:
+            return model.model_validate_json(reply.text)
+
+        question = Question("redis", read, (verb,), json.dumps(wanted), _WITHIN_S)
+        return self._hosts.answer(fleet, host, question)
 
 
 def _server(redis: RedisSpec) -> dict[str, str]:

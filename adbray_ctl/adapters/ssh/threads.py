@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 AT_ONCE = 32
@@ -14,30 +13,24 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@contextmanager
-def threads(count: int, at_once: int = AT_ONCE) -> Iterator[ThreadPoolExecutor]:
-    """Threads for ``count`` calls, whose ends are awaited.
+def as_they_come(
+    function: Callable[[T], R], items: Sequence[T], at_once: int = AT_ONCE
+) -> Iterator[R]:
+    """``function`` of every item, each as it ends; the first that raises ends it for all.
 
-    Not after Ctrl-C: a host that gives no answer would hold the command up until its time is over.
+    When its reader leaves, as by Ctrl-C, no end is awaited: a host that gives no answer would hold
+    the command up until its time is over.
     """
-    pool = ThreadPoolExecutor(max_workers=max(min(at_once, count), 1))
-    interrupted = False
+    pool = ThreadPoolExecutor(max_workers=max(min(at_once, len(items)), 1))
+    left = False
     try:
-        yield pool
-    except KeyboardInterrupt:
-        interrupted = True
+        calls = {pool.submit(function, item) for item in items}
+        while calls:
+            # Python sees a signal that came just before a wait when the wait ends.
+            done, calls = wait(calls, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
+            yield from (call.result() for call in done)
+    except (KeyboardInterrupt, GeneratorExit):
+        left = True
         raise
     finally:
-        pool.shutdown(wait=not interrupted, cancel_futures=interrupted)
-
-
-def everywhere(
-    function: Callable[[T], R], items: Sequence[T], at_once: int = AT_ONCE
-) -> tuple[R, ...]:
-    """``function`` of every item, in the items' order."""
-    with threads(len(items), at_once) as pool:
-        calls = [pool.submit(function, item) for item in items]
-        # Python sees a signal that came just before a wait when the wait ends.
-        while wait(calls, timeout=_LOOK_S).not_done:
-            pass
-        return tuple(call.result() for call in calls)
+        pool.shutdown(wait=not left, cancel_futures=left)

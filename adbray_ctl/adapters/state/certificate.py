@@ -17,6 +17,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 # Clocks of hosts differ.
 _SINCE = timedelta(days=1)
+_USAGE = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+# Members of a group are each other's clients.
+_PURPOSES = x509.ExtendedKeyUsage(
+    [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+)
 
 
 def own_certificate(name: str, address: str = "") -> tuple[bytes, bytes]:
@@ -29,21 +44,6 @@ def own_certificate(name: str, address: str = "") -> tuple[bytes, bytes]:
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    # Members of a group are each other's clients.
-    purposes = x509.ExtendedKeyUsage(
-        [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    )
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -53,21 +53,17 @@ def own_certificate(name: str, address: str = "") -> tuple[bytes, bytes]:
         .not_valid_before(datetime.now(UTC) - _SINCE)
         .not_valid_after(_NEVER)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(purposes, critical=False)
+        .add_extension(_USAGE, critical=True)
+        .add_extension(_PURPOSES, critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
     )
     if address:
         names = x509.SubjectAlternativeName([_general_name(address)])
         builder = builder.add_extension(names, critical=False)
-    certificate = builder.sign(key, hashes.SHA256())
-    secret = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM), secret
+    pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(pem, form, serialization.NoEncryption())
+    return builder.sign(key, hashes.SHA256()).public_bytes(pem), secret
 
 
 def is_for(certificate: bytes, address: str) -> bool:

@@ -37,9 +37,9 @@ class _Target:
     @property
     def text(self) -> str:
         places = ", ".join(orphan.place for orphan in self.orphans)
-        told = dict.fromkeys(orphan.whose for orphan in self.orphans)
+        makers = dict.fromkeys(orphan.whose for orphan in self.orphans)
         runs = "it runs; " if any(orphan.runs for orphan in self.orphans) else ""
-        whose = "" if self.kind is OrphanKind.SHARED else f" ({runs}made by: {', '.join(told)})"
+        whose = "" if self.kind is OrphanKind.SHARED else f" ({runs}made by: {', '.join(makers)})"
         return f"{self.kind} {self.name} on {places}{whose}"
 
 

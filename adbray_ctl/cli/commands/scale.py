@@ -49,8 +49,8 @@ def scale(
             raise UsageError(what)
         place = ("worker_groups", names.index(worker_group))
         options = {"--min": low, "--max": high}
-        told = " and ".join(f"{name} {n}" for name, n in options.items() if n is not None)
-        with without_lines(f"{told} cannot be set", "pass other numbers with --min and --max"):
+        asked = " and ".join(f"{name} {n}" for name, n in options.items() if n is not None)
+        with without_lines(f"{asked} cannot be set", "pass other numbers with --min and --max"):
             before = state.project.edit_group(
                 group, {(*place, key): value for key, value in values.items()}
             )

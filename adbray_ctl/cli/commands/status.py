@@ -63,11 +63,11 @@ def status(state: State, group: str | None, *, watch: bool, every_s: float, as_j
             for one in found:
                 print_json_line(one)
         else:
-            told = _events(state, group) if group else ()
+            events = _events(state, group) if group else ()
             clear()
             _show(found)
             say("")
-            print_events(told)
+            print_events(events)
         state.tools.clock.sleep(every_s)
 
 

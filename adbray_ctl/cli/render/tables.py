@@ -38,8 +38,8 @@ def print_status(status: GroupStatus) -> None:
     if status.addresses is not None:
         print_addresses(status.addresses)
     if status.protection is not None:
-        told = f"{status.protection.level}: {status.protection.why}"
-        say(Text("protected ", "dim").append(told))
+        level = f"{status.protection.level}: {status.protection.why}"
+        say(Text("protected ", "dim").append(level))
     if status.slots and status.lacking:
         say(Text(f"! not ready: {'; '.join(status.lacking)}", "red"))
     for problem in status.problems:

@@ -63,8 +63,8 @@ def _print_table(report: UsageReport) -> None:
 def _figures(row: UsageRow, report: UsageReport) -> list[str]:
     found = [_hours(row.node_hours)]
     for item in Item:
-        told = [_item(one) for one in row.items if one.item is item]
-        found.append("\n".join(told) or "-")
+        items = [_item(one) for one in row.items if one.item is item]
+        found.append("\n".join(items) or "-")
     if report.currency:
         found.append("?" if row.cost is None else f"{row.cost:,.2f}")
     return found

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 from pydantic_core import to_jsonable_python
 
-from adbray_ctl.core.desired.autoscaler import scaling_settings
+from adbray_ctl.core.desired.autoscaler import AutoscalingConfig, scaling_settings
 from adbray_ctl.core.desired.grafana import panels
 from adbray_ctl.core.desired.runtime import runtime_venv
 from adbray_ctl.core.desired.slots import REDIS_USER, redis_address
@@ -41,11 +41,37 @@ from adbray_ctl.core.spec.sizes import Catalog
 
 
 def slot_records(
-    fleet: Fleet, spec: RayClusterSpec, topology: Topology, namespace: str
-) -> Mapping[str, SlotRecord]:
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    topology: Topology,
+    namespace: str,
+    autoscaling: AutoscalingConfig,
+) -> dict[str, SlotRecord]:
     """The record of every slot, by slot name, as `/etc/adbray/<group>/<slot>.json` will hold it."""
     catalog = Catalog(fleet.sizes)
     # What many slots share is worked out once: a group may have thousands of them.
+    shared = _shared(fleet, spec, topology, namespace)
+    kinds = _kinds(spec, topology, autoscaling)
+    hosts = {host: host_settings(fleet, host) for host in topology.hosts}
+    records = {}
+    for p in topology.placements:
+        settings = shared[p.kind, p.worker_group] | _own_settings(catalog, p)
+        records[p.slot] = _record(p, spec.name, namespace, settings, hosts[p.host], kinds[p.kind])
+    return records
+
+
+def host_settings(fleet: Fleet, host: str) -> dict[str, JsonValue]:
+    """What a host is told for all its slots, of whichever groups."""
+    gpu = fleet.gpu_of(host)
+    driver = {f"{GPU}{name}": value for name, value in gpu.model_dump().items()} if gpu else {}
+    reserve = fleet.reserved_on(fleet.host(host)).memory_gb
+    return _plain({HOST_RESERVE: reserve, **fleet.kept_logs.settings, **driver})
+
+
+def _shared(
+    fleet: Fleet, spec: RayClusterSpec, topology: Topology, namespace: str
+) -> dict[tuple[SlotKind, str | None], dict[str, JsonValue]]:
+    """What all slots of a kind and worker group are made of."""
     shared: dict[tuple[SlotKind, str | None], dict[str, JsonValue]] = {
         (kind, None): _shared_settings(spec, topology, namespace, kind) for kind in SlotKind
     }
@@ -55,27 +81,7 @@ def slot_records(
     if found := panels(fleet):
         # Of fleets that have it alone: other heads are made of nothing more.
         shared[SlotKind.HEAD, None] |= {PANELS: list(found.values())}
-    scaling = scaling_settings(fleet, spec, topology)
-    return {
-        p.slot: _record(
-            spec,
-            p,
-            namespace,
-            shared[p.kind, p.worker_group] | _own_settings(catalog, p),
-            scaling,
-            topology.virtual_ip if p.kind is SlotKind.HEAD else None,
-            host_settings(fleet, p.host),
-        )
-        for p in topology.placements
-    }
-
-
-def host_settings(fleet: Fleet, host: str) -> dict[str, JsonValue]:
-    """What a host is told for all its slots, of whichever groups."""
-    gpu = fleet.gpu_of(host)
-    driver = {f"{GPU}{name}": value for name, value in gpu.model_dump().items()} if gpu else {}
-    reserve = fleet.reserved_on(fleet.host(host)).memory_gb
-    return _plain({HOST_RESERVE: reserve, **fleet.kept_logs.settings, **driver})
+    return shared
 
 
 def _shared_settings(
@@ -119,20 +125,40 @@ def _plain(settings: dict[str, Any]) -> dict[str, JsonValue]:
     return plain
 
 
+class _Kind(NamedTuple):
+    """What the records of all slots of a kind have in common, their settings aside."""
+
+    scaling: dict[str, JsonValue]
+    venv: str = ""
+    virtual_ip: str | None = None
+    external_redis: ExternalRedis | None = None
+
+
+def _kinds(
+    spec: RayClusterSpec, topology: Topology, autoscaling: AutoscalingConfig
+) -> Mapping[SlotKind, _Kind]:
+    venv = runtime_venv(spec)
+    scaling = scaling_settings(spec, autoscaling)
+    return {
+        SlotKind.HEAD: _Kind(scaling, venv, topology.virtual_ip, _external_redis(spec)),
+        SlotKind.REDIS: _Kind({}),
+        SlotKind.WORKER: _Kind({}, venv),
+    }
+
+
 def _record(
-    spec: RayClusterSpec,
     placement: Placement,
+    group: str,
     namespace: str,
     settings: dict[str, JsonValue],
-    scaling: dict[str, JsonValue],
-    virtual_ip: str | None,
     of_host: dict[str, JsonValue],
+    kind: _Kind,
 ) -> SlotRecord:
     return SlotRecord(
-        group=spec.name,
+        group=group,
         slot=placement.slot,
         kind=placement.kind,
-        address=virtual_ip or placement.address,
+        address=kind.virtual_ip or placement.address,
         worker_group=placement.worker_group,
         index=placement.index,
         size=placement.size,
@@ -144,12 +170,12 @@ def _record(
         block=placement.block,
         ports=placement.ports,
         namespace=namespace,
-        venv="" if placement.kind is SlotKind.REDIS else runtime_venv(spec),
-        external_redis=_external_redis(spec) if placement.kind is SlotKind.HEAD else None,
+        venv=kind.venv,
+        external_redis=kind.external_redis,
         settings=settings,
-        scaling=scaling if placement.kind is SlotKind.HEAD else {},
+        scaling=kind.scaling,
         host_settings=of_host,
-        unit=unit_name(placement.kind, spec.name, placement.slot),
+        unit=unit_name(placement.kind, group, placement.slot),
         # Ray has it as a label of the node: what changes in use must not be part of it.
         revision=revision_of(without_sizes(settings)),
     )

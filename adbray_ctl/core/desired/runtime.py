@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import hashlib
 
+from pydantic import BaseModel, ConfigDict
+
 from adbray_ctl.core.spec.group import RayClusterSpec
 
 # paramiko is for the autoscaler's provider on the head. Ray calls pip and uv in a copy of the
 # environment to install what a job's runtime_env lists.
 _BESIDE_RAY = ("paramiko>=3.4", "pip", "uv")
+
+
+class Runtime(BaseModel):
+    """One environment: its Python's version, where it is on hosts, and what pip installs there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    python: str
+    venv: str
+    requirements: tuple[str, ...]
+
+
+def runtime_of(spec: RayClusterSpec) -> Runtime:
+    """The environment of a group."""
+    return Runtime(python=spec.ray.python, venv=runtime_venv(spec), requirements=requirements(spec))
 
 
 def runtime_venv(spec: RayClusterSpec) -> str:

@@ -1,8 +1,11 @@
-"""A slot as the roles take it: its variables, its environment, and where its Redis is."""
+"""A slot as the roles take it: its share, its environment, and where its Redis is."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.placement.topology import Placement, Topology
 from adbray_ctl.core.slot.gpu import Isolation, thread_percentage
@@ -13,6 +16,49 @@ from adbray_ctl.core.spec.redis import RedisMode
 
 # The ACL user of a managed Redis.
 REDIS_USER = "ray"
+
+
+class _Slot(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RaySlot(_Slot):
+    """A slot that Ray runs in, as its role takes it; its share is as in ``slot.shares.Share``."""
+
+    name: str
+    cpus: int
+    memory_mb: int
+    cpu_weight: int
+    tasks_max: int
+    object_store_mb: int
+    shm_mb: int
+    ray_memory_mb: int
+    memory_threshold: float
+    ports: dict[str, int]
+    labels: dict[str, str] = {}
+    env: dict[str, str]
+
+
+class WorkerSlot(RaySlot):
+    """A worker's slot. ``gpus`` is Ray's node resource, ``gpu_held_by`` what holds a slice."""
+
+    worker_group: str
+    state: Literal["running", "prepared"]
+    gpus: int
+    gpu_held_by: str
+    gpu_card: int
+
+
+class CardSlice(_Slot):
+    """A slice of a card that its host holds; ``memory_mb`` is MPS's limit, ``profile`` MIG's."""
+
+    name: str
+    card: int
+    isolation: str
+    percentage: int
+    memory_mb: int
+    profile: str
+    parts: int
 
 
 def redis_address(spec: RayClusterSpec, topology: Topology) -> str:
@@ -29,51 +75,54 @@ def redis_address(spec: RayClusterSpec, topology: Topology) -> str:
     return ",".join(f"rediss://{p.address}:{p.ports['redis']}" for p in topology.redis)
 
 
-def slot_vars(placement: Placement, group: WorkerGroup | None) -> dict[str, Any]:
-    """A slot as its role takes it, without its record."""
-    cpus, memory_mb = placement.cpus, placement.memory_mb
-    share = head_share(cpus, memory_mb)
-    if group is not None:
-        store_gb = group.object_store_gb
-        store_mb = None if store_gb is None else int(store_gb * 1024)
-        share = worker_share(cpus, memory_mb, store_mb)
-    slot: dict[str, Any] = {
-        "name": placement.slot,
-        "cpus": cpus,
-        "memory_mb": memory_mb,
+def head_slot(placement: Placement, env: Mapping[str, str]) -> RaySlot:
+    """The slot of a head or standby; ``env`` is what the head must know beside its own."""
+    share = head_share(placement.cpus, placement.memory_mb)
+    return RaySlot(
+        name=placement.slot,
+        cpus=placement.cpus,
+        memory_mb=placement.memory_mb,
         **share.model_dump(),
-        "ports": dict(placement.ports),
-        "labels": {},
-        "env": _gpu_env(None),
-    }
-    if group is None:
-        return slot
-    gpu = placement.gpu
-    return slot | {
-        "worker_group": group.name,
-        "state": "running" if placement.started else "prepared",
-        "gpus": gpu.ray_gpus if gpu else 0,
-        "gpu_held_by": _held_by(gpu),
-        "gpu_card": gpu.cards[0] if gpu else 0,
-        "labels": group.labels | _gpu_labels(gpu),
-        "env": group.env | _gpu_env(gpu),
-    }
+        ports=placement.ports,
+        env=_gpu_env(None) | dict(env),
+    )
 
 
-def slice_vars(placement: Placement) -> dict[str, Any] | None:
-    """A slice of a card as its role takes it; None where nothing on the host has to hold one."""
+def worker_slot(placement: Placement, group: WorkerGroup) -> WorkerSlot:
+    """The slot of a worker of ``group``."""
+    store_gb, gpu = group.object_store_gb, placement.gpu
+    store_mb = None if store_gb is None else int(store_gb * 1024)
+    share = worker_share(placement.cpus, placement.memory_mb, store_mb)
+    return WorkerSlot(
+        name=placement.slot,
+        cpus=placement.cpus,
+        memory_mb=placement.memory_mb,
+        **share.model_dump(),
+        ports=placement.ports,
+        labels=group.labels | _gpu_labels(gpu),
+        env=group.env | _gpu_env(gpu),
+        worker_group=group.name,
+        state="running" if placement.started else "prepared",
+        gpus=gpu.ray_gpus if gpu else 0,
+        gpu_held_by=_held_by(gpu),
+        gpu_card=gpu.cards[0] if gpu else 0,
+    )
+
+
+def slice_of(placement: Placement) -> CardSlice | None:
+    """A worker's slice of a card; None where nothing on the host has to hold one."""
     gpu = placement.gpu
     if gpu is None or not _held_by(gpu):
         return None
-    return {
-        "name": placement.slot,
-        "card": gpu.cards[0],
-        "isolation": _held_by(gpu),
-        "percentage": thread_percentage(gpu.slices),
-        "memory_mb": gpu.memory_mb,
-        "profile": gpu.profile,
-        "parts": gpu.slices,
-    }
+    return CardSlice(
+        name=placement.slot,
+        card=gpu.cards[0],
+        isolation=_held_by(gpu),
+        percentage=thread_percentage(gpu.slices),
+        memory_mb=gpu.memory_mb,
+        profile=gpu.profile,
+        parts=gpu.slices,
+    )
 
 
 def _held_by(gpu: Gpu | None) -> str:

@@ -5,15 +5,10 @@ Variables carry the control side's *paths* of secrets, never their values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from adbray_ctl.core.desired.autoscaler import autoscaling_config
-from adbray_ctl.core.desired.grafana import head_settings
-from adbray_ctl.core.desired.records import slot_records
-from adbray_ctl.core.desired.runtime import requirements, runtime_venv
-from adbray_ctl.core.desired.scrapes import monitoring_of
-from adbray_ctl.core.desired.slots import REDIS_USER, redis_address
+from adbray_ctl.core.desired.desired import Desired
+from adbray_ctl.core.desired.slots import REDIS_USER
 from adbray_ctl.core.inventory.connection import connection
 from adbray_ctl.core.inventory.hosts import gpu_vars, host_vars, reserved_mb
 from adbray_ctl.core.inventory.monitoring import (
@@ -26,7 +21,6 @@ from adbray_ctl.core.inventory.monitoring import (
 from adbray_ctl.core.inventory.redis import redis_ca_file, redis_password_file, redis_vars
 from adbray_ctl.core.inventory.site import Inventory, Site
 from adbray_ctl.core.placement.topology import Placement, Topology
-from adbray_ctl.core.slot.record import SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 
@@ -35,50 +29,45 @@ def build_inventory(
     *,
     fleet: Fleet,
     spec: RayClusterSpec,
-    topology: Topology,
-    namespace: str,
+    desired: Desired,
     site: Site,
     unmonitoring: tuple[str, ...] = (),
 ) -> Inventory:
-    """Everything `playbooks/site.yml` needs to make ``topology`` real.
+    """Everything `playbooks/site.yml` needs to make ``desired`` real.
 
     ``unmonitoring`` are hosts whose Prometheus still has the group and is to forget it.
     """
-    monitoring = monitoring_of(fleet, spec, topology)
-    groups = {group.name: group for group in spec.worker_groups}
-    records = slot_records(fleet, spec, topology, namespace)
-    here: dict[str, list[Placement]] = {}
-    for placement in topology.placements:
-        here.setdefault(placement.host, []).append(placement)
-    # These may have nothing of the group but its monitoring.
-    beside = (monitoring.host if monitoring else "", *unmonitoring)
+    groups = monitoring_groups(desired, unmonitoring)
     return Inventory(
-        groups=_groups(fleet, topology) | monitoring_groups(monitoring, unmonitoring),
-        all_vars=_all_vars(fleet, spec, topology, records, site)
-        | _scaling_vars(fleet, spec, topology, site)
-        | {
-            "prometheus_group": spec.name,
-            "web_proxy_group": spec.name,
-            "grafana_group": spec.name,
-        }
-        | monitoring_vars(fleet, monitoring, site.token_file)
-        | web_vars(fleet, monitoring, site.token_file, site.web_dir)
-        | grafana_vars(fleet, spec, topology.head.host, site.grafana_dir),
-        host_vars={
-            host: connection(fleet, host, site.known_hosts)
-            | measured_vars(fleet.monitoring, host, "")
-            for host in beside
-            if host
-        }
-        | {
-            host: connection(fleet, host, site.known_hosts)
-            | {"host_base_reserved_memory_mb": reserved_mb(fleet, host)}
-            | gpu_vars(fleet, host)
-            | host_vars(groups, head_settings(fleet, spec.name), records, placements)
-            | measured_vars(fleet.monitoring, host, placements[0].address)
-            for host, placements in here.items()
-        },
+        groups=_groups(fleet, desired.topology) | groups,
+        all_vars=_all_vars(fleet, spec, desired, site),
+        host_vars=_beside(fleet, desired, site, unmonitoring) | _hosts(fleet, desired, site),
     )
+
+
+def _beside(
+    fleet: Fleet, desired: Desired, site: Site, unmonitoring: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """Of hosts that may have nothing of the group but its monitoring."""
+    monitoring = (desired.monitoring.host,) if desired.monitoring else ()
+    return {
+        host: connection(fleet, host, site.known_hosts) | measured_vars(fleet.monitoring, host, "")
+        for host in (*monitoring, *unmonitoring)
+    }
+
+
+def _hosts(fleet: Fleet, desired: Desired, site: Site) -> dict[str, dict[str, Any]]:
+    here: dict[str, list[Placement]] = {}
+    for placement in desired.topology.placements:
+        here.setdefault(placement.host, []).append(placement)
+    return {
+        host: connection(fleet, host, site.known_hosts)
+        | {"host_base_reserved_memory_mb": reserved_mb(fleet, host)}
+        | gpu_vars(fleet, host)
+        | host_vars(desired, placements)
+        | measured_vars(fleet.monitoring, host, placements[0].address)
+        for host, placements in here.items()
+    }
 
 
 def _groups(fleet: Fleet, topology: Topology) -> dict[str, tuple[str, ...]]:
@@ -92,46 +81,37 @@ def _groups(fleet: Fleet, topology: Topology) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _all_vars(
-    fleet: Fleet,
-    spec: RayClusterSpec,
-    topology: Topology,
-    records: Mapping[str, SlotRecord],
-    site: Site,
-) -> dict[str, Any]:
-    venv = runtime_venv(spec)
-    head = topology.head
-    namespace = records[head.slot].namespace
+def _all_vars(fleet: Fleet, spec: RayClusterSpec, desired: Desired, site: Site) -> dict[str, Any]:
     return {
         "host_base_group": spec.name,
         "host_base_kept_logs_days": fleet.kept_logs.days,
         "host_base_kept_logs_mb": fleet.kept_logs.max_gb * 1024,
         "gpu_scripts_dir": site.scripts_dir,
-        "ray_runtime_requirements": list(requirements(spec)),
-        "ray_runtime_python": spec.ray.python,
-        "ray_runtime_venv": venv,
+        **_runtime_vars(desired, site),
+        "worker_disk_group": spec.name,
+        "gpu_share_group": spec.name,
+        **redis_vars(spec, desired, site),
+        **_keeper_vars(spec, desired.topology, site),
+        **_head_vars(spec, desired, site),
+        **_worker_vars(desired, site),
+        **_scaling_vars(desired, site),
+        "prometheus_group": spec.name,
+        "web_proxy_group": spec.name,
+        "grafana_group": spec.name,
+        **monitoring_vars(fleet, desired, site.token_file),
+        **web_vars(fleet, desired, site.token_file, site.web_dir),
+        **grafana_vars(fleet, desired, site.grafana_dir),
+    }
+
+
+def _runtime_vars(desired: Desired, site: Site) -> dict[str, Any]:
+    return {
+        "ray_runtime_requirements": list(desired.runtime.requirements),
+        "ray_runtime_python": desired.runtime.python,
+        "ray_runtime_venv": desired.runtime.venv,
         "ray_runtime_cache_dir": site.wheel_cache,
         "ray_runtime_uploads_dir": site.uploads_dir,
         "ray_runtime_keeper_dir": site.keeper_dir,
-        "worker_disk_group": spec.name,
-        "gpu_share_group": spec.name,
-        **redis_vars(spec, topology, namespace, site),
-        **_keeper_vars(spec, topology, site),
-        "ray_head_group": spec.name,
-        "ray_head_address": topology.head_address,
-        "ray_head_venv": venv,
-        "ray_head_token_file": site.token_file,
-        "ray_head_namespace": namespace,
-        "ray_head_redis_address": redis_address(spec, topology),
-        "ray_head_redis_username": spec.redis.username or REDIS_USER,
-        "ray_head_redis_password_file": redis_password_file(spec, site),
-        "ray_head_redis_ca_file": redis_ca_file(spec, site),
-        "ray_worker_group": spec.name,
-        "ray_worker_venv": venv,
-        "ray_worker_token_file": site.token_file,
-        "ray_worker_slot_key_file": f"{site.slot_key_file}.pub",
-        "ray_worker_head": f"{topology.head_address}:{head.ports['gcs']}",
-        "ray_worker_namespace": namespace,
     }
 
 
@@ -146,13 +126,37 @@ def _keeper_vars(spec: RayClusterSpec, topology: Topology, site: Site) -> dict[s
     }
 
 
-def _scaling_vars(
-    fleet: Fleet, spec: RayClusterSpec, topology: Topology, site: Site
-) -> dict[str, Any]:
+def _head_vars(spec: RayClusterSpec, desired: Desired, site: Site) -> dict[str, Any]:
     return {
-        "ray_head_python": spec.ray.python,
+        "ray_head_group": spec.name,
+        "ray_head_address": desired.topology.head_address,
+        "ray_head_venv": desired.runtime.venv,
+        "ray_head_token_file": site.token_file,
+        "ray_head_namespace": desired.namespace,
+        "ray_head_redis_address": desired.redis_address,
+        "ray_head_redis_username": spec.redis.username or REDIS_USER,
+        "ray_head_redis_password_file": redis_password_file(spec, site),
+        "ray_head_redis_ca_file": redis_ca_file(spec, site),
+    }
+
+
+def _worker_vars(desired: Desired, site: Site) -> dict[str, Any]:
+    topology = desired.topology
+    return {
+        "ray_worker_group": topology.group,
+        "ray_worker_venv": desired.runtime.venv,
+        "ray_worker_token_file": site.token_file,
+        "ray_worker_slot_key_file": f"{site.slot_key_file}.pub",
+        "ray_worker_head": f"{topology.head_address}:{topology.head.ports['gcs']}",
+        "ray_worker_namespace": desired.namespace,
+    }
+
+
+def _scaling_vars(desired: Desired, site: Site) -> dict[str, Any]:
+    return {
+        "ray_head_python": desired.runtime.python,
         "ray_head_provider_dir": site.provider_dir,
         "ray_head_slot_key_file": site.slot_key_file,
         "ray_head_known_hosts_file": site.known_hosts,
-        "ray_head_autoscaling": autoscaling_config(fleet, spec, topology),
+        "ray_head_autoscaling": desired.autoscaling.model_dump(mode="json"),
     }

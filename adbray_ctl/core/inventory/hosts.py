@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from adbray_ctl.core.desired.slots import slice_vars, slot_vars
+from adbray_ctl.core.desired.desired import Desired
 from adbray_ctl.core.placement.topology import Placement
 from adbray_ctl.core.placement.wanted import SENTINEL_MB
 from adbray_ctl.core.slot.names import disk_name
-from adbray_ctl.core.slot.record import SlotKind, SlotRecord
+from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import WorkerGroup
 
 
-def host_vars(
-    groups: Mapping[str, WorkerGroup],
-    head_env: dict[str, str],
-    records: Mapping[str, SlotRecord],
-    here: list[Placement],
-) -> dict[str, Any]:
-    workers = [p for p in here if p.kind is SlotKind.WORKER]
+def host_vars(desired: Desired, here: list[Placement]) -> dict[str, Any]:
+    """What ``desired`` says of the host of the slots ``here``."""
+    workers = [p.slot for p in here if p.kind is SlotKind.WORKER]
+    slices = [desired.slices[slot] for slot in workers if slot in desired.slices]
     return {
         "ray_worker_address": here[0].address,
         "worker_disk_slots": [_disk_vars(p) for p in here if p.kind is not SlotKind.REDIS],
-        "gpu_share_slots": [found for p in workers if (found := slice_vars(p))],
+        "gpu_share_slots": [one.model_dump() for one in slices],
         "ray_worker_slots": [
-            {
-                **slot_vars(p, groups[p.worker_group or ""]),
-                "record": records[p.slot].model_dump(mode="json"),
-            }
-            for p in workers
+            desired.workers[slot].model_dump() | {"record": _record(desired, slot)}
+            for slot in workers
         ],
-        **_head_vars(head_env, records, here),
-        **_own_redis_vars(records, here),
+        **_head_vars(desired, here),
+        **_own_redis_vars(desired, here),
     }
 
 
@@ -72,23 +64,24 @@ def _disk_vars(placement: Placement) -> dict[str, Any]:
     return found
 
 
-def _head_vars(
-    env: dict[str, str], records: Mapping[str, SlotRecord], here: list[Placement]
-) -> dict[str, Any]:
+def _record(desired: Desired, slot: str) -> dict[str, Any]:
+    return desired.records[slot].model_dump(mode="json")
+
+
+def _head_vars(desired: Desired, here: list[Placement]) -> dict[str, Any]:
     """Of a host that runs the head, or may take it over."""
     head = next((p for p in here if p.kind is SlotKind.HEAD), None)
     if head is None:
         return {}
-    slot = slot_vars(head, None)
-    record = records[head.slot].model_dump(mode="json")
+    slot = desired.heads[head.slot].model_dump()
     return {
         "ray_head_host": head.host,
         "ray_head_host_address": head.address,
-        "ray_head_slot": slot | {"env": slot["env"] | env, "record": record},
+        "ray_head_slot": slot | {"record": _record(desired, head.slot)},
     }
 
 
-def _own_redis_vars(records: Mapping[str, SlotRecord], here: list[Placement]) -> dict[str, Any]:
+def _own_redis_vars(desired: Desired, here: list[Placement]) -> dict[str, Any]:
     """Of a host that carries a Redis of the group's own."""
     redis = next((p for p in here if p.kind is SlotKind.REDIS), None)
     if redis is None:
@@ -97,9 +90,9 @@ def _own_redis_vars(records: Mapping[str, SlotRecord], here: list[Placement]) ->
     return {
         "redis_bind": redis.address,
         "redis_port": redis.ports["redis"],
-        "redis_memory_mb": records[redis.slot].memory_mb - (SENTINEL_MB if sentinel else 0),
+        "redis_memory_mb": redis.memory_mb - (SENTINEL_MB if sentinel else 0),
         "redis_sentinel_memory_mb": SENTINEL_MB,
-        "redis_record": records[redis.slot].model_dump(mode="json"),
+        "redis_record": _record(desired, redis.slot),
         "redis_exporter_bind": redis.address,
         "redis_exporter_port": redis.ports["exporter"],
     }

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from adbray_ctl.core.desired.grafana import page_url, ray_dashboard_settings
-from adbray_ctl.core.desired.runtime import runtime_venv
+from adbray_ctl.core.desired.desired import Desired
+from adbray_ctl.core.desired.grafana import ray_dashboard_settings
 from adbray_ctl.core.desired.scrapes import (
-    GroupMonitoring,
     alertmanager_bind,
     bind_of,
     exporter_bind,
@@ -19,17 +18,14 @@ from adbray_ctl.core.desired.web import (
     KEY,
     PASSWORD,
     PROMETHEUS,
-    web_url,
 )
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.monitoring import Monitoring
 
 
-def monitoring_groups(
-    found: GroupMonitoring | None, left: tuple[str, ...]
-) -> dict[str, tuple[str, ...]]:
+def monitoring_groups(desired: Desired, left: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Ansible groups: who is measured, who measures, who shows it, who ``left`` it to another."""
+    found = desired.monitoring
     return {
         "adbray_measured": found.hosts if found else (),
         "adbray_monitoring": (found.host,) if found else (),
@@ -39,12 +35,12 @@ def monitoring_groups(
     }
 
 
-def monitoring_vars(fleet: Fleet, found: GroupMonitoring | None, token_file: str) -> dict[str, Any]:
+def monitoring_vars(fleet: Fleet, desired: Desired, token_file: str) -> dict[str, Any]:
     """Variables for all hosts; none where the fleet has no monitoring."""
-    wanted = fleet.monitoring
+    wanted, found = fleet.monitoring, desired.monitoring
     if wanted is None or found is None:
         return {}
-    url = web_url(fleet)
+    url = desired.web_url
     return {
         "node_exporter_port": wanted.node_exporter_port,
         "prometheus_token_file": token_file,
@@ -64,11 +60,9 @@ def monitoring_vars(fleet: Fleet, found: GroupMonitoring | None, token_file: str
     }
 
 
-def web_vars(
-    fleet: Fleet, found: GroupMonitoring | None, token_file: str, web_dir: str
-) -> dict[str, Any]:
+def web_vars(fleet: Fleet, desired: Desired, token_file: str, web_dir: str) -> dict[str, Any]:
     """Variables for the host that browsers go to; none where they go nowhere."""
-    wanted = fleet.monitoring
+    wanted, found = fleet.monitoring, desired.monitoring
     if wanted is None or wanted.web is None or found is None:
         return {}
     return {
@@ -86,8 +80,8 @@ def web_vars(
     }
 
 
-def grafana_vars(fleet: Fleet, spec: RayClusterSpec, head: str, directory: str) -> dict[str, Any]:
-    """Variables of Grafana; ``head`` is the host of the head, ``directory`` has the secrets."""
+def grafana_vars(fleet: Fleet, desired: Desired, directory: str) -> dict[str, Any]:
+    """Variables of Grafana; ``directory`` has the secrets."""
     wanted = fleet.monitoring
     if wanted is None or wanted.grafana is None:
         return {}
@@ -98,15 +92,15 @@ def grafana_vars(fleet: Fleet, spec: RayClusterSpec, head: str, directory: str) 
         "grafana_tarball_sha256": tarball.sha256 if tarball else "",
         "grafana_bind": bind_of(wanted),
         "grafana_port": wanted.grafana_port,
-        "grafana_url": page_url(fleet),
+        "grafana_url": desired.grafana_url,
         "grafana_embedded": grafana.panels_in_ray,
         "grafana_prometheus_port": wanted.prometheus_port,
         "grafana_prometheus_path": PROMETHEUS if wanted.web else "/",
         "grafana_password_file": f"{directory}/admin_password",
         "grafana_secret_key_file": f"{directory}/secret_key",
-        "grafana_ray_host": head,
-        "grafana_ray_venv": runtime_venv(spec),
-        "grafana_ray_settings": ray_dashboard_settings(spec.name),
+        "grafana_ray_host": desired.topology.head.host,
+        "grafana_ray_venv": desired.runtime.venv,
+        "grafana_ray_settings": ray_dashboard_settings(desired.topology.group),
     }
 
 

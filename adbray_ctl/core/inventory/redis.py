@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from adbray_ctl.core.desired.desired import Desired
 from adbray_ctl.core.desired.slots import REDIS_USER
 from adbray_ctl.core.inventory.site import Site
-from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.redis import RedisMode
 
 
-def redis_vars(
-    spec: RayClusterSpec, topology: Topology, namespace: str, site: Site
-) -> dict[str, Any]:
+def redis_vars(spec: RayClusterSpec, desired: Desired, site: Site) -> dict[str, Any]:
+    topology = desired.topology
     if not topology.redis:
         return {}
     members = topology.redis if spec.redis_mode is RedisMode.SENTINEL else ()
     return {
         "redis_group": spec.name,
-        "redis_namespace": namespace,
+        "redis_namespace": desired.namespace,
         "redis_username": REDIS_USER,
         "redis_password_file": site.redis_password_file,
         "redis_admin_password_file": site.redis_admin_password_file,

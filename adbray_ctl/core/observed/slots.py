@@ -132,7 +132,7 @@ def least_of(records: Sequence[SlotRecord]) -> Mapping[str, int]:
     return {m["group"]: value for m, value in found if m and isinstance(value, int)}
 
 
-def unsettled(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[SlotStatus, ...]:
+def unready(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[SlotStatus, ...]:
     """The slots that are not as they should be.
 
     A stopped worker is, where ``least`` of its group run: which of them do is the autoscaler's
@@ -141,7 +141,7 @@ def unsettled(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[Sl
     count = _running(slots)
     leads = any(s.kind is SlotKind.HEAD and s.state is SlotState.RUNNING for s in slots)
 
-    def is_settled(slot: SlotStatus) -> bool:
+    def is_ready(slot: SlotStatus) -> bool:
         match slot.state:
             case SlotState.RUNNING:
                 return True
@@ -151,7 +151,7 @@ def unsettled(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[Sl
                 return count[slot.worker_group or ""] >= least.get(slot.worker_group or "", 0)
         return False
 
-    return tuple(slot for slot in slots if not is_settled(slot))
+    return tuple(slot for slot in slots if not is_ready(slot))
 
 
 def what_lacks(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[str, ...]:
@@ -167,14 +167,14 @@ def what_lacks(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[s
     ]
     lacks += [
         f"{slot.slot} on {slot.host} is {slot.state}"
-        for slot in unsettled(slots, least)
+        for slot in unready(slots, least)
         if slot.state not in (SlotState.PREPARED, SlotState.STANDBY)
     ]
     return tuple(lacks)
 
 
 def why(slot: SlotStatus, least: Mapping[str, int]) -> str:
-    """An unsettled slot's state with its reason, which is never empty."""
+    """An unready slot's state with its reason, which is never empty."""
     wanted = least.get(slot.worker_group or "", 0)
     return f"{slot.state} ({slot.detail or f'stopped, and fewer than {wanted} of its group run'})"
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.jobs import UploadRoom
 from adbray_ctl.core.observed.disks import full_hosts, full_slot
-from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.protection import Protection, protection_of
-from adbray_ctl.core.observed.ray import RayNode
+from adbray_ctl.core.observed.ray import RayNode, RayView
 from adbray_ctl.core.observed.scaling import SILENT_AFTER_S, ScalingView
 from adbray_ctl.core.observed.slots import SlotState, SlotStatus, least_of, state_of, what_lacks
-from adbray_ctl.core.observed.units import KeeperState, KeeperView, ObservedSlot
+from adbray_ctl.core.observed.units import KeeperState, ObservedSlot
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 SLOT_LABEL = "adbray.io/slot"
@@ -64,11 +64,6 @@ class GroupStatus(BaseModel):
     uploads: UploadRoom | None = None
     protection: Protection | None = None
 
-    @property
-    def head_runs(self) -> bool:
-        """Whether Ray's head runs on one of its hosts."""
-        return any(s.kind is SlotKind.HEAD and s.state is SlotState.RUNNING for s in self.slots)
-
     def count(self, state: SlotState) -> int:
         return sum(1 for slot in self.slots if slot.state is state)
 
@@ -82,52 +77,68 @@ def group_status(
     """
     records = [(host, r) for host, r in observed.records() if r.group == group]
     records.sort(key=lambda pair: (list(SlotKind).index(pair[1].kind), _natural(pair[1])))
+    own = [record for _, record in records]
     view = observed.ray(group)
-    scaling = view.scaling if view else None
-    asleep = {host.host for host in scaling.asleep} if scaling else set()
-    nodes = living_nodes(view.nodes if view else ())
-    seen = {
-        (host.host, slot.record.slot): slot
-        for host in observed.hosts
-        for slot in host.slots
-        if slot.record.group == group
-    }
-    slots = tuple(
-        _slot(host, record, observed, nodes, seen[host, record.slot].keeper).model_copy(
-            update=_disks(seen[host, record.slot])
-        )
-        for host, record in records
-    )
-    no_room = [f"{slot.slot} on {slot.host}: {slot.disk_full}" for slot in slots if slot.disk_full]
-    # Also where a run left something and no record for want of room.
-    for name in sorted({slot.host for slot in slots} | set(observed.hosts_with(group))):
-        no_room += full_hosts(observed.host(name))
-    silent = [h for h in observed.hosts if h.error and h.host not in asleep]
-    problems = no_room + [
-        f"{h.host}: {'retired, and silent: ' if h.host in retired else ''}{h.error}" for h in silent
-    ]
-    if view is not None and view.error:
-        problems.append(f"Ray does not answer on the head: {view.error}")
-    if scaling is not None and scaling.age_s > SILENT_AFTER_S:
-        problems.append(f"the autoscaler has told nothing for {scaling.age_s:.0f} s")
-    lacking = what_lacks(slots, least_of([record for _, record in records]))
+    slots = _slots(observed, records, view)
+    no_room = _no_room(group, observed, slots)
+    silent = _silent(observed, view)
+    lacking = what_lacks(slots, least_of(own))
     # What no host could show may be a slot of this group, in whichever state.
     unseen = any(one.group in ("", group) for host in observed.hosts for one in host.unseen)
+    standbys = {slot.host for slot in slots if slot.state is SlotState.STANDBY}
+    missed = [host.host for host in silent if host.host not in retired]
     return GroupStatus(
         group=group,
         ready=not lacking and not unseen and not no_room,
         lacking=lacking,
         slots=slots,
-        addresses=addresses_of([record for _, record in records], observed.primary(group)),
-        problems=tuple(problems),
-        scaling=scaling,
+        addresses=addresses_of(own, observed.primary(group)),
+        problems=(*no_room, *_problems(silent, retired, view)),
+        scaling=view.scaling if view else None,
         uploads=view.uploads if view else None,
-        protection=protection_of(
-            records,
-            {slot.host for slot in slots if slot.state is SlotState.STANDBY},
-            [one.host for one in silent if one.host not in retired],
-        ),
+        protection=protection_of(records, standbys, missed),
     )
+
+
+def _slots(
+    observed: Observed, records: Sequence[tuple[str, SlotRecord]], view: RayView | None
+) -> tuple[SlotStatus, ...]:
+    nodes = living_nodes(view.nodes if view else ())
+    seen = {
+        (host.host, slot.record.group, slot.record.slot): slot
+        for host in observed.hosts
+        for slot in host.slots
+    }
+    found = [(host, seen[host, record.group, record.slot]) for host, record in records]
+    return tuple(
+        _slot(host, slot, observed, nodes).model_copy(update=_disks(slot)) for host, slot in found
+    )
+
+
+def _no_room(group: str, observed: Observed, slots: Sequence[SlotStatus]) -> list[str]:
+    found = [f"{slot.slot} on {slot.host}: {slot.disk_full}" for slot in slots if slot.disk_full]
+    # Also where a run left something and no record for want of room.
+    for name in sorted({slot.host for slot in slots} | set(observed.hosts_with(group))):
+        found += full_hosts(observed.host(name))
+    return found
+
+
+def _silent(observed: Observed, view: RayView | None) -> list[HostObservation]:
+    """Hosts that give no answer, but for those that scaling put to sleep."""
+    scaling = view.scaling if view else None
+    asleep = {host.host for host in scaling.asleep} if scaling else set()
+    return [host for host in observed.hosts if host.error and host.host not in asleep]
+
+
+def _problems(
+    silent: Sequence[HostObservation], retired: Collection[str], view: RayView | None
+) -> Iterator[str]:
+    for host in silent:
+        yield f"{host.host}: {'retired, and silent: ' if host.host in retired else ''}{host.error}"
+    if view is not None and view.error:
+        yield f"Ray does not answer on the head: {view.error}"
+    if view is not None and view.scaling is not None and view.scaling.age_s > SILENT_AFTER_S:
+        yield f"the autoscaler has told nothing for {view.scaling.age_s:.0f} s"
 
 
 def _disks(slot: ObservedSlot) -> dict[str, float | str | None]:
@@ -162,12 +173,9 @@ def _redis_role(record: SlotRecord, observed: Observed) -> str:
 
 
 def _slot(
-    host: str,
-    record: SlotRecord,
-    observed: Observed,
-    nodes: Mapping[SlotAt, RayNode],
-    keeper: KeeperView | None,
+    host: str, slot: ObservedSlot, observed: Observed, nodes: Mapping[SlotAt, RayNode]
 ) -> SlotStatus:
+    record, keeper = slot.record, slot.keeper
     unit = observed.host(host).unit(record.unit)
     waits = keeper is not None and keeper.state is KeeperState.WAITS
     # Ray knows one head, on whichever of the hosts it runs.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydantic import BaseModel, ConfigDict
 
+from adbray_ctl.core.placement.cards import CardLedger, Cut
 from adbray_ctl.core.slot.disks import SlotDisk
 from adbray_ctl.core.slot.gpu import Card, Isolation, share_of, unservable
 from adbray_ctl.core.slot.record import Gpu, SlotRecord
@@ -70,8 +69,7 @@ class HostLedger:
         self._blocks: set[int] = set()
         self._ports: dict[int, str] = {}
         self._only: set[str] = set()
-        # What each slot on a card has of it: n of its 1/n, and what holds it to that.
-        self._cards: dict[int, list[tuple[int, Isolation | None]]] = {}
+        self._cards = CardLedger(0 if isinstance(capacity, str) else capacity.gpus)
 
     @property
     def room(self) -> float:
@@ -100,8 +98,8 @@ class HostLedger:
         self._blocks.add(record.block)
         owner = f"{record.group}/{record.slot}"
         self._ports.update(dict.fromkeys(record.ports.values(), owner))
-        for card in record.gpu.cards if record.gpu else ():
-            self._cards.setdefault(card, []).append(_cut(record.gpu) if record.gpu else (1, None))
+        if record.gpu:
+            self._cards.book(record.gpu.cards, _cut(record.gpu))
 
     def why_not(self, request: ResourceRequest, standing: Gpu | None = None) -> str | None:
         """The reason why ``request`` does not fit here, or None when it does.
@@ -112,27 +110,9 @@ class HostLedger:
         capacity = self._capacity
         if isinstance(capacity, str):
             return capacity
-        short = [
-            f"{max(free, 0):g} of {total:g} {unit} free, {need:g} needed"
-            for need, free, total, unit in (
-                (request.cpus, capacity.cpus - self._cpus, capacity.cpus, "CPU"),
-                (
-                    _gib(request.memory_mb),
-                    _gib(capacity.memory_mb - self._memory),
-                    _gib(capacity.memory_mb),
-                    "GiB memory",
-                ),
-                (request.disk_gb, capacity.disk_gb - self._disk, capacity.disk_gb, "GiB disk"),
-            )
-            if need > free and need
-        ]
-        unfit = None
-        if request.cards and (capacity.card or not self.gpu_is_free(standing, request)):
-            unfit = unservable(capacity.card, request.slices, request.isolation)
-        if unfit is not None and capacity.gpus:
-            short.append(unfit)
-        elif request.cards and not self._free_cards(request):
-            short.append(f"no free GPU for {request.text.rsplit(', ', 1)[-1]} ({self._gpu_text()})")
+        short = self._short(request, capacity)
+        if lacks := self._why_no_gpu(request, capacity, standing):
+            short.append(lacks)
         for port in request.own_ports:
             if port in self._ports:
                 short.append(f"port {port} is used by {self._ports[port]}")
@@ -154,7 +134,7 @@ class HostLedger:
         """Whether the very share ``gpu`` can be taken again for ``request``."""
         if gpu is None or not is_asked_for(gpu, request):
             return False
-        return all(card in self._open_cards(request) for card in gpu.cards)
+        return set(gpu.cards) <= set(self._cards.open_for(_cut(request)))
 
     def take(
         self, request: ResourceRequest, *, block: int | None, gpu: Gpu | None
@@ -164,16 +144,42 @@ class HostLedger:
         if chosen is None:
             raise ValueError(f"{self.host}: take() without a free port block")
         if request.cards and (gpu is None or self.card is not None):
-            gpu = self._share(request, gpu.cards if gpu else self._free_cards(request))
+            gpu = self._share(
+                request, gpu.cards if gpu else self._cards.free_for(_cut(request), request.cards)
+            )
         self._cpus += request.cpus
         self._memory += request.memory_mb
         self._disk += request.disk_gb
         self._blocks.add(chosen)
         self._ports.update(dict.fromkeys(request.own_ports, "this group's head"))
         self._only |= {request.only} - {""}
-        for card in gpu.cards if gpu else ():
-            self._cards.setdefault(card, []).append(_cut(request))
+        if gpu:
+            self._cards.book(gpu.cards, _cut(request))
         return chosen, gpu
+
+    def _short(self, request: ResourceRequest, capacity: Capacity) -> list[str]:
+        memory = _gib(capacity.memory_mb - self._memory), _gib(capacity.memory_mb)
+        return [
+            f"{max(free, 0):g} of {total:g} {unit} free, {need:g} needed"
+            for need, free, total, unit in (
+                (request.cpus, capacity.cpus - self._cpus, capacity.cpus, "CPU"),
+                (_gib(request.memory_mb), *memory, "GiB memory"),
+                (request.disk_gb, capacity.disk_gb - self._disk, capacity.disk_gb, "GiB disk"),
+            )
+            if need > free and need
+        ]
+
+    def _why_no_gpu(
+        self, request: ResourceRequest, capacity: Capacity, standing: Gpu | None
+    ) -> str | None:
+        unfit = None
+        if request.cards and (capacity.card or not self.gpu_is_free(standing, request)):
+            unfit = unservable(capacity.card, request.slices, request.isolation)
+        if unfit is not None and capacity.gpus:
+            return unfit
+        if request.cards and not self._cards.free_for(_cut(request), request.cards):
+            return f"no free GPU for {request.text.rsplit(', ', 1)[-1]} ({self._cards.text})"
+        return None
 
     def _all_blocks(self) -> range:
         # 32768 is where Linux's ephemeral ports start (net.ipv4.ip_local_port_range).
@@ -182,38 +188,11 @@ class HostLedger:
     def _free_block(self) -> int | None:
         return next((block for block in self._all_blocks() if block not in self._blocks), None)
 
-    def _open_cards(self, request: ResourceRequest) -> Iterable[int]:
-        """Cards that can take the request's share, half-used ones first so that slices pack."""
-        total = self._capacity.gpus if isinstance(self._capacity, Capacity) else 0
-        shared, empty = [], []
-        for card in range(total):
-            used = self._cards.get(card, [])
-            if not used:
-                empty.append(card)
-            elif set(used) == {_cut(request)} and len(used) < request.slices:
-                shared.append(card)
-        return shared + empty
-
-    def _free_cards(self, request: ResourceRequest) -> tuple[int, ...]:
-        cards = tuple(self._open_cards(request))[: request.cards]
-        return cards if len(cards) == request.cards else ()
-
     def _share(self, request: ResourceRequest, cards: tuple[int, ...]) -> Gpu:
         held = share_of(self.card, request.slices, request.isolation)
         return Gpu(
             cards=cards, slices=request.slices, isolation=request.isolation, **held.model_dump()
         )
-
-    def _gpu_text(self) -> str:
-        """What is in use; a card is whole, or in slices of one kind."""
-        total = self._capacity.gpus if isinstance(self._capacity, Capacity) else 0
-        text = f"{total} in the host, {len(self._cards)} in use"
-        cut = [
-            f"{len(slots)} of {slots[0][0]} slices by {slots[0][1] or Isolation.NONE} on GPU {card}"
-            for card, slots in sorted(self._cards.items())
-            if slots[0][0] > 1
-        ]
-        return ", ".join([text, *cut])
 
 
 def is_asked_for(gpu: Gpu | None, request: ResourceRequest) -> bool:
@@ -223,9 +202,8 @@ def is_asked_for(gpu: Gpu | None, request: ResourceRequest) -> bool:
     return _cut(gpu) == _cut(request) and len(gpu.cards) == request.cards
 
 
-def _cut(share: Gpu | ResourceRequest) -> tuple[int, Isolation | None]:
-    """What all slots on a card have in common."""
-    return share.slices, share.isolation
+def _cut(share: Gpu | ResourceRequest) -> Cut:
+    return Cut(share.slices, share.isolation)
 
 
 def _gib(mebibytes: int) -> float:

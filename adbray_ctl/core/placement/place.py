@@ -1,12 +1,17 @@
-"""Placement: puts every slot of a group on a host."""
+"""Placement: puts every slot of a group on a host.
+
+Slots of other groups take room. Those of this group stay where they are as long as they fit, the
+selector still admits the host, and it is not retired. New slots go to the host with the most room
+left, in the fleet's order among equals.
+"""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from adbray_ctl.core.placement.budget import require_within_budget
 from adbray_ctl.core.placement.ledger import Capacity, HostLedger, is_asked_for
+from adbray_ctl.core.placement.queues import HostQueue
 from adbray_ctl.core.placement.refusals import no_host_for, refusals_of
 from adbray_ctl.core.placement.topology import Placement, Replacement, Topology
 from adbray_ctl.core.placement.wanted import Wanted, wanted
@@ -29,49 +34,68 @@ def place(
     """Put every slot of ``spec`` on a host of ``fleet``; the same input gives the same output.
 
     ``capacities`` has, by host name, what the host can carry or the reason why it is unknown.
-    ``records`` are all slots that stand on the hosts: those of other groups take room, those of
-    this group stay where they are as long as they fit, the selector still admits the host, and it
-    is not retired. ``addresses`` are the hosts' IPv4 addresses where the fleet has DNS names, which
-    Ray does not take for a node. New slots go to the host with the most room left, in the fleet's
-    order among equals. With ``replacing``, what stood on the old host takes the same ports on the
-    new one where they are free.
+    ``records`` are all slots that stand on the hosts. ``addresses`` are the hosts' IPv4 addresses
+    where the fleet has DNS names, which Ray does not take for a node. With ``replacing``, what
+    stood on the old host takes the same ports on the new one where they are free.
 
-    Raises PlacementError, telling for each host why the slot does not fit and what would, or which
-    budget of the fleet the workers pass.
+    Raises PlacementError: for each host why the slot does not fit, or which budget is passed.
     """
     fleet = _with_addresses(fleet, addresses or {})
     records = tuple(records)
     ledgers = _open_ledgers(fleet, capacities)
     stay, move = _standing(fleet, spec.name, records, ledgers, replacing)
     slots = wanted(fleet, spec)
+    placed = _kept(fleet, slots, stay, move, ledgers)
+    _place_new(fleet, spec, slots, placed, ledgers, replacing)
+    placements = tuple(placed[want.slot] for want in slots)
+    topology = Topology(group=spec.name, placements=placements, virtual_ip=spec.head.virtual_ip)
+    workers = ((p.cpus, p.gpu) for p in topology.workers)
+    require_within_budget(fleet, spec.name, workers, records)
+    return topology
+
+
+def _kept(
+    fleet: Fleet,
+    slots: Sequence[Wanted],
+    stay: Mapping[str, tuple[str, SlotRecord]],
+    move: Mapping[str, tuple[str, SlotRecord]],
+    ledgers: Mapping[str, HostLedger],
+) -> dict[str, Placement]:
+    """The slots that stay where they are, and then those that move to a host in another's place."""
     placed = {
         w.slot: p
         for w in sorted(slots, key=lambda w: _takes_other_cards(w, stay.get(w.slot)))
         if (p := _keep(fleet, w, stay.get(w.slot), ledgers))
     }
-    placed |= {
+    return placed | {
         w.slot: p
         for w in slots
         if w.slot not in placed and (p := _keep(fleet, w, move.get(w.slot), ledgers))
     }
-    queues: dict[str, _Queue] = {}
+
+
+def _place_new(
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    slots: Sequence[Wanted],
+    placed: dict[str, Placement],
+    ledgers: Mapping[str, HostLedger],
+    replacing: Replacement | None,
+) -> None:
+    """Add to ``placed`` what is not in it. Raises PlacementError."""
+    queues: dict[str, HostQueue] = {}
     for want in slots:
         if want.slot in placed:
             continue
         # The workers of a group ask for the same, so that hosts need not be judged for each.
         kind = want.worker_group or want.slot
         if kind not in queues:
-            queues[kind] = _Queue(fleet, want, ledgers, _apart(want, placed), replacing)
+            queues[kind] = HostQueue(fleet, want, ledgers, _apart(want, placed), replacing)
         best = queues[kind].pop()
         if best is None:
             raise no_host_for(spec, want, refusals_of(fleet, want, ledgers), placed)
         placed[want.slot] = _take(fleet, want, best)
         queues[kind].push(best)
-    placements = tuple(placed[w.slot] for w in slots)
-    topology = Topology(group=spec.name, placements=placements, virtual_ip=spec.head.virtual_ip)
-    workers = ((p.cpus, p.gpu) for p in topology.workers)
-    require_within_budget(fleet, spec.name, workers, records)
-    return topology
 
 
 def _apart(want: Wanted, placed: Mapping[str, Placement]) -> frozenset[str]:
@@ -82,56 +106,6 @@ def _apart(want: Wanted, placed: Mapping[str, Placement]) -> frozenset[str]:
     if want.kind is not SlotKind.REDIS:
         return frozenset()
     return frozenset(p.host for p in placed.values() if p.kind is SlotKind.HEAD)
-
-
-class _Queue:
-    """The hosts that can take one more slot like ``want``, the one with the most room first.
-
-    Hosts to stay ``apart`` from come last, the one that replaces another first. Rooms only shrink
-    while slots are placed, so a host's place in the heap may be too good but never too bad: it is
-    looked at again when its turn comes.
-    """
-
-    def __init__(
-        self,
-        fleet: Fleet,
-        want: Wanted,
-        ledgers: Mapping[str, HostLedger],
-        apart: frozenset[str],
-        replacing: Replacement | None,
-    ) -> None:
-        self._request = want.request
-        self._apart = apart
-        self._first = replacing.new if replacing else None
-        self._order = {name: position for position, name in enumerate(ledgers)}
-        self._heap = [
-            self._rank(ledger)
-            for name, ledger in ledgers.items()
-            if want.selector.admits(fleet.host(name)) and ledger.why_not(want.request) is None
-        ]
-        self._ledgers = ledgers
-        heapq.heapify(self._heap)
-
-    def pop(self) -> HostLedger | None:
-        """The best host, taken out; None when there is none."""
-        while self._heap:
-            entry = heapq.heappop(self._heap)
-            ledger = self._ledgers[entry[-1]]
-            if entry == self._rank(ledger):
-                if ledger.why_not(self._request) is None:
-                    return ledger
-            else:
-                self.push(ledger)
-        return None
-
-    def push(self, ledger: HostLedger) -> None:
-        """Put a host back if it still fits."""
-        if ledger.why_not(self._request) is None:
-            heapq.heappush(self._heap, self._rank(ledger))
-
-    def _rank(self, ledger: HostLedger) -> tuple[bool, bool, float, int, str]:
-        name = ledger.host
-        return (name in self._apart, name != self._first, -ledger.room, self._order[name], name)
 
 
 def _with_addresses(fleet: Fleet, addresses: Mapping[str, str]) -> Fleet:
@@ -206,12 +180,7 @@ def _keep(
 
 
 def _take(
-    fleet: Fleet,
-    want: Wanted,
-    ledger: HostLedger,
-    *,
-    block: int | None = None,
-    gpu: Gpu | None = None,
+    fleet: Fleet, want: Wanted, ledger: HostLedger, block: int | None = None, gpu: Gpu | None = None
 ) -> Placement:
     block, gpu = ledger.take(want.request, block=block, gpu=gpu)
     ports = ports_of(ledger.block_ports(block), want.kind, sentinel=want.sentinel)

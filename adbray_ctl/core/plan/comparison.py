@@ -6,11 +6,12 @@ decided by the settings its record was made of; ``core/spec/impact.py`` says whi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from adbray_ctl.core.desired.desired import Desired
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.units import ObservedSlot, UnitState
 from adbray_ctl.core.placement.topology import Placement, Topology
@@ -35,27 +36,25 @@ class _Fate(NamedTuple):
 
 
 def node_changes(
-    *,
-    topology: Topology,
-    records: Mapping[str, SlotRecord],
+    desired: Desired,
     observed: Observed,
-    aside: Mapping[str, str],
+    *,
     restart: Collection[str] = (),
     retired: Collection[str] = frozenset(),
     boots: Iterable[HostBoot] = (),
 ) -> tuple[NodeChange, ...]:
-    """Compare the nodes that should stand (``records`` by node) with those that do, worst first.
+    """Compare the nodes that should stand with those that do, worst first.
 
     Nodes in ``restart`` that run are restarted even where nothing differs, and those on hosts that
-    boot. ``aside`` are the nodes on cards of no use, ``retired`` the hosts that give up what stands
-    there.
+    boot. ``retired`` are hosts that give up what stands there.
     """
+    topology, aside = desired.topology, desired.aside
     seen = Seen(topology.group, observed)
     origins = Origins(topology, observed, retired)
     booting = {boot.host: boot.reason for boot in boots}
     changes = []
     for placement in topology.placements:
-        record = records[placement.slot]
+        record = desired.records[placement.slot]
         unit = seen.unit(placement.host, record.unit)
         slot = seen.slot(placement, unit, asked=placement.slot in restart)
         change = _change(placement, record, slot, unit, origins)

@@ -32,6 +32,15 @@ class SilentHost(BaseModel):
         return f"host {self.host} gives no answer, and nothing is placed there: {self.why}"
 
 
+def silent_hosts(fleet: Fleet, observed: Observed) -> tuple[SilentHost, ...]:
+    """The hosts that gave no answer."""
+    return tuple(
+        SilentHost(host=seen.host, retired=seen.host in fleet.retired, why=seen.error)
+        for seen in observed.hosts
+        if seen.error
+    )
+
+
 class HostBoot(BaseModel):
     """A host that boots, and why; ``others`` are the slots of other groups that run there."""
 

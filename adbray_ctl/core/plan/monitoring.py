@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adbray_ctl.core.desired.scrapes import GroupMonitoring
+from adbray_ctl.core.desired.desired import Desired
 from adbray_ctl.core.observed.hosts import Observed
-from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.plan.steps import Step
 
 # Taken in this order by playbooks/site.yml: the scraped before the one who scrapes, whose record
@@ -14,12 +13,11 @@ from adbray_ctl.core.plan.steps import Step
 ROLES = ("node_exporter", "alertmanager", "web_proxy", "grafana", "prometheus")
 
 
-def monitoring_steps(
-    topology: Topology, wanted: GroupMonitoring | None, observed: Observed
-) -> Iterator[Step]:
-    """Nothing where each host that watches the group, or should, knows what is ``wanted``."""
+def monitoring_steps(desired: Desired, observed: Observed) -> Iterator[Step]:
+    """Nothing where each host that watches the group, or should, knows what is wanted."""
+    topology, wanted = desired.topology, desired.monitoring
     watching = observed.watching(topology.group)
-    left = tuple(unmonitoring(topology.group, wanted, observed))
+    left = unmonitoring(desired, observed)
     if wanted is None and left:
         hosts = tuple(dict.fromkeys((*topology.hosts, *left)))
         title = f"monitoring: remove it from {', '.join(hosts)}"
@@ -32,8 +30,8 @@ def monitoring_steps(
         yield Step(title=title, hosts=hosts, roles=ROLES)
 
 
-def unmonitoring(group: str, wanted: GroupMonitoring | None, observed: Observed) -> Iterator[str]:
+def unmonitoring(desired: Desired, observed: Observed) -> tuple[str, ...]:
     """The hosts whose Prometheus watches the group and should not."""
-    for host in observed.watching(group):
-        if wanted is None or host != wanted.host:
-            yield host
+    wanted = desired.monitoring
+    watching = observed.watching(desired.topology.group)
+    return tuple(host for host in watching if wanted is None or host != wanted.host)

@@ -6,20 +6,18 @@ from collections.abc import Collection, Iterable, Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.desired.records import slot_records
-from adbray_ctl.core.desired.scrapes import monitoring_of
+from adbray_ctl.core.desired.desired import Desired
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.plan.changes import JobHit, NodeChange, job_hits
 from adbray_ctl.core.plan.comparison import node_changes
-from adbray_ctl.core.plan.hosts import HostBoot, SilentHost, host_work
+from adbray_ctl.core.plan.hosts import HostBoot, SilentHost, host_work, silent_hosts
 from adbray_ctl.core.plan.monitoring import monitoring_steps
 from adbray_ctl.core.plan.order import steps_of
 from adbray_ctl.core.plan.runtime import runtime_steps
-from adbray_ctl.core.plan.starts import set_aside
 from adbray_ctl.core.plan.steps import Step
 from adbray_ctl.core.slot.gpu import in_words
-from adbray_ctl.core.slot.record import SlotRecord, revision_of
+from adbray_ctl.core.slot.record import revision_of
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.impact import Impact
@@ -69,48 +67,36 @@ class ChangePlan(_Plan):
 def make_plan(
     fleet: Fleet,
     spec: RayClusterSpec,
-    topology: Topology,
-    namespace: str,
+    desired: Desired,
     observed: Observed,
     canary: int = 0,
     restart: Collection[str] = (),
 ) -> ChangePlan:
     """Pure: the same input gives the same plan. ``canary`` workers of each group are changed first.
 
-    ``namespace`` is the group's storage namespace, which a standing group keeps.
+    Nodes in ``restart`` that run are restarted even where nothing differs.
     """
-    records = slot_records(fleet, spec, topology, namespace)
+    topology = desired.topology
     hosts = host_work(fleet, spec.name, topology.hosts, observed)
     changes = node_changes(
-        topology=topology,
-        records=records,
-        observed=observed,
-        aside=set_aside(topology, observed),
-        restart=restart,
-        retired=fleet.retired,
-        boots=hosts.boots,
+        desired, observed, restart=restart, retired=fleet.retired, boots=hosts.boots
     )
-    monitoring = monitoring_of(fleet, spec, topology)
     return ChangePlan(
         group=spec.name,
         changes=changes,
         steps=(
             *steps_of(spec, topology, changes, hosts, canary),
-            *runtime_steps(spec, topology, observed),
-            *monitoring_steps(topology, monitoring, observed),
+            *runtime_steps(desired, observed),
+            *monitoring_steps(desired, observed),
         ),
         jobs=job_hits(changes, observed, spec.name),
         blind=_blind(spec.name, observed),
-        silent=tuple(
-            SilentHost(host=seen.host, retired=seen.host in fleet.retired, why=seen.error)
-            for seen in observed.hosts
-            if seen.error
-        ),
+        silent=silent_hosts(fleet, observed),
         boots=hosts.boots,
         base=base_of(spec.name, observed, changes),
         units=unit_lines(topology),
-        namespace=namespace,
-        inputs=inputs_of(records, topology),
+        namespace=desired.namespace,
+        inputs=inputs_of(desired),
     )
 
 
@@ -154,11 +140,11 @@ def moved_since(plan: ChangePlan, base: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(moved)
 
 
-def inputs_of(records: Mapping[str, SlotRecord], topology: Topology) -> str:
+def inputs_of(desired: Desired) -> str:
     """A digest of what the spec asks for: every node's revision and host, and how many run."""
-    head = records[topology.head.slot]
+    records, topology = desired.records, desired.topology
     nodes = {p.slot: [p.host, records[p.slot].made_of] for p in topology.placements}
-    return revision_of({"nodes": nodes, "scaling": head.scaling})
+    return revision_of({"nodes": nodes, "scaling": records[topology.head.slot].scaling})
 
 
 def unit_lines(topology: Topology) -> tuple[str, ...]:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adbray_ctl.core.desired.runtime import requirements, runtime_venv
+from adbray_ctl.core.desired.desired import Desired
 from adbray_ctl.core.observed.hosts import Observed
-from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.plan.steps import Step
-from adbray_ctl.core.spec.group import RayClusterSpec
 
 ROLES = ("ray_runtime",)
 
 
-def runtime_steps(spec: RayClusterSpec, topology: Topology, observed: Observed) -> Iterator[Step]:
+def runtime_steps(desired: Desired, observed: Observed) -> Iterator[Step]:
     """Nothing where each environment has all; a host without one gets it from its nodes' steps.
 
     Nodes go on meanwhile: what they run from stays as it is.
     """
-    wanted, path = requirements(spec), runtime_venv(spec)
+    wanted, path = desired.runtime.requirements, desired.runtime.venv
     lacking = {
         host: [name for name in wanted if name not in observed.host(host).runtimes[path]]
-        for host in topology.hosts
+        for host in desired.topology.hosts
         if path in observed.host(host).runtimes
     }
     hosts = tuple(host for host, missing in lacking.items() if missing)

@@ -6,7 +6,7 @@ number, but because fewer than min_workers of its group run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology
@@ -14,12 +14,11 @@ from adbray_ctl.core.slot.names import unit_name
 from adbray_ctl.core.slot.record import SlotKind
 
 
-def choose_starts(topology: Topology, observed: Observed) -> Topology:
+def choose_starts(topology: Topology, observed: Observed, aside: Collection[str]) -> Topology:
     """``topology`` with ``started`` moved from stopped workers to others that run already.
 
-    A worker whose card is of no use is not to be started, whether another can be or not.
+    A worker set ``aside`` is not to be started, whether another can be or not.
     """
-    aside = set_aside(topology, observed)
     least: dict[str | None, int] = {}
     for placement in topology.workers:
         least[placement.worker_group] = least.get(placement.worker_group, 0) + placement.started

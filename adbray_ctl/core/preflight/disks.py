@@ -140,12 +140,8 @@ def loop(of: Subject) -> Iterator[Finding]:
             fix=Fix.LOOP_MODULE,
         )
     else:
-        inside = bool(of.readings.system.container)
-        remedy = "hand /dev/loop-control and loop devices to this container" if inside else ""
-        yield of.finding(
-            Check.LOOP,
-            FindingState.FAIL,
-            "no loop devices, and no module for the running kernel",
-            expected=expected,
-            remedy=remedy or "install the modules of the running kernel, or reboot into a new one",
-        )
+        remedy = "install the modules of the running kernel, or reboot into a new one"
+        if of.readings.system.container:
+            remedy = "hand /dev/loop-control and loop devices to this container"
+        found = "no loop devices, and no module for the running kernel"
+        yield of.finding(Check.LOOP, FindingState.FAIL, found, expected=expected, remedy=remedy)

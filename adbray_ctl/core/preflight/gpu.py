@@ -113,35 +113,34 @@ def _health(of: Subject, seen: GpuReading) -> Iterator[Finding]:
 
 def burned(answers: Sequence[BurnIn]) -> Iterator[Finding]:
     """The findings of a burn-in, card by card."""
-    expected = "every pattern comes back as it was written"
-
-    def finding(host: str, state: FindingState, found: str, remedy: str = "") -> Finding:
-        return Finding(
-            host=host,
-            check=Check.GPU,
-            state=state,
-            found=found,
-            expected=expected,
-            remedy=remedy,
-        )
-
     if not answers:
-        yield finding(
-            GROUP_WIDE, FindingState.SKIPPED, "no burn-in: no host shows a card with a driver"
-        )
+        what = "no burn-in: no host shows a card with a driver"
+        yield _burn_in(GROUP_WIDE, FindingState.SKIPPED, what)
     for answer in answers:
         if answer.error:
             remedy = "run `nvidia-smi` there; where it hangs, boot the host"
-            yield finding(answer.host, FindingState.FAIL, f"burn-in: {answer.error}", remedy)
+            what = f"burn-in: {answer.error}"
+            yield _burn_in(answer.host, FindingState.FAIL, what, remedy)
         for card in answer.cards:
             if card.busy:
                 what = f"{card.title}: no burn-in, others have it, or all of its memory"
-                yield finding(
-                    answer.host, FindingState.SKIPPED, what, "stop what uses it, and try again"
-                )
+                remedy = "stop what uses it, and try again"
+                yield _burn_in(answer.host, FindingState.SKIPPED, what, remedy)
             elif card.fault:
                 remedy = "take it out of use: lower capacity.gpus, and change the card"
-                yield finding(answer.host, FindingState.FAIL, f"{card.title}: {card.fault}", remedy)
+                what = f"{card.title}: {card.fault}"
+                yield _burn_in(answer.host, FindingState.FAIL, what, remedy)
             else:
                 what = f"{card.title}: {card.passes} passes over {card.mb} MiB, all data right"
-                yield finding(answer.host, FindingState.OK, what)
+                yield _burn_in(answer.host, FindingState.OK, what)
+
+
+def _burn_in(host: str, state: FindingState, found: str, remedy: str = "") -> Finding:
+    return Finding(
+        host=host,
+        check=Check.GPU,
+        state=state,
+        found=found,
+        expected="every pattern comes back as it was written",
+        remedy=remedy,
+    )

@@ -46,14 +46,8 @@ def preflight(
         if answer.readings is None:
             found.append(_silent(host, answer.silence))
             continue
-        subject = Subject(
-            fleet=fleet,
-            host=host,
-            answer=answer,
-            readings=answer.readings,
-            needs=needs.get(host.name),
-            addresses=addresses,
-        )
+        need = needs.get(host.name)
+        subject = Subject(fleet, host, answer, answer.readings, need, addresses)
         found += [finding for judge in _JUDGES for finding in judge(subject)]
     return (*found, *releases(answers, needs))
 

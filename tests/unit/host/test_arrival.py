@@ -16,29 +16,31 @@ from adbray_host import arrival
 
 RUN = (
     "import json, runpy, sys; here = runpy.run_path(sys.argv[1]);"
-    " here['main'].__globals__['FOLDERS'] = json.loads(sys.argv[2]); here['main'](sys.argv[3:])"
+    " here['main'].__globals__.update(json.loads(sys.argv[2])); here['main'](sys.argv[3:])"
 )
 PACKAGE = host_package()
 
 
 class Host:
-    """A host that has packages in these folders, of which the last is one that it makes."""
+    """A host that has its packages in other places."""
 
     def __init__(self, base: Path) -> None:
-        self.installed, self.cache = base / "lib", base / "run"
-        self.installed.mkdir()
+        self.installed, self.cache = base / "adbray_host.pyz", base / "run"
 
-    def lease(self, stdin: bytes) -> tuple[str, object]:
-        """Whether it has the package, and what a command answers."""
-        folders = json.dumps([str(self.installed), str(self.cache)])
-        words = (PACKAGE.digest, str(len(PACKAGE.data)), "lease", "show", "no-group", "", "60")
+    def run(self, *words: str, stdin: bytes) -> list[str]:
+        """What is printed: whether it has the package, and what the command answers."""
+        places = json.dumps({"INSTALLED": str(self.installed), "FOLDER": str(self.cache)})
+        words = (PACKAGE.digest, str(len(PACKAGE.data)), *words, "1.2.3.4 5 6.7.8.9 22")
         done = subprocess.run(
-            [sys.executable, "-I", "-S", "-c", RUN, arrival.__file__, folders, *words, "a 1 b 2"],
+            [sys.executable, "-I", "-S", "-c", RUN, arrival.__file__, places, *words],
             input=stdin,
             capture_output=True,
             check=True,
         )
-        first, answer = done.stdout.decode().splitlines()
+        return done.stdout.decode().splitlines()
+
+    def lease(self, stdin: bytes) -> tuple[str, object]:
+        first, answer = self.run("lease", "show", "no-group", "", "60", stdin=stdin)
         return first, json.loads(answer)["held"]
 
 
@@ -55,13 +57,13 @@ def test_a_package_comes_once(host: Host) -> None:
 
 
 def test_one_that_a_role_installed_is_enough(host: Host) -> None:
-    (host.installed / PACKAGE.name).write_bytes(PACKAGE.data)
+    host.installed.write_bytes(PACKAGE.data)
     assert host.lease(b"") == ("has", None)
     assert not host.cache.exists()
 
 
 def test_one_that_was_cut_off_is_none(host: Host) -> None:
-    (host.installed / PACKAGE.name).write_bytes(PACKAGE.data[:1000])
+    host.installed.write_bytes(PACKAGE.data[:1000])
     assert host.lease(PACKAGE.data) == ("lacks", None)
     assert host.lease(b"") == ("has", None)
 
@@ -71,30 +73,44 @@ def test_a_host_without_room_runs_the_command_all_the_same(host: Host) -> None:
     assert host.lease(PACKAGE.data) == ("lacks", None)
 
 
-def test_other_versions_go_after_a_day_but_not_from_under_a_process(host: Host) -> None:
+def test_other_versions_go_after_a_day(host: Host) -> None:
     host.cache.mkdir()
-    old, used, young = (host.cache / (arrival.NAME % (letter * 16)) for letter in "abc")
-    for path in (old, used, young):
+    old, young = (host.cache / (arrival.NAME % (letter * 16)) for letter in "ab")
+    for path in (old, young):
         path.write_text("")
-    for path in (old, used):
-        os.utime(path, (1, time.time() - 2 * 86400))
-    with subprocess.Popen([sys.executable, "-c", "input()", str(used)], stdin=-1) as process:
-        host.lease(PACKAGE.data)
-        process.communicate(b"\n")
-    assert (old.exists(), used.exists(), young.exists()) == (False, True, True)
+    os.utime(old, (1, time.time() - 2 * 86400))
+    host.lease(PACKAGE.data)
+    assert (old.exists(), young.exists()) == (False, True)
 
 
-def test_the_command_gets_what_follows_the_package_and_the_address(tmp_path: Path) -> None:
-    host = Host(tmp_path)
-    words = (PACKAGE.digest, str(len(PACKAGE.data)), "clean", "1.2.3.4 5 6.7.8.9 22")
-    folders = json.dumps([str(host.installed), str(host.cache)])
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", RUN, arrival.__file__, folders, *words],
-        input=PACKAGE.data + b'{"group": "no-group", "node": "w-0"}',
-        capture_output=True,
-        check=True,
-    )
-    assert done.stdout == b'lacks\n{"missing": "no record"}\n'
+def test_the_command_gets_what_follows_the_package(host: Host) -> None:
+    wanted = b'{"group": "no-group", "node": "w-0"}'
+    answer = ["lacks", '{"missing": "no record"}']
+    assert host.run("clean", stdin=PACKAGE.data + wanted) == answer
+    assert host.run("clean", stdin=wanted) == ["has", answer[1]]
+
+
+def test_a_command_knows_the_connection_s_own_end(host: Host) -> None:
+    _, answer = host.run("observe", stdin=PACKAGE.data)
+    assert json.loads(answer)["facts"]["address"] == "6.7.8.9"
+
+
+def test_a_package_that_is_replaced_stays_whole_for_what_runs(tmp_path: Path) -> None:
+    """What a service imports late must be of the version that it began with."""
+    path = tmp_path / "adbray_host.pyz"
+    path.write_bytes(PACKAGE.data)
+    command = [sys.executable, "-I", "-S", str(path), "clean"]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1) as process:
+        # It has begun to read, and imports nothing before that.
+        opened = Path(f"/proc/{process.pid}/fd")
+        deadline = time.monotonic() + 60
+        while str(path) not in map(os.path.realpath, opened.iterdir()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        path.with_suffix(".new").write_bytes(b"another version")
+        path.with_suffix(".new").rename(path)
+        out, error = process.communicate(b'{"group": "no-group", "node": "w-0"}')
+    assert (out, error) == (b'{"missing": "no record"}\n', b"")
 
 
 def test_the_same_files_are_the_same_package() -> None:

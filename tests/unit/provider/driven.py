@@ -72,7 +72,7 @@ class Driven:
         self.adapter = NodeProviderAdapter(self.provider, self.reader)
 
     def write_config(self, *names: str, launches_per_minute: int | None = None) -> None:
-        config = autoscaling_config(FLEET, SPEC, placed(FLEET, SPEC))
+        config = autoscaling_config(FLEET, SPEC, placed(FLEET, SPEC)).model_dump(mode="json")
         known = {host.name: host for host in self.hosts.addresses}
         config["provider"] |= {
             "config_file": str(self.folder / "autoscaling.json"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adbray_ctl import wiring
+from adbray_ctl.core.desired.desired import desired_of
 from adbray_ctl.core.events import Note, RunEvent
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
 from adbray_ctl.core.observed.ray import RayNode, RayView
@@ -144,8 +145,7 @@ def boot(outside: Booting) -> list[str]:
         fleet=FLEET,
         spec=spec,
         observed=outside.hosts.observed,
-        topology=placed(FLEET, spec),
-        namespace="n",
+        desired=desired_of(FLEET, spec, placed(FLEET, spec), "n"),
         plan=ChangePlan(group="demo", changes=()),
     )
     notes: list[str] = []

@@ -18,7 +18,7 @@ from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.secrets import ensure_all, ensure_secrets
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.hosts import FakeHosts
-from tests.unit.cluster import NAMESPACE, applied, placed, planned
+from tests.unit.cluster import applied, desired, placed, planned
 from tests.unit.services.two_hosts import FLEET, GROUP
 
 
@@ -62,8 +62,7 @@ def test_an_exporter_s_password_comes_back_or_is_made(tmp_path: Path, *, older: 
         fleet=fleet,
         spec=spec,
         observed=seen,
-        topology=placed(fleet, spec, seen),
-        namespace=NAMESPACE,
+        desired=desired(fleet, spec, placed(fleet, spec, seen), seen),
         plan=planned(fleet, spec, seen),
     )
     assert {change.node for change in prepared.plan.changes if change.fields} == (
@@ -98,8 +97,7 @@ def monitored(tmp_path: Path, **seen: Any) -> tuple[Tools, Prepared]:
         fleet=fleet,
         spec=spec,
         observed=observed,
-        topology=placed(fleet, spec),
-        namespace=NAMESPACE,
+        desired=desired(fleet, spec, placed(fleet, spec)),
         plan=planned(fleet, spec),
     )
     return replace(tools, hosts=FakeHosts(observed, GRAFANA)), prepared

@@ -17,7 +17,7 @@ from adbray_ctl.services.status import addresses, status
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.services.web import ensure_web
 from adbray_ctl.testing.hosts import FakeHosts
-from tests.unit.cluster import NAMESPACE, applied, placed, planned
+from tests.unit.cluster import applied, desired, placed, planned
 from tests.unit.services.two_hosts import FLEET, GROUP
 
 NAMES = ("password", "web.crt", "web.key")
@@ -48,8 +48,7 @@ def ensured(tools: Tools, observed: Observed, files: dict[str, str]) -> Path:
         fleet=fleet,
         spec=spec,
         observed=observed,
-        topology=placed(fleet, spec, observed),
-        namespace=NAMESPACE,
+        desired=desired(fleet, spec, placed(fleet, spec, observed), observed),
         plan=planned(fleet, spec, observed),
     )
     ensure_web(replace(tools, hosts=FakeHosts(observed, files)), prepared)

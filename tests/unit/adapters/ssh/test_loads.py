@@ -26,7 +26,7 @@ class Hosts(SshHosts):
 
     @contextmanager
     def lines_of(
-        self, fleet: Fleet, host: str, command: str, *arguments: str, within_s: float | None = None
+        self, fleet: Fleet, host: str, command: str, *words: str, within_s: float | None = None
     ) -> Iterator[Iterator[str]]:
         self.within_s.append(within_s)
 

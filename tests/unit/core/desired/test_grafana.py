@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adbray_ctl.core.desired.desired import desired_of
 from adbray_ctl.core.desired.grafana import RAY_DASHBOARDS, head_settings, ray_dashboard_settings
 from adbray_ctl.core.desired.scrapes import monitoring_of
 from adbray_ctl.core.inventory.group import build_inventory
@@ -27,7 +28,10 @@ EMBEDDED = {"listen": "host", "grafana": {"panels_in_ray": True}}
 
 def inventory(wanted: Fleet) -> Inventory:
     return build_inventory(
-        fleet=wanted, spec=spec(), topology=placed(wanted, spec()), namespace="demo-1", site=SITE
+        fleet=wanted,
+        spec=spec(),
+        desired=desired_of(wanted, spec(), placed(wanted, spec()), "demo-1"),
+        site=SITE,
     )
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from adbray_ctl.core.desired.desired import desired_of
 from adbray_ctl.core.desired.scrapes import monitoring_of
 from adbray_ctl.core.desired.web import web_url
 from adbray_ctl.core.inventory.group import build_inventory
+from adbray_ctl.core.inventory.site import Inventory
+from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.rules.fleet import check_fleet
 from adbray_ctl.core.spec.fleet import Fleet
 from tests.unit.cluster import placed, planned
@@ -14,6 +17,11 @@ from tests.unit.core.site import SITE
 from tests.unit.core.watched_group import fleet, monitored, spec, steps, watched
 
 ROLES = ("node_exporter", "alertmanager", "web_proxy", "grafana", "prometheus")
+
+
+def inventory_of(wanted: Fleet, topology: Topology) -> Inventory:
+    desired = desired_of(wanted, spec(), topology, "demo-1")
+    return build_inventory(fleet=wanted, spec=spec(), desired=desired, site=SITE)
 
 
 def named(job: dict[str, Any]) -> dict[str, str]:
@@ -137,9 +145,7 @@ def test_where_it_moved_away_or_is_wanted_no_longer_it_is_removed() -> None:
 def test_browsers_are_shown_all_at_one_place_and_links_lead_there() -> None:
     shown = fleet(host="m", web={"port": 8444})
     found, topology = monitored(shown, spec())
-    inventory = build_inventory(
-        fleet=shown, spec=spec(), topology=topology, namespace="demo-1", site=SITE
-    )
+    inventory = inventory_of(shown, topology)
     assert inventory.groups["adbray_web"] == ("m",)
     given = inventory.all_vars
     assert found.dashboard == given["web_proxy_dashboard"] == f"{topology.head_address}:8265"
@@ -153,9 +159,7 @@ def test_browsers_are_shown_all_at_one_place_and_links_lead_there() -> None:
     named = fleet(host="m", web={"address": "ray.example.com"})
     assert web_url(named) == "https://ray.example.com:8443/"
     plain, _ = monitored(fleet(host="m"), spec())
-    inventory = build_inventory(
-        fleet=fleet(host="m"), spec=spec(), topology=topology, namespace="demo-1", site=SITE
-    )
+    inventory = inventory_of(fleet(host="m"), topology)
     assert not plain.shown
     assert inventory.groups["adbray_web"] == ()
     assert inventory.all_vars["prometheus_path"] == "/"
@@ -166,9 +170,7 @@ def test_the_url_of_a_webhook_is_not_shown_to_the_network() -> None:
     def binds(**monitoring: str) -> tuple[str, str]:
         asked = fleet(host="m", **monitoring)
         topology = placed(asked, spec())
-        given = build_inventory(
-            fleet=asked, spec=spec(), topology=topology, namespace="demo-1", site=SITE
-        ).all_vars
+        given = inventory_of(asked, topology).all_vars
         return given["prometheus_bind"], given["alertmanager_bind"]
 
     assert binds(listen="host") == ("0.0.0.0", "0.0.0.0")  # noqa: S104  # as it was asked for

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from adbray_ctl.core.desired.desired import desired_of
 from adbray_ctl.core.inventory.group import build_inventory
 from adbray_ctl.core.inventory.removal import build_removal_inventory
 from adbray_ctl.core.inventory.site import Inventory
@@ -42,7 +43,10 @@ def _topology(spec: RayClusterSpec, observed: Observed | None = None) -> Topolog
 
 def _inventory(spec: RayClusterSpec) -> Inventory:
     return build_inventory(
-        fleet=FLEET, spec=spec, topology=_topology(spec), namespace="demo-1", site=SITE
+        fleet=FLEET,
+        spec=spec,
+        desired=desired_of(FLEET, spec, _topology(spec), "demo-1"),
+        site=SITE,
     )
 
 

@@ -13,7 +13,7 @@ from adbray_ctl.core.observed.slots import (
     failure,
     least_of,
     state_of,
-    unsettled,
+    unready,
     what_lacks,
     why,
 )
@@ -140,9 +140,9 @@ def worker(number: int, state: SlotState, detail: str = "") -> SlotStatus:
 
 def test_a_stopped_worker_is_missed_below_the_minimum_alone() -> None:
     slots = [HEAD, worker(0, SlotState.RUNNING), worker(1, SlotState.PREPARED)]
-    assert unsettled(slots, {"w": 1}) == ()
+    assert unready(slots, {"w": 1}) == ()
     assert what_lacks(slots, {"w": 1}) == ()
-    (missed,) = unsettled(slots, {"w": 2})
+    (missed,) = unready(slots, {"w": 2})
     assert missed.slot == "w-1"
     assert why(missed, {"w": 2}) == "prepared (stopped, and fewer than 2 of its group run)"
     assert what_lacks(slots, {"w": 2}) == ("1 of 2 w run",)

@@ -13,6 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adbray_ctl.core.desired.desired import desired_of
 from adbray_ctl.core.errors import PlacementError
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.placement.ledger import Capacity
@@ -183,10 +184,10 @@ def test_cards_are_never_shared_beyond_what_they_are(
         others = {at: gpu for at, gpu in shares.items() if at[1] != spec.name}
         after = others | shares_of(topology)
         require_sound(after, rooms)
-        plan = make_plan(fleet, spec, topology, NAMESPACE, seen)
+        plan = make_plan(fleet, spec, desired_of(fleet, spec, topology, NAMESPACE), seen)
         require_sound_steps(plan, shares, after, rooms)
         shares = after
         groups[spec.name] = applied(fleet, spec, topology)
         seen = together(groups.values(), fleet)
         again = place(fleet=fleet, spec=spec, capacities=rooms, records=tuple(seen.records()))
-        assert make_plan(fleet, spec, again, NAMESPACE, seen).is_empty
+        assert make_plan(fleet, spec, desired_of(fleet, spec, again, NAMESPACE), seen).is_empty

@@ -33,6 +33,14 @@ def test_running_workers_change_in_batches_after_everything_else() -> None:
     assert all(step.roles == ("worker_disk", "ray_worker") for step in batches)
 
 
+def test_a_users_label_is_rolled_whatever_its_name() -> None:
+    before = workers("w", labels={"a.isolation": "x", "GPU": "x"})
+    standing_so = applied(fleet(), spec(**before), placed(fleet(), spec(**before)))
+    after = workers("w", labels={"a.isolation": "y", "GPU": "x"})
+    _, *batches = plan(spec(**after), standing_so).steps
+    assert [step.nodes for step in batches] == [("w-0",), ("w-1",)]
+
+
 def test_another_ray_version_is_prepared_tried_and_taken_up_by_all_at_once() -> None:
     prepare, trial, cutover = plan(spec(ray={"version": "2.61.0"})).steps
     assert (prepare.nodes, prepare.roles) == ((), ("ray_runtime",))
