@@ -1,4 +1,4 @@
-"""The collection adbray.ray: its artifact works alone, installed into an empty path."""
+"""The collection adbray.ray: what its artifact holds, and that it works without a checkout."""
 
 from __future__ import annotations
 
