@@ -101,7 +101,7 @@ def test_a_module_runs_with_what_it_imports(installed: Path) -> None:
 
 @pytest.mark.parametrize("role", ["ray_head", "ray_worker", "redis", "worker_disk"])
 def test_each_step_brings_the_program_that_its_units_name(installed: Path, role: str) -> None:
-    """A step runs the roles of what changes alone, also on a host that an older version prepared."""
+    """A step runs the roles of what changes alone; an older version may have prepared the host."""
     options = ("-i", "localhost,", "--list-tasks", "--tags", role)
     tasks = run("ansible-playbook", "adbray.ray.site", *options, home=installed)
     assert "Ensure the program that runs on hosts" in tasks
