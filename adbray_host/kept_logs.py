@@ -24,14 +24,12 @@ import time
 from adbray_host import layout, systemd
 from adbray_host.locks import locked as held
 from adbray_host.log_archive import pack, prune
+from adbray_host.slot_logs import START, STARTED
 
 RM = "/bin/rm"
 
 DISK = re.compile(r"/(?P<group>[a-z][a-z0-9-]{0,31})/(?P<slot>[a-z][a-z0-9-]{0,40})", re.ASCII)
 STARTS = "[0-9]*T[0-9]*Z*"
-# Without leap seconds, which those who read a start do not know.
-START = re.compile(r"[12]\d{7}T\d{4}[0-5]\dZ(-\d+)?", re.ASCII)
-STARTED = "%Y%m%dT%H%M%SZ"
 
 
 def aside(disk: str, now: float) -> None:

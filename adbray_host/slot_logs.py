@@ -17,7 +17,7 @@ from typing import Any
 
 from adbray_host import layout, records
 
-# As the keeper of logs names a start.
+# A start: without leap seconds, which those who read it do not know.
 START = re.compile(r"[12]\d{7}T\d{4}[0-5]\dZ(-\d+)?", re.ASCII)
 STARTED = "%Y%m%dT%H%M%SZ"
 

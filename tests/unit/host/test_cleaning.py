@@ -207,7 +207,9 @@ def test_a_directory_with_many_files_is_left_in_time(disk: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "monotonic", lambda: next(asked))
         found = look.items()
-    assert sum(item["files"] for item in found) <= 20
+    # Processes of this machine may hold deleted files of the same file system.
+    here = [item for item in found if not item["path"].startswith("held by")]
+    assert sum(item["files"] for item in here) <= 20
     assert all(item["may"] == "keep" for item in found if item["path"] == "aaa")
 
 

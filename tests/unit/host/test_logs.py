@@ -19,9 +19,7 @@ import pytest
 from adbray_ctl.core.bundle import CollectRequest, HostFiles
 from adbray_ctl.core.observed.loads import HostLoads
 from adbray_ctl.core.observed.logs import HostLogs, LogRequest
-from adbray_host import slot_logs
 from tests.host_command import command
-from tests.unit.host_script import load
 
 GROUP = "demo"
 UNIT = f"adbray-worker@{GROUP}.w-0.service"
@@ -144,12 +142,6 @@ def test_a_name_that_tells_no_time_is_left_out(host: Host) -> None:
     assert [(one.start, one.began_at) for one in said.kept] == [
         ("20260921T141320Z-2", 1_790_000_000)
     ]
-
-
-def test_who_keeps_a_start_and_who_reads_it_name_it_alike() -> None:
-    keeper = load(Path(__file__).parents[3] / "roles" / "host_base" / "files" / "logs.py")
-    assert slot_logs.START.pattern == keeper.START.pattern
-    assert slot_logs.STARTED == keeper.STARTED
 
 
 def test_the_journal_and_the_last_lines_of_each_log(host: Host) -> None:
