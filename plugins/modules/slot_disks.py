@@ -7,12 +7,14 @@ import os
 import pwd
 from typing import Any
 
-from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.disk import (
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.disk import (
     Disk,
     store_at,
     store_of,
 )
-from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.host import (
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.host import (
     GIB,
     DiskError,
     Host,
@@ -20,11 +22,10 @@ from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.host impor
     nearest,
     run,
 )
-from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.units import (
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.units import (
     MountUnit,
     slots_with_units,
 )
-from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: slot_disks

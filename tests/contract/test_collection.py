@@ -14,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 # Beside what ansible-galaxy writes itself.
-TOP_LEVEL = {"LICENSE", "meta", "playbooks", "plugins", "roles"}
+TOP_LEVEL = {"LICENSE", "adbray_host", "meta", "playbooks", "plugins", "roles"}
 WRITTEN = {"FILES.json", "MANIFEST.json"}
 
 
