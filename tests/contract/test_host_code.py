@@ -75,7 +75,9 @@ def test_no_program_is_a_template() -> None:
 
 
 def test_systemctl_show_is_parsed_in_one_place() -> None:
-    assert places(r'"show", *f?"--property|systemctl show.*--property', ".py", ".j2", ".yml") == {"adbray_host/systemd.py"}
+    assert places(r'"show", *f?"--property|systemctl show.*--property', ".py", ".j2", ".yml") == {
+        "adbray_host/systemd.py"
+    }
 
 
 def test_the_mount_table_is_read_in_one_place_of_a_host() -> None:
