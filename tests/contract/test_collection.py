@@ -1,4 +1,4 @@
-"""The collection adbray.ray: its artifact holds what plain Ansible needs, and works without a checkout."""
+"""The collection adbray.ray: what its artifact holds, and that it works without a checkout."""
 
 from __future__ import annotations
 
