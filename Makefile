@@ -3,7 +3,7 @@
 # One step after the other, also under -j: bootstrap comes before what it installs.
 .NOTPARALLEL:
 .PHONY: help quickstart down test test-fast lint unit contract molecule e2e soak \
-	molecule-vm bootstrap test-tools vm-tools soak-tools venv wheel constraints docs dashboards clean
+	molecule-vm bootstrap test-tools vm-tools soak-tools venv wheel collection constraints docs dashboards clean
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 SHELL := /bin/sh
 
@@ -73,6 +73,10 @@ venv: ## Make .venv alone
 wheel: venv ## Build dist/*.whl and dist/*.tar.gz
 	python -m build --no-isolation
 
+collection: venv ## Build dist/adbray-ray-*.tar.gz, the Ansible collection adbray.ray
+	python scripts/collection.py build/collection
+	ansible-galaxy collection build --force --output-path dist build/collection
+
 # No index, proxy or path of this machine may get in: hence --no-config and no --emit options.
 COMPILE = uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --custom-compile-command "make constraints"
@@ -81,9 +85,10 @@ constraints: venv ## Pin again, within the ranges of pyproject.toml, with hashes
 	$(COMPILE) --upgrade --extra dev -o constraints/dev.txt pyproject.toml
 	$(COMPILE) --upgrade -c constraints/dev.txt -o constraints/runtime.txt pyproject.toml
 
-docs: venv ## Write docs/spec.md from the spec models, what-survives.md from drills
+docs: venv ## Write docs/spec.md, docs/what-survives.md and the READMEs of roles
 	python scripts/spec_reference.py
 	python scripts/what_survives.py
+	python scripts/role_readmes.py
 
 dashboards: venv ## Write the dashboards of the role grafana from scripts/dashboards
 	PYTHONPATH=scripts python -m dashboards roles/grafana/files/dashboards

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,3 +248,26 @@ def check(wanted: dict[str, Any], given: dict[str, Any]) -> None:
             continue
         for value in given[name] if option["type"] == "list" else [given[name]]:
             check(option["options"], value)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_readme_is_what_the_argument_specs_say(role: str) -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "role_readmes.py"))
+    folder = ROOT / "roles" / role
+    assert (folder / "README.md").read_text() == script["readme"](folder), "run `make docs`"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_handles_a_secret_is_not_logged(role: str) -> None:
+    """A secret is what a role is given as a file of this machine, the known hosts aside."""
+    secrets = {
+        name
+        for entry in specs(role)
+        for name in options(role, entry)
+        if re.search(r"_(password|token|key|hash|url)_file$", name)
+    }
+    for path in (ROOT / "roles" / role / "tasks").glob("*.yml"):
+        for task in flat(load(path)):
+            text = yaml.safe_dump({key: value for key, value in task.items() if "." in key})
+            if "secret_files:" in text or any(name in text for name in secrets):
+                assert task.get("no_log") is True, f"{path.name}: {task['name']}"

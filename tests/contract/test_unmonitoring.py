@@ -92,7 +92,7 @@ def site(tmp_path: Path) -> Site:
 def test_what_plans_see_goes_last_when_a_group_is_watched_no_longer(site: Site) -> None:
     broken = site.apply(_node_exporter_metrics="{{ nothing.at.all }}")
     assert broken.returncode != 0
-    assert "Remove what tells of slots" in broken.stdout
+    assert "Remove the metrics of slots" in broken.stdout
     assert site.left == ["groups/demo.json"]
     # Nothing is applied, should the group be watched again after all.
     record = (site.etc / "groups/demo.json").read_text()
