@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host import systemd
+
 UNIT_DIR = "/etc/systemd/system"
 SHOWN = (
-    "Id",
     # Empty for a unit without a file, also for a slice that systemd made up.
     "FragmentPath",
     "ActiveState",
@@ -48,13 +49,10 @@ class Systemd:
 
     def show(self, units: list[str]) -> dict[str, dict[str, str]]:
         """The SHOWN properties by unit name."""
-        if not units:
-            return {}
-        output = run("systemctl", "show", f"--property={','.join(SHOWN)}", "--", *units).stdout
-        found = {}
-        for block in output.strip().split("\n\n"):
-            fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-            found[fields.get("Id", "")] = fields
+        try:
+            found = systemd.show(units, SHOWN)
+        except systemd.SystemdError as error:
+            raise UnitError(f"systemctl show: {error}") from error
         return {unit: found.get(unit, {}) for unit in units}
 
     def switch_off(self, units: list[str]) -> None:

@@ -71,7 +71,19 @@ def test_the_search_for_programs_finds_one() -> None:
 
 
 def test_no_program_is_a_template() -> None:
-    assert places(r"^#!.*python|^import \w+$", ".j2") == set()
+    assert places(r"(?m)^#!.*python|^import \w+$", ".j2") == set()
+
+
+def test_systemctl_show_is_parsed_in_one_place() -> None:
+    assert places(r'"show", *f?"--property|systemctl show.*--property', ".py", ".j2", ".yml") == {
+        "adbray_host/systemd.py"
+    }
+
+
+def test_the_mount_table_is_read_in_one_place_of_a_host() -> None:
+    # The lab reads those of this machine and of its own processes.
+    found = {name for name in places("self/mountinfo", ".py", ".j2") if "/lab/" not in name}
+    assert found == {"adbray_host/mounts.py"}
 
 
 def test_hosts_are_asked_in_one_way() -> None:

@@ -14,6 +14,7 @@ from tests.unit.host_script import load
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "plugins" / "modules" / "managed_units.py"
+SHARED = "ansible_collections.adbray.ray.plugins.module_utils.adbray_host"
 UNIT = "prometheus.service"
 
 # A unit is a file with its ActiveState, its UnitFileState and how often it was started.
@@ -53,6 +54,7 @@ class Host:
         (base / "systemctl").chmod(0o755)
         monkeypatch.setenv("PATH", f"{base}:{os.environ['PATH']}")
         monkeypatch.syspath_prepend(ROOT)
+        monkeypatch.setattr(f"{SHARED}.systemd.SYSTEMCTL", str(base / "systemctl"))
         self.module: Any = load(MODULE)
 
     def bar(self, *, check: bool = False) -> list[str]:
