@@ -14,11 +14,17 @@ WEB = "/etc/adbray-web"
 DATA = "/var/lib/adbray"
 USAGE = "/var/lib/adbray-usage"
 KEPT_LOGS = "/var/lib/adbray-logs"
+# What each unit was started with.
 STARTED = "/var/lib/adbray-units"
 RUN = "/run/adbray"
 RUNTIMES = "/opt/adbray"
 PROGRAMS = "/usr/local/libexec/adbray"
 UNITS = "/etc/systemd/system"
+# What this package is run from on hosts; a process that runs keeps what it has loaded of it.
+PROGRAM = "/usr/local/lib/adbray/adbray_host.pyz"
+KEPT_LOGS_SETTINGS = ETC + "/.kept_logs.json"
+# A unit of a slot sees its disk's own there.
+TMP = "/tmp"  # noqa: S108
 PROC = "/proc"
 CGROUPS = "/sys/fs/cgroup"
 

@@ -16,6 +16,7 @@ PATHS = (
     "/var/lib/adbray",
     "/opt/adbray",
     "/usr/local/libexec/adbray",
+    "/usr/local/lib/adbray",
     "/etc/sudoers.d/adbray-slot",
     "/etc/systemd/system/adbray-proc.service",
     "/etc/systemd/system/adbray-gpu-share.service",

@@ -2,7 +2,7 @@
 
     check         can it keep a head's state?
     namespaces    which clusters have keys there, of those whose names have our form
-    clear         remove one cluster's keys
+    clear         remove one cluster's keys, once no head has led for `leader_s`
 
 Standard input is JSON: no argument list ever shows the password.
 """
@@ -29,12 +29,12 @@ def main(words: list[str]) -> None:
         print(json.dumps(_VERBS[words[0]](wanted, ca_file)))
 
 
-def _opened(wanted: dict[str, str], ca_file: str | None, timeout_s: float) -> Redis:
+def _opened(wanted: dict[str, Any], ca_file: str | None, timeout_s: float) -> Redis:
     server = server_at(wanted["url"], wanted["username"], wanted["password"], ca_file)
     return Redis(server, timeout_s)
 
 
-def _check(wanted: dict[str, str], ca_file: str | None) -> dict[str, Any]:
+def _check(wanted: dict[str, Any], ca_file: str | None) -> dict[str, Any]:
     try:
         redis = _opened(wanted, ca_file, 5.0)
         lines = str(redis.ask("INFO")).splitlines()
@@ -78,7 +78,7 @@ def _leading(redis: Redis, namespace: str) -> dict[str, Any]:
     return {"leads": True}
 
 
-def _namespaces(wanted: dict[str, str], ca_file: str | None) -> dict[str, Any]:
+def _namespaces(wanted: dict[str, Any], ca_file: str | None) -> dict[str, Any]:
     """Names of others' namespaces stay on the host."""
     try:
         redis = _opened(wanted, ca_file, 10.0)
@@ -109,15 +109,17 @@ def _namespace(redis: Redis, name: str, own: list[str]) -> dict[str, Any] | None
     return found
 
 
-def _clear(wanted: dict[str, str], ca_file: str | None) -> dict[str, Any]:
-    return clear_namespace(_opened(wanted, ca_file, 10.0), wanted["namespace"], 0.0)
+def _clear(wanted: dict[str, Any], ca_file: str | None) -> dict[str, Any]:
+    return clear_namespace(
+        _opened(wanted, ca_file, 10.0), wanted["namespace"], wanted.get("leader_s", 0.0)
+    )
 
 
 def _failed(error: Exception) -> dict[str, Any]:
     return {"error": str(error) or type(error).__name__}
 
 
-_VERBS: dict[str, Callable[[dict[str, str], str | None], dict[str, Any]]] = {
+_VERBS: dict[str, Callable[[dict[str, Any], str | None], dict[str, Any]]] = {
     "check": _check,
     "namespaces": _namespaces,
     "clear": _clear,

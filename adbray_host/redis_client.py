@@ -1,15 +1,18 @@
-"""As much of a Redis client as a keeper needs (RESP2, https://redis.io/docs/latest/develop/reference/protocol-spec).
+"""Redis as hosts ask it: redis-py's connection, and the primary that Sentinels name.
 
-Of its own, because what guards the head must not break with a package that a group installs. Also
-used wherever else a host has to ask Redis something.
+Of redis-py the connection alone: the whole of it takes three times as long to load, which a head
+that starts again would wait for (docs/adr/0061).
 """
 
 from __future__ import annotations
 
-import socket
 import ssl
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Union
+from typing import Any, Union
+
+from redis import exceptions
+from redis._parsers import _RESP2Parser
+from redis.connection import Connection
 
 # What the Sentinels of a group call its primary: they watch no other.
 SENTINEL_NAME = "gcs"
@@ -54,6 +57,44 @@ def server_at(
     return Server(host.strip("[]"), int(port), username, password, True, ca_file, pinned)
 
 
+class _Parser(_RESP2Parser):
+    """Leaves an error's first word where it is, and a connection open that bore one."""
+
+    EXCEPTION_CLASSES: dict[str, Any] = {}  # noqa: RUF012 - as it is in redis-py
+
+
+class _Link(Connection):
+    """One connection. redis-py's own for TLS trusts the system's authorities beside ``ca_file``."""
+
+    def __init__(self, server: Server, timeout_s: float) -> None:
+        self._server = server
+        super().__init__(
+            host=server.host,
+            port=server.port,
+            username=server.username if server.password else None,
+            password=server.password or None,
+            socket_timeout=timeout_s,
+            encoding_errors="surrogateescape",
+            decode_responses=True,
+            parser_class=_Parser,
+            # CLIENT SETINFO, which a group's user may not.
+            lib_name=None,
+            lib_version=None,
+        )
+
+    def _connect(self) -> Any:
+        link = super()._connect()
+        if not self._server.tls:
+            return link
+        try:
+            context = ssl.create_default_context(cafile=self._server.ca_file)
+            context.check_hostname = not self._server.pinned
+            return context.wrap_socket(link, server_hostname=self._server.host)
+        except OSError:
+            link.close()
+            raise
+
+
 class Redis:
     """A connection, opened when first used and again after it broke. OSError when none answers.
 
@@ -61,80 +102,46 @@ class Redis:
     """
 
     def __init__(self, server: Server, timeout_s: float) -> None:
-        self._server = server
         self.address = server.text
-        self._timeout_s = timeout_s
-        self._socket: socket.socket | None = None
-        self._file: BinaryIO | None = None
+        self._link = _Link(server, timeout_s)
+        self._is_open = False
 
     def ask(self, *words: str | int) -> Reply:
         """One command and its answer. A connection found closed is opened once more."""
-        if self._socket is not None:
+        if self._is_open:
             try:
                 return self._exchange(words)
             except ConnectionError:
                 pass
-        self._open()
         return self._exchange(words)
 
     def close(self) -> None:
         """Leave; the next command connects again."""
-        if self._file is not None:
-            self._file.close()
-        if self._socket is not None:
-            self._socket.close()
-        self._socket = self._file = None
-
-    def _open(self) -> None:
-        server = self._server
-        self.close()
-        link = socket.create_connection((server.host, server.port), self._timeout_s)
-        if server.tls:
-            context = ssl.create_default_context(cafile=server.ca_file)
-            context.check_hostname = not server.pinned
-            link = context.wrap_socket(link, server_hostname=server.host)
-        self._socket, self._file = link, link.makefile("rb")
-        if server.password:
-            login = (server.username,) if server.username else ()
-            try:
-                self._exchange(("AUTH", *login, server.password))
-            except RedisError:
-                self.close()
-                raise
+        self._is_open = False
+        self._link.disconnect()
 
     def _exchange(self, words: tuple[str | int, ...]) -> Reply:
-        assert self._socket is not None
         try:
-            self._socket.sendall(encoded(words))
-            return self._read()
-        except OSError:
-            # An answer that comes too late would be taken for the next one's.
+            # Opens it if it is not.
+            self._link.send_command(*words)
+            self._is_open = True
+            answer: Reply = self._link.read_response()
+        except exceptions.ResponseError as error:
+            raise RedisError(str(error)) from None
+        except exceptions.RedisError as error:
             self.close()
-            raise
+            raise _as_os_error(error) from None
+        return answer
 
-    def _line(self) -> bytes:
-        assert self._file is not None
-        line = self._file.readline()
-        if not line.endswith(b"\r\n"):
-            raise ConnectionResetError("Redis closed the connection")
-        return line[:-2]
 
-    def _read(self) -> Reply:
-        assert self._file is not None
-        line = self._line()
-        kind, rest = line[:1], line[1:].decode()
-        if kind == b"+":
-            return rest
-        if kind == b"-":
-            raise RedisError(rest)
-        if kind == b":":
-            return int(rest)
-        if kind == b"$":
-            size = int(rest)
-            return decoded(self._file.read(size + 2)[:-2]) if size >= 0 else None
-        if kind == b"*":
-            return [self._read() for _ in range(max(int(rest), 0))]
-        raise ConnectionResetError(f"this is not Redis: it answered {line[:40]!r}")
+def _as_os_error(error: exceptions.RedisError) -> OSError:
+    """What happened to the connection, in the system's words where it said something."""
+    cause = error.__context__
+    if isinstance(cause, OSError):
+        return cause
+    if isinstance(error, exceptions.InvalidResponse):
+        return ConnectionResetError(f"this is not Redis: {error}")
+    return ConnectionResetError("Redis closed the connection")
 
 
 class Primary:
@@ -207,14 +214,3 @@ def opened(
         for place in places.split(",")
     ]
     return Primary(servers, timeout_s) if sentinels else Redis(servers[0], timeout_s)
-
-
-def encoded(words: tuple[str | int, ...]) -> bytes:
-    """A command as an array of bulk strings."""
-    parts = [str(word).encode("utf-8", "surrogateescape") for word in words]
-    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%b\r\n" % (len(p), p) for p in parts)
-
-
-def decoded(value: bytes) -> str:
-    """A value as text; bytes that are none come back as they were (PEP 383)."""
-    return value.decode("utf-8", "surrogateescape")

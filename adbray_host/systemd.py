@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 # There on every host, also where /bin is a folder apart from /usr/bin.
 SYSTEMCTL = "/bin/systemctl"
+JOURNALCTL = "/bin/journalctl"
 RUNNING = ("active", "activating", "reloading", "deactivating")
 # A command line has its limit.
 _AT_ONCE = 500

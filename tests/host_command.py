@@ -23,7 +23,7 @@ def command(elsewhere: Mapping[str, object], *words: str) -> list[str]:
     """What runs a command of the package; ``elsewhere`` has other values for `module.NAME`."""
     changed = [(*name.rsplit(".", 1), _plain(value)) for name, value in elsewhere.items()]
     # Isolated and without site-packages: what is not in the package is not there.
-    return [sys.executable, "-I", "-S", "-c", _RUN, _zipapp(), json.dumps(changed), *words]
+    return [sys.executable, "-I", "-S", "-c", _RUN, zipapp(), json.dumps(changed), *words]
 
 
 def output(elsewhere: Mapping[str, object], *words: str, stdin: str = "") -> str:
@@ -40,7 +40,7 @@ def _plain(value: object) -> object:
 
 
 @cache
-def _zipapp() -> str:
+def zipapp() -> str:
     package = host_package()
     path = Path(tempfile.mkdtemp(prefix="adbray-test-")) / package.name
     path.write_bytes(package.data)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import adbray_host
+from adbray_ctl.adapters.bundled import bundled
 from adbray_host import arrival
 
 # By what is open: the file may be replaced while a command runs that imports more of it later.
@@ -34,10 +36,20 @@ class HostPackage:
     def name(self) -> str:
         return arrival.NAME % self.digest
 
+    def written(self, folder: Path) -> Path:
+        """The file in ``folder``, for Ansible to copy; written unless it is there."""
+        path = folder / self.name
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+                file.write(self.data)
+            Path(file.name).rename(path)
+        return path
+
 
 @cache
 def host_package() -> HostPackage:
-    """All Python files of the package, as they are now."""
+    """All Python files of the package, as they are now, and what of others it needs."""
     folder = Path(adbray_host.__file__).parent
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -45,6 +57,8 @@ def host_package() -> HostPackage:
         for path in sorted(folder.rglob("*.py")):
             name = path.relative_to(folder.parent).as_posix()
             _add(archive, name, path.read_bytes())
+        for name, content in sorted(bundled().items()):
+            _add(archive, name, content)
     data = buffer.getvalue()
     return HostPackage(data, hashlib.sha256(data).hexdigest()[:16])
 

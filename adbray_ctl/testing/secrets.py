@@ -38,9 +38,8 @@ class FakeSecrets:
             grafana_dir="/secrets/_grafana",
             web_dir="/secrets/_web",
             provider_dir="/package/provider",
-            keeper_dir="/package/keeper",
             uploads_dir="/package/uploads",
-            scripts_dir="/package/adapters",
+            host_program="/cache/host/adbray_host.pyz",
             wheel_cache="/cache/wheels",
         )
 

@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from adbray_ctl.keeper.config import load
-from adbray_ctl.keeper.redis import Primary, Redis, RedisError, opened
 from adbray_ctl.uploads import pins
+from adbray_ctl.uploads.asking import memory
 from adbray_ctl.uploads.room import MIB, Store, refusal
 
 logger = logging.getLogger(__name__)
@@ -25,7 +24,6 @@ ROOM = PACKAGES + "adbray/room"
 JOBS = "/api/jobs/"
 # A job's own description, environment included, is kept in the store for as long as its group.
 LARGEST_JOB = MIB
-TIMEOUT_S = 5.0
 # The dashboard holds each body twice, in the head's memory.
 AT_ONCE = 2
 
@@ -87,7 +85,7 @@ class Door:
         async with self._asking:
             try:
                 text = await asyncio.to_thread(self._ask)
-            except (OSError, RedisError) as error:
+            except OSError as error:
                 logger.warning("the store did not answer: %s", error)
                 return Store(limit=0, used=0)
         return store_of(text, self._coming)
@@ -116,11 +114,6 @@ def store_of(info: str, coming: int = 0) -> Store:
 def door() -> Door | None:
     """The door of this head; None where the state is not in a Redis."""
     path = os.environ.get(CONFIG_VARIABLE, "")
-    store = load(Path(path)).store if path else None
-    if store is None:
+    if not path or not json.loads(Path(path).read_text()).get("store"):
         return None
-    password = Path(store.password_file).read_text().strip() if store.password_file else ""
-    redis: Redis | Primary = opened(
-        store.address, store.username, password, TIMEOUT_S, store.ca_file, store.own
-    )
-    return Door(lambda: str(redis.ask("INFO", "memory")))
+    return Door(lambda: memory(Path(path)))

@@ -65,40 +65,52 @@ def cards_of(library: Any) -> tuple[list[dict[str, Any]], str]:
 def _card(library: Any, index: int) -> dict[str, Any]:
     device = ctypes.c_void_p()
     code = library.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(index), ctypes.byref(device))
-    ask = _Asker(library, device)
-    if code == _SUCCESS:
-        pci, memory = _Pci(), _Memory()
-        ask.fill("nvmlDeviceGetPciInfo_v3", pci)
-        ask.fill("nvmlDeviceGetMemoryInfo", memory)
-    else:
+    if code != _SUCCESS:
         # Its place among the others is all that is known.
         return _unknown(index, _WORDS.get(code, "error %d" % code))
+    ask = _Asker(library, device)
+    found = dict(_identity(ask), **_use(ask), **_health(ask), index=index)
+    return dict(found, lost=ask.lost)
+
+
+def _identity(ask: _Asker) -> dict[str, Any]:
+    pci, memory = _Pci(), _Memory()
+    ask.fill("nvmlDeviceGetPciInfo_v3", pci)
+    ask.fill("nvmlDeviceGetMemoryInfo", memory)
     mig = ask.numbers("nvmlDeviceGetMigMode", 2)
-    rows = ask.numbers("nvmlDeviceGetRemappedRows", 4)
-    ecc = ask.numbers("nvmlDeviceGetEccMode", 2)
-    busy = _Utilization()
-    known = ask.fill("nvmlDeviceGetUtilizationRates", busy)
-    milliwatts = ask.number("nvmlDeviceGetPowerUsage")
     return {
-        "index": index,
         "uuid": ask.text("nvmlDeviceGetUUID"),
         "name": ask.text("nvmlDeviceGetName"),
         "pci": pci.bus_id.decode(errors="replace"),
         "memory_mb": memory.total // 2**20,
         "memory_used_mb": memory.used // 2**20,
-        "utilization": busy.gpu / 100 if known else None,
-        "power_w": None if milliwatts is None else milliwatts / 1000,
         "mig_capable": mig is not None,
         "mig": bool(mig and mig[0]),
+    }
+
+
+def _use(ask: _Asker) -> dict[str, Any]:
+    busy = _Utilization()
+    known = ask.fill("nvmlDeviceGetUtilizationRates", busy)
+    milliwatts = ask.number("nvmlDeviceGetPowerUsage")
+    return {
+        "utilization": busy.gpu / 100 if known else None,
+        "power_w": None if milliwatts is None else milliwatts / 1000,
+        "temperature_c": ask.number("nvmlDeviceGetTemperature", _TEMPERATURE_GPU),
+        "slowdown_c": ask.number("nvmlDeviceGetTemperatureThreshold", _THRESHOLD_SLOWDOWN),
+    }
+
+
+def _health(ask: _Asker) -> dict[str, Any]:
+    rows = ask.numbers("nvmlDeviceGetRemappedRows", 4)
+    ecc = ask.numbers("nvmlDeviceGetEccMode", 2)
+    return {
         "pcie_width": ask.number("nvmlDeviceGetCurrPcieLinkWidth") or 0,
         "pcie_width_max": ask.number("nvmlDeviceGetMaxPcieLinkWidth") or 0,
         "ecc": bool(ecc and ecc[0]),
         "ecc_errors": ask.errors() or 0,
         "remap_pending": bool(rows and rows[2]),
         "remap_failed": bool(rows and rows[3]),
-        "temperature_c": ask.number("nvmlDeviceGetTemperature", _TEMPERATURE_GPU),
-        "slowdown_c": ask.number("nvmlDeviceGetTemperatureThreshold", _THRESHOLD_SLOWDOWN),
-        "lost": ask.lost,
     }
 
 

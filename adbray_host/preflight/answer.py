@@ -11,6 +11,7 @@ import os
 import platform
 import sys
 import time
+from typing import Any
 
 from adbray_host import layout
 from adbray_host.gpus import reading
@@ -21,10 +22,17 @@ from adbray_host.preflight.listeners import listeners
 def main(words: list[str]) -> None:
     now, begun = time.time(), time.monotonic()
     cards = reading.reading()  # before there are threads, since it forks
-    wanted = json.loads(words[0]) if words else {}
+    answer = dict(_readings(json.loads(words[0]) if words else {}), clock=now, gpu=cards)
+    # The clock was read first; with this the asker knows when, to a round trip.
+    answer["took_s"] = time.monotonic() - begun
+    print(json.dumps(answer))
+    sys.stdout.flush()
+    os._exit(0)  # a thread that still waits for a name would hold the interpreter
+
+
+def _readings(wanted: dict[str, Any]) -> dict[str, Any]:
     spill_path, pythons = wanted.get("spill_path"), system.pythons()
-    answer = {
-        "clock": now,
+    return {
         "root": os.geteuid() == 0,
         "python": platform.python_version(),
         "pythons": list(pythons),
@@ -41,13 +49,7 @@ def main(words: list[str]) -> None:
         "names": network.names(wanted.get("names", [])),
         "packages": network.packages(),
         "proxies": network.proxies(),
-        "gpu": cards,
         "sysctls": system.sysctls(),
         "gate": gate.gate(),
         "ray_versions": system.ray_versions(),
     }
-    # The clock was read first; with this the asker knows when, to a round trip.
-    answer["took_s"] = time.monotonic() - begun
-    print(json.dumps(answer))
-    sys.stdout.flush()
-    os._exit(0)  # a thread that still waits for a name would hold the interpreter

@@ -13,7 +13,7 @@ from ansible.template import trust_as_template
 
 from ansible_collections.adbray.ray.plugins.plugin_utils.entries import Entry, rendered
 
-KINDS = ("directories", "files", "secret_files", "lines", "absent")
+KINDS = frozenset(("directories", "files", "secret_files", "lines", "absent"))
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have no types
@@ -22,26 +22,23 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
     _supports_check_mode = True
 
     @classmethod
-    def finalize_task_arg(cls, name: str, value: Any, *_: Any, **__: Any) -> Any:
+    def finalize_task_arg(cls, name: str, value: Any, *more: Any) -> Any:
         """As it is written: each entry is rendered by itself, with the item of its loop."""
-        if name not in KINDS:
-            raise AnsibleActionFail(f"no such option: {name}")
-        return value
+        return value if name in KINDS else super().finalize_task_arg(name, value, *more)
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        desired = {
-            kind: [
+        arguments: dict[str, Any] = dict(self._task.args)
+        for kind in arguments.keys() & KINDS:
+            arguments[kind] = [
                 self._filled(one, known)
-                for entry in entries
+                for entry in arguments[kind]
                 for one, known in rendered(self._templar, entry, variables)
             ]
-            for kind, entries in self._task.args.items()
-        }
-        plain = desired.get("files", [])
-        digests = described([*plain, *desired.get("secret_files", [])])
-        result |= self._execute_module(module_args=desired, task_vars=variables)
+        plain = arguments.get("files", [])
+        digests = described([*plain, *arguments.get("secret_files", [])])
+        result |= self._execute_module(module_args=arguments, task_vars=variables)
         # It would repeat the content of every file.
         result.pop("invocation", None)
         return result | {"digests": {one["path"]: digests[one["path"]] for one in plain}}

@@ -7,6 +7,7 @@ touched and a clock set back.
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -81,9 +82,9 @@ class Started:
             self._save(_replaced(path), digest(path))
 
     def forget(self, unit: str) -> None:
-        """``unit`` is gone; with the last one goes the folder."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path(f"{unit}.json"))
+        """``unit`` is gone, or all of a template; with the last one goes the folder."""
+        for path in glob.glob(self._path(unit.replace("@.", "@*.") + ".json")):
+            os.unlink(path)
         with contextlib.suppress(FileNotFoundError):
             if all(name.endswith(REPLACED) for name in os.listdir(self.folder)):
                 shutil.rmtree(self.folder)

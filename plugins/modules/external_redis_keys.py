@@ -28,9 +28,9 @@ options:
   password_file:
     description: The Redis password on the host; need not exist.
     type: path
-  client:
-    description: Source text of a Redis client (adbray_ctl/keeper/redis.py).
-    type: str
+  program:
+    description: The program of hosts, which the role host_base installs.
+    type: path
   leader_s:
     description: How long a head that was killed may still count as the one that leads.
     type: float
@@ -51,16 +51,10 @@ ARGUMENTS = {
     "record": {"type": "path", "required": True},
     "keeper": {"type": "path", "required": True},
     "password_file": {"type": "path", "required": True, "no_log": False},
-    "client": {"type": "str", "required": True},
+    "program": {"type": "path", "default": "/usr/local/lib/adbray/adbray_host.pyz"},
     "leader_s": {"type": "float", "default": 12.0},
     "within_s": {"type": "int", "default": 60},
 }
-# Follows the client's source, by standard input: an argument list is readable for others.
-CODE = """
-import json
-place = server_at(WANTED["url"], WANTED["username"], WANTED["password"], WANTED["ca_file"])
-print(json.dumps(clear_namespace(Redis(place, 10.0), WANTED["namespace"], WANTED["leader_s"])))
-"""
 AGAIN = "then run destroy again"
 
 
@@ -79,17 +73,20 @@ def question(record: dict[str, Any], keeper: dict[str, Any], password: str) -> d
         "url": redis["url"],
         "username": redis["username"],
         "password": password,
-        "ca_file": (keeper.get("store") or {}).get("ca_file") or None,
+        "ca": read((keeper.get("store") or {}).get("ca_file") or ""),
         "namespace": record["namespace"],
     }
 
 
-def ask(client: str, wanted: dict[str, Any], within_s: float) -> dict[str, Any]:
-    """What became of the keys: ``removed`` and ``left``, or why nothing did."""
+def ask(program: str, wanted: dict[str, Any], within_s: float) -> dict[str, Any]:
+    """What became of the keys: ``removed`` and ``left``, or why nothing did.
+
+    All of it by standard input: an argument list is readable for others.
+    """
     try:
         result = subprocess.run(
-            [sys.executable, "-"],
-            input=f"{client}\nWANTED = {wanted!r}\n{CODE}",
+            [sys.executable, "-I", program, "redis", "clear"],
+            input=json.dumps(wanted),
             capture_output=True,
             text=True,
             timeout=within_s,
@@ -142,7 +139,7 @@ def main() -> None:
         module.exit_json(changed=True, removed=0)
     keeper = json.loads(read(given["keeper"]) or "{}")
     wanted = question(record, keeper, read(given["password_file"]).strip())
-    answer = ask(given["client"], wanted | {"leader_s": given["leader_s"]}, given["within_s"])
+    answer = ask(given["program"], wanted | {"leader_s": given["leader_s"]}, given["within_s"])
     wrong = fault(record, answer, given["record"])
     if wrong:
         module.fail_json(msg=wrong)

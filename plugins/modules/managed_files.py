@@ -14,7 +14,7 @@ from ansible_collections.adbray.ray.plugins.module_utils.files import (
     ensure_file,
     ensure_line,
 )
-from ansible_collections.adbray.ray.plugins.module_utils.started import Started
+from ansible_collections.adbray.ray.plugins.module_utils.started import FOLDER, Started
 
 DOCUMENTATION = r"""
 module: managed_files
@@ -56,6 +56,9 @@ options:
       - With C(empty), only empty directories are removed, and no mount points.
     type: list
     elements: dict
+  state_dir:
+    description: Where digests are kept for managed_units.
+    type: path
 author: [adbray maintainers]
 """
 
@@ -114,6 +117,7 @@ ARGUMENTS = {
     "secret_files": entries(SECRET_FILE, no_log=False),
     "lines": entries(LINE),
     "absent": entries(ABSENT),
+    "state_dir": {"type": "path", "default": FOLDER},
 }
 
 
@@ -131,7 +135,7 @@ class QuietModule(AnsibleModule):  # type: ignore[misc]  # Ansible's modules hav
 def main() -> None:
     module = QuietModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     arguments = module.params
-    changes = Changes(module.check_mode, Started())
+    changes = Changes(module.check_mode, Started(arguments["state_dir"]))
     try:
         for entry in arguments["directories"]:
             ensure_directory(entry, changes)

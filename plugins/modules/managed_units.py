@@ -11,7 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.adbray.ray.plugins.module_utils.answers import await_answers
 from ansible_collections.adbray.ray.plugins.module_utils.bars import bar, settle
-from ansible_collections.adbray.ray.plugins.module_utils.started import Started
+from ansible_collections.adbray.ray.plugins.module_utils.started import FOLDER, Started
 from ansible_collections.adbray.ray.plugins.module_utils.systemd import (
     RUNNING,
     Systemd,
@@ -70,6 +70,9 @@ options:
     description: Glob patterns of unit names to stop, disable and delete unless listed in I(units).
     type: list
     elements: str
+  state_dir:
+    description: Where digests are kept of what units were started with.
+    type: path
 author: [adbray maintainers]
 """
 
@@ -106,6 +109,7 @@ ARGUMENTS = {
     "barred": {"type": "list", "elements": "str", "default": []},
     "settled": {"type": "list", "elements": "str", "default": []},
     "absent": {"type": "list", "elements": "str", "default": []},
+    "state_dir": {"type": "path", "default": FOLDER},
 }
 
 Unit = dict[str, Any]
@@ -205,7 +209,7 @@ def keep(
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     units, changed = module.params["units"], set(module.params["changed_paths"])
-    systemd, started = Systemd(module.check_mode), Started()
+    systemd, started = Systemd(module.check_mode), Started(module.params["state_dir"])
     restarted: list[str] = []
     for unit in units:
         if unit["state"] not in STATES:

@@ -9,12 +9,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.disk import (
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.disk import (
     Disk,
     store_at,
     store_of,
 )
-from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.host import (
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.host import (
     GIB,
     DiskError,
     Host,
@@ -22,7 +22,7 @@ from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.host impor
     nearest,
     run,
 )
-from ansible_collections.adbray.ray.plugins.module_utils.adbray_disks.units import (
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.units import (
     MountUnit,
     slots_with_units,
 )

@@ -11,19 +11,24 @@ LOOPS = ("loop", "loop_var", "when")
 
 
 def rendered(templar: Any, entry: Entry, variables: Entry) -> Iterator[tuple[Entry, Entry]]:
-    """The entry for each item of its loop where its conditions hold, with the variables it has."""
+    """The entry for each item of its loop where its conditions hold, with the variables it has.
+
+    ``variables`` are those of ``templar``.
+    """
     own = {key: value for key, value in entry.items() if key not in LOOPS}
     when = entry.get("when", [])
     conditions = when if isinstance(when, list) else [when]
-    for known in _rounds(templar, entry, variables):
-        one = templar.copy_with_new_env(available_variables=known)
+    items = templar.template(entry["loop"]) if "loop" in entry else None
+    one = templar if items is None else templar.copy_with_new_env()
+    for known in _rounds(entry, items, variables):
+        one.available_variables = known
         if all(one.evaluate_conditional(condition) for condition in conditions):
             yield one.template(own), known
 
 
-def _rounds(templar: Any, entry: Entry, variables: Entry) -> Iterator[Entry]:
-    if "loop" not in entry:
+def _rounds(entry: Entry, items: list[Any] | None, variables: Entry) -> Iterator[Entry]:
+    if items is None:
         yield variables
         return
-    for item in templar.template(entry["loop"]):
+    for item in items:
         yield {**variables, entry.get("loop_var", "item"): item}

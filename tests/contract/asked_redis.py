@@ -9,7 +9,7 @@ from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.redis_check import SshRedis
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.redis import RedisSpec
-from adbray_ctl.keeper.redis import Redis, Server
+from adbray_host.redis_client import Redis, Server
 from tests.contract.redis_server import fill
 from tests.host_command import output
 

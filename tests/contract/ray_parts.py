@@ -15,12 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adbray_ctl.keeper.redis import Server
 from adbray_ctl.uploads.room import MIB
+from adbray_host.redis_client import Server
 from tests.contract.redis_server import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 UNIT = REPOSITORY / "roles/ray_head/templates/head.service.j2"
+_PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+from adbray_host.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def settings_of_the_unit() -> dict[str, str]:
@@ -92,8 +98,13 @@ def dashboard(
     site = folder / "site"
     for name in (site, folder / "logs", folder / "sockets"):
         name.mkdir()
-    # In place of the .pth file that hosts have.
-    (site / "sitecustomize.py").write_text("import adbray_ctl.uploads.hook\n")
+    # In place of the .pth file, and of the program, that hosts have.
+    program = [sys.executable, "-c", _PROGRAM]
+    (site / "sitecustomize.py").write_text(
+        "import adbray_ctl.uploads.hook\n"
+        "from adbray_ctl.uploads import asking\n"
+        f"asking.PROGRAM = {program!r}\n"
+    )
     keeper: dict[str, Any] = dict.fromkeys(("me", "user", "address", "host_address"), "x")
     keeper |= dict.fromkeys(("dashboard_port", "agent_port", "gcs_port", "raylet_port"), 1)
     store = {"address": f"{server.host}:{server.port}", "key": "leader"}

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adbray_ctl.adapters.state.certificate import own_certificate
-from adbray_ctl.keeper.redis import Redis, Server, keys
+from adbray_host.redis_client import Redis, Server
+from adbray_host.redis_keys import keys
 
 _FAKE = """
 import sys

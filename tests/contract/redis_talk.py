@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from adbray_ctl.keeper.redis import Server
+from adbray_host.redis_client import Server
 
 Talk = Callable[[socket.socket], None]
 

@@ -13,10 +13,9 @@ from adbray_ctl.core.jobs import MAX_WORKING_DIR_BYTES, DirectoryFile, UploadRoo
 from adbray_ctl.provider import link
 from adbray_ctl.uploads.door import Door
 from adbray_ctl.uploads.room import LARGEST, MIB, refusal
-from tests.unit.host_script import load
+from adbray_host.gate import slots
 
 ROOT = Path(__file__).parents[2]
-GATE = load(ROOT / "roles" / "host_base" / "files" / "slot.py")
 UNIT = (ROOT / "roles" / "ray_worker" / "templates" / "worker.service.j2").read_text()
 
 
@@ -29,13 +28,13 @@ def seconds(setting: str) -> int:
 
 def test_systemd_gives_a_start_up_before_the_gate_does() -> None:
     """Else the head takes a slot for failed whose worker comes to run a moment later."""
-    assert seconds("TimeoutStartSec") < GATE.SYSTEMD_S
+    assert seconds("TimeoutStartSec") < slots.SYSTEMD_S
 
 
 def test_the_head_waits_for_the_longest_answer_of_a_gate() -> None:
     """A start that fails is stopped again before the gate answers."""
     assert seconds("TimeoutStartSec") + seconds("TimeoutStopSec") < link.CHANGE_S
-    assert seconds("TimeoutStopSec") * 2 < GATE.SYSTEMD_S, "also one that has to be killed"
+    assert seconds("TimeoutStopSec") * 2 < slots.SYSTEMD_S, "also one that has to be killed"
 
 
 def test_the_client_and_the_head_take_packages_of_one_size() -> None:

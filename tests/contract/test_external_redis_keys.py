@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.keeper.redis import Redis, Server
+from adbray_host.redis_client import Redis, Server
+from tests import host_command
 from tests.contract.redis_server import fill, keys_of, running
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = ROOT / "plugins" / "modules" / "external_redis_keys.py"
-CLIENT = ROOT / "adbray_ctl" / "keeper" / "redis.py"
 PREFIX = "RAYdemo-0123abcd@"
 MINE = [f"{PREFIX}{table}" for table in ("ACTOR", "JOB", "KV", "NODE")]
 OTHERS = ["DUMMY", "RAYdemo-0123abc@KV", "RAYdemo-0123abcde@KV", "RAYxdemo-0123abcd@KV", "theirs"]
@@ -46,7 +46,7 @@ class Site:
             "record": str(self.folder / "head.json"),
             "keeper": str(self.folder / "keeper.json"),
             "password_file": str(self.folder / "redis_password"),
-            "client": CLIENT.read_text(),
+            "program": host_command.zipapp(),
             **options,
         }
         done = subprocess.run(

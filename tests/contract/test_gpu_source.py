@@ -109,7 +109,6 @@ def host(folder: Path, case: Case) -> dict[str, str]:
         "ansible_python_interpreter": sys.executable,
         "dpkg": str(folder),
         "gpu_driver": case.driver,
-        "gpu_scripts_dir": str(ROOT),
         "uninstaller": str(trace),
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.keeper.health import Line, http_probe
+from adbray_host.keeper.health import Line, http_probe
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from adbray_ctl.keeper.redis import Redis, RedisError, Server, encoded, server_at
+from adbray_host.redis_client import Redis, RedisError, Server, server_at
 from tests.contract.redis_talk import answers, listening
 
 
@@ -21,7 +21,7 @@ from tests.contract.redis_talk import answers, listening
         (b"$0\r\n\r\n", ""),
         (b"$2\r\n\xff\x00\r\n", "\udcff\x00"),
         (b"$4\r\na\r\nb\r\n", "a\r\nb"),
-        (b"*-1\r\n", []),
+        (b"*-1\r\n", None),
         (b"*2\r\n$1\r\na\r\n*1\r\n:5\r\n", ["a", [5]]),
     ],
 )
@@ -40,12 +40,19 @@ def test_an_answer_in_pieces() -> None:
         assert redis.ask("X") == ["abc"]
 
 
-def test_commands_are_encoded_by_length_in_bytes() -> None:
-    assert encoded(("SET", "ä", 5)) == b"*3\r\n$3\r\nSET\r\n$2\r\n\xc3\xa4\r\n$1\r\n5\r\n"
-
-
-def test_what_is_no_text_goes_as_it_came() -> None:
-    assert encoded(("\udcff\x00",)) == b"*1\r\n$2\r\n\xff\x00\r\n"
+@pytest.mark.parametrize(
+    ("words", "sent"),
+    [
+        (("SET", "ä", 5), b"*3\r\n$3\r\nSET\r\n$2\r\n\xc3\xa4\r\n$1\r\n5\r\n"),
+        (("GET", "\udcff\x00"), b"*2\r\n$3\r\nGET\r\n$2\r\n\xff\x00\r\n"),
+    ],
+    ids=["by its length in bytes", "what is no text"],
+)
+def test_how_a_command_is_sent(words: tuple[str | int, ...], sent: bytes) -> None:
+    heard: list[bytes] = []
+    with listening(answers(b"+OK\r\n", heard=heard)) as server, closing(Redis(server, 5)) as redis:
+        redis.ask(*words)
+    assert heard == [sent]
 
 
 def test_it_logs_in_first() -> None:
@@ -54,7 +61,8 @@ def test_it_logs_in_first() -> None:
         found = Server(server.host, server.port, "ray", "secret")
         with closing(Redis(found, 5)) as redis:
             assert redis.ask("PING") == "PONG"
-    assert heard == [encoded(("AUTH", "ray", "secret")), encoded(("PING",))]
+    login = b"*3\r\n$4\r\nAUTH\r\n$3\r\nray\r\n$6\r\nsecret\r\n"
+    assert heard == [login, b"*1\r\n$4\r\nPING\r\n"]
 
 
 def test_an_error_keeps_the_connection() -> None:

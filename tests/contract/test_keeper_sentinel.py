@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from adbray_ctl.keeper.redis import Primary, Redis, RedisError, Server, opened
+from adbray_host.redis_client import Primary, Redis, RedisError, Server, opened
 from tests.contract.redis_talk import answers, listening
 
 

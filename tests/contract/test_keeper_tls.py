@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.adapters.state.certificate import own_certificate
-from adbray_ctl.keeper.redis import Redis, opened
+from adbray_host.redis_client import Redis, opened
 from tests.contract.redis_server import running_tls
 
 

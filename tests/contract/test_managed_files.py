@@ -25,6 +25,7 @@ SECRETS = {
 TASKS = """\
 - name: Write
   adbray.ray.managed_files:
+    state_dir: "{{ dir }}/digests"
     directories:
       - {path: "{{ dir }}/etc", mode: "0700", owner: "{{ me }}", group: "{{ us }}"}
     files:
@@ -50,6 +51,12 @@ TASKS = """\
     absent:
       - {glob: "{{ dir }}/etc/{{ item }}", loop: ["old-*", "*.json"]}
   register: __r_files
+
+- name: Render units that are not there
+  adbray.ray.managed_units:
+    state_dir: "{{ dir }}/digests"
+    units:
+      - {name: "{{ item }}.service", loop: [a, b], when: "slots == []"}
 
 - name: Show
   ansible.builtin.debug:

@@ -36,8 +36,8 @@ start|restart)
         read -r active enabled starts <{base}/$unit
         echo "active $enabled $((starts + 1))" >{base}/$unit
     done ;;
-stop) for unit; do sed -i s/^active/inactive/ {base}/$unit; done ;;
-disable) for unit; do sed -i s/enabled/disabled/ {base}/$unit; done ;;
+stop) for unit; do [ ! -e {base}/$unit ] || sed -i s/^active/inactive/ {base}/$unit; done ;;
+disable) for unit; do [ ! -e {base}/$unit ] || sed -i s/enabled/disabled/ {base}/$unit; done ;;
 reset-failed) for unit; do sed -i s/^failed/inactive/ {base}/$unit; done ;;
 esac
 """
@@ -311,4 +311,12 @@ def test_digests_go_with_the_last_unit(host: Host, conf: Path) -> None:
     assert list((host.base / "digests").iterdir())
     systemd = host.module.Systemd(check_mode=False, folder=str(host.units))
     host.module.remove(systemd, host.started, [UNIT], set())
+    assert not (host.base / "digests").exists()
+
+
+def test_digests_of_what_a_template_made_go_with_it(host: Host) -> None:
+    (host.units / "mps@.service").touch()
+    assert host.ensure("prepared", units=["mps@0.service", "mps@1.service"]) == []
+    systemd = host.module.Systemd(check_mode=False, folder=str(host.units))
+    host.module.remove(systemd, host.started, ["mps@.service"], set())
     assert not (host.base / "digests").exists()

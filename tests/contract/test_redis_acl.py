@@ -12,7 +12,7 @@ import jinja2
 import pytest
 import yaml
 
-from adbray_ctl.keeper.redis import Redis, RedisError, Server
+from adbray_host.redis_client import Redis, RedisError, Server
 from tests.contract.redis_server import running_acl
 
 ROLE = Path(__file__).resolve().parents[2] / "roles" / "redis"

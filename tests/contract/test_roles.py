@@ -50,7 +50,7 @@ BRINGING = (
     "web_proxy",
 )
 # What roles offer to others, beside what playbooks use.
-MORE_ENTRIES = {"host_base": {"groups", "package"}}
+MORE_ENTRIES = {"host_base": {"groups", "package", "program"}}
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
 GPUS = {
@@ -87,8 +87,7 @@ SITE = Site(
     web_dir="/p/_web",
     provider_dir="/a/provider",
     uploads_dir="/a/uploads",
-    keeper_dir="/a/keeper",
-    scripts_dir="/a/adapters",
+    host_program="/a/adbray_host.pyz",
     wheel_cache="/c/wheels",
 )
 REDIS_MODES = {

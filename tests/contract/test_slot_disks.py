@@ -21,7 +21,7 @@ def module(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """The module's names, with what it shares found where Ansible would put it."""
     monkeypatch.syspath_prepend(ROOT)
     yield runpy.run_path(str(ROOT / "plugins" / "modules" / "slot_disks.py"))
-    for name in [name for name in sys.modules if "adbray_disks" in name]:
+    for name in [name for name in sys.modules if "module_utils.adbray_host" in name]:
         del sys.modules[name]
 
 

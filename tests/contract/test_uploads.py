@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.keeper.redis import Redis, RedisError, Server
 from adbray_ctl.uploads.door import JOBS, PACKAGES, ROOM, Door
 from adbray_ctl.uploads.room import MIB
+from adbray_host.redis_client import Redis, RedisError, Server
 from tests.contract.ray_parts import gcs, settings_of_the_unit
 from tests.contract.redis_server import free_port, running_acl
 
@@ -62,7 +62,13 @@ def through(door: Door, *requests: Any) -> list[tuple[int, str]]:
 
 
 def door_of(server: Server) -> Door:
-    return Door(lambda: str(ask(server, "INFO", "memory")))
+    def memory() -> str:
+        try:
+            return str(ask(server, "INFO", "memory"))
+        except RedisError as error:
+            raise OSError(str(error)) from error
+
+    return Door(memory)
 
 
 def upload(mib: float) -> Any:

@@ -367,7 +367,8 @@ def test_destroy_leaves_nothing(site: Project, key: Path) -> None:
     for host in site.addresses:
         left = site.on(
             host,
-            "ls -d /etc/adbray /run/adbray /usr/local/libexec/adbray /etc/sudoers.d/adbray-slot"
+            "ls -d /etc/adbray /run/adbray /usr/local/libexec/adbray /usr/local/lib/adbray"
+            " /etc/sudoers.d/adbray-slot"
             " 2>/dev/null; getent passwd adbray adbray-slot; pgrep -a raylet; exit 0",
         )
         assert left == "", host

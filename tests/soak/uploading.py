@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from adbray_ctl.keeper.redis import opened
+from adbray_host.redis_client import opened
 from tests.e2e.conftest import REPOSITORY, Project, Result, run
 
 GROUP = "uploads"

@@ -14,10 +14,10 @@ from adbray_ctl.core.usage.usage import HostUsage
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.clock import FakeClock
 from adbray_ctl.testing.insight import FakeUsageLog
+from adbray_host import layout, systemd, usage
 from tests.host_command import output
-from tests.unit.host_script import load
+from tests.unit.host_modules import OneOfSeveral
 
-WRITER = Path(__file__).parents[2] / "roles" / "host_base" / "files" / "usage.py"
 GROUP = "demo"
 
 
@@ -37,10 +37,13 @@ class UsageHost:
         systemctl = base / "systemctl"
         systemctl.write_text(f"#!/bin/sh\ncat {base}/shown\n")
         systemctl.chmod(0o755)
-        script = load(WRITER)
-        script.ETC, script.DATA = str(base / "etc"), str(self.data)
-        script.GPUS, script.SYSTEMCTL = str(base / "gpus"), str(systemctl)
-        self.script = script
+        self.script = OneOfSeveral(
+            usage,
+            (layout, "ETC", str(base / "etc")),
+            (layout, "USAGE", str(self.data)),
+            (usage, "GPUS", str(base / "gpus")),
+            (systemd, "SYSTEMCTL", str(systemctl)),
+        )
         self._show()
 
     @property

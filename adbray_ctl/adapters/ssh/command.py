@@ -11,8 +11,9 @@ from typing import NoReturn
 
 import paramiko
 
+from adbray_ctl.adapters.ssh import refusals
 from adbray_ctl.adapters.ssh.marks import Marked, Stage, command_line, new_mark, shown
-from adbray_ctl.core.errors import HostError, SudoError
+from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.foreign import reason_in
 from adbray_ctl.core.spec.ssh import Ssh
 
@@ -79,7 +80,7 @@ class Command:
         transport = self._client.get_transport()
         began = time.monotonic()
         try:
-            with self._connected():
+            with _connected(self._host):
                 assert transport is not None
                 channel = transport.open_session(timeout=self._begin_s)
                 channel.settimeout(self._begin_s)
@@ -146,7 +147,7 @@ class Command:
             self._silent(silence)
         self._channel.settimeout(within_s)
         try:
-            with self._connected():
+            with _connected(self._host):
                 data = self._channel.recv(_PART)
         except TimeoutError:
             self._silent(silence)
@@ -154,75 +155,30 @@ class Command:
         return bool(data)
 
     def _silent(self, what: str) -> NoReturn:
-        hint = "look at the host's load and disks"
-        if self._out.stage is Stage.SHELL:
-            hint = (
-                f"see on the host what the login of {self._ssh.user} waits for (.bashrc, PAM), or"
-                f" set ssh.connect_timeout_s in fleet.yml to more than {self._begin_s:g}"
-            )
-        if self._out.stage is Stage.SUDO:
-            raise SudoError(what, where=self._host, hint="see on the host what sudo waits for")
-        raise HostError(what, where=self._host, hint=hint)
+        user, host = self._ssh.user, self._host
+        raise refusals.silence(what, self._out.stage, user=user, host=host, begin_s=self._begin_s)
 
     def _slow(self) -> str:
         """What has not come, for a message."""
-        if self._out.stage is Stage.SUDO:
-            return f"sudo gave no answer within {self._begin_s:g} s"
         said = shown(self._out.before + bytes(self._out.output))
-        what = f"its login shell did not start the command within {self._begin_s:g} s"
-        return f"{what}; it printed: {said}" if said else what
+        return refusals.slowness(self._out.stage, self._begin_s, said)
 
     def _refused_by_shell(self) -> NoReturn:
-        """The login shell ended, or is something else, such as a menu or a forced command."""
         self._listener.join(_REST_S)
         ended_itself = self._channel.status_event.wait(_REST_S)
         status = self._channel.recv_exit_status() if ended_itself else -1
         said = shown(self._out.before + bytes(self._out.output)) or shown(
             self._errors.before + bytes(self._errors.output)
         )
-        if status == -1:
-            ended = "it was killed, or the connection broke,"
-        else:
-            ended = f"it ended with exit status {status}"
-        user = self._ssh.user
-        raise HostError(
-            f"the login shell of {user} runs no command: {ended}"
-            + (f" and printed: {said}" if said else " and printed nothing"),
-            where=self._host,
-            hint=f"give {user} a shell that runs commands (see /etc/passwd, its start-up files, and"
-            " `command=` in authorized_keys), or set another ssh.user in fleet.yml",
-        )
+        raise refusals.no_shell(status, said, user=self._ssh.user, host=self._host)
 
     def _refused_by_sudo(self, status: int) -> NoReturn:
         self._listener.join(_REST_S)
-        user, host = self._ssh.user, self._host
         if status == NOT_FOUND:
-            hint = "install sudo, or log in as root (ssh.user in fleet.yml)"
-            raise SudoError("sudo is not installed", where=host, hint=hint)
+            raise refusals.sudo_missing(self._host)
         complaint = Outcome(status, b"", bytes(self._errors.output)).reason
-        if self._works_on_a_terminal():
-            what = f"sudo wants a terminal (requiretty): {complaint}"
-            hint = f"write `Defaults:{user} !requiretty` to a file in /etc/sudoers.d there"
-        else:
-            what = f"{user} may not use sudo: {complaint}"
-            hint = (
-                f"give {user} passwordless sudo (NOPASSWD) there, or log in as root; try it with"
-                f" `sudo -n true` as {user}"
-            )
-        raise SudoError(what, where=host, hint=hint)
-
-    def _works_on_a_terminal(self) -> bool:
-        try:
-            transport = self._client.get_transport()
-            assert transport is not None
-            self._channel.close()
-            channel = transport.open_session(timeout=_REST_S)
-            channel.settimeout(_REST_S)
-            channel.get_pty()
-            channel.exec_command("sudo -n true")
-            return channel.status_event.wait(_REST_S) and channel.recv_exit_status() == 0
-        except (paramiko.SSHException, OSError, EOFError):
-            return False
+        works = _works_on_a_terminal(self._client, self._channel)
+        raise refusals.no_sudo(complaint, user=self._ssh.user, host=self._host, on_terminal=works)
 
     def _hand_over(self, stdin: bytes) -> None:
         """Write it all, unless the command ends first: what it has said then says why."""
@@ -239,7 +195,7 @@ class Command:
 
     def close_input(self) -> None:
         """The end of what the command can read."""
-        with self._connected():
+        with _connected(self._host):
             self._channel.shutdown_write()
 
     def _listen(self) -> None:
@@ -250,12 +206,28 @@ class Command:
         except (OSError, EOFError):
             return
 
-    @contextmanager
-    def _connected(self) -> Iterator[None]:
-        """HostError for whatever a connection can die of, but for silence."""
-        try:
-            yield
-        except TimeoutError:
-            raise
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise HostError(f"the connection broke: {error}", where=self._host) from error
+
+@contextmanager
+def _connected(host: str) -> Iterator[None]:
+    """HostError for whatever a connection can die of, but for silence."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        raise HostError(f"the connection broke: {error}", where=host) from error
+
+
+def _works_on_a_terminal(client: paramiko.SSHClient, ended: paramiko.Channel) -> bool:
+    """Whether sudo does, of which ``ended`` is the first try."""
+    try:
+        transport = client.get_transport()
+        assert transport is not None
+        ended.close()
+        channel = transport.open_session(timeout=_REST_S)
+        channel.settimeout(_REST_S)
+        channel.get_pty()
+        channel.exec_command("sudo -n true")
+        return channel.status_event.wait(_REST_S) and channel.recv_exit_status() == 0
+    except (paramiko.SSHException, OSError, EOFError):
+        return False

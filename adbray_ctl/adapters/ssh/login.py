@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
@@ -15,6 +16,10 @@ from adbray_ctl.core.errors import HostError, HostKeyError
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.ssh import Jump, Ssh
 
+_REFUSED = (
+    "check ssh.user and ssh.identity_file in fleet.yml, and on the host authorized_keys"
+    " and whether the account may log in (sshd_config, `chage -l`, /run/nologin)"
+)
 # Whatever the time they took.
 _PLAIN = (paramiko.BadHostKeyException, paramiko.PasswordRequiredException, socket.gaierror)
 
@@ -52,9 +57,7 @@ def _connect(
             address,
             port=ssh.port,
             username=ssh.user,
-            key_filename=ssh.identity_file,
-            allow_agent=ssh.identity_file is None,
-            look_for_keys=ssh.identity_file is None,
+            **_keys(ssh),
             timeout=ssh.connect_timeout_s,
             banner_timeout=ssh.connect_timeout_s,
             auth_timeout=ssh.connect_timeout_s,
@@ -72,6 +75,12 @@ def _connect(
             raise _too_slow(step, name, address, ssh) from error
         raise _explain(error, name, address, ssh, known_hosts) from error
     return client
+
+
+def _keys(ssh: Ssh) -> dict[str, Any]:
+    """The key that is named, or those of the agent and of the home directory."""
+    own = ssh.identity_file is None
+    return {"key_filename": ssh.identity_file, "allow_agent": own, "look_for_keys": own}
 
 
 def _step_of(transport: paramiko.Transport | None) -> str:
@@ -102,22 +111,14 @@ def _explain(
     target = f"{ssh.user}@{address}:{ssh.port}"
     match error:
         case paramiko.BadHostKeyException():
-            return HostKeyError(
-                f"the host key of {target} has changed: pinned {fingerprint(error.expected_key)},"
-                f" offered {fingerprint(error.key)}",
-                where=name,
-                hint="if the host was reinstalled on purpose, remove its line with"
-                f" `ssh-keygen -f {known_hosts.path} -R {_entry(address, ssh.port)}`",
-            )
+            entry = _entry(address, ssh.port)
+            return _changed_key(error, name, target, f"-f {known_hosts.path} -R {entry}")
         case paramiko.PasswordRequiredException():
             what = f"the private key {ssh.identity_file} is protected by a passphrase"
             hint = "load it into ssh-agent and leave identity_file out"
         case paramiko.AuthenticationException():
             what = f"login refused for {target} with {ssh.identity_file or 'the default keys'}"
-            hint = (
-                "check ssh.user and ssh.identity_file in fleet.yml, and on the host authorized_keys"
-                " and whether the account may log in (sshd_config, `chage -l`, /run/nologin)"
-            )
+            hint = _REFUSED
         case FileNotFoundError() | PermissionError():
             what = f"cannot read the private key {error.filename or ssh.identity_file}"
             hint = "check ssh.identity_file in fleet.yml"
@@ -132,6 +133,17 @@ def _explain(
         case _:
             raise error
     return HostError(what, where=name, hint=hint)
+
+
+def _changed_key(
+    error: paramiko.BadHostKeyException, name: str, target: str, removal: str
+) -> HostKeyError:
+    return HostKeyError(
+        f"the host key of {target} has changed: pinned {fingerprint(error.expected_key)},"
+        f" offered {fingerprint(error.key)}",
+        where=name,
+        hint=f"if the host was reinstalled on purpose, remove its line with `ssh-keygen {removal}`",
+    )
 
 
 def _is_key(path: str) -> bool:

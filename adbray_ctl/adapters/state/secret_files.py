@@ -12,6 +12,7 @@ from pathlib import Path
 
 import bcrypt
 
+from adbray_ctl.adapters.host_package import host_package
 from adbray_ctl.adapters.state.certificate import is_for, own_certificate
 from adbray_ctl.core.backup import Secrets
 from adbray_ctl.core.desired import web
@@ -49,9 +50,8 @@ class SecretFiles:
             grafana_dir=str(self._grafana),
             web_dir=str(self._directory(_WEB)),
             provider_dir=str(self._package / "provider"),
-            keeper_dir=str(self._package / "keeper"),
             uploads_dir=str(self._package / "uploads"),
-            scripts_dir=str(self._package.parent / "adbray_host"),
+            host_program=str(host_package().written(self._cache / "host")),
             wheel_cache=str(self._cache / "wheels"),
         )
 

@@ -51,12 +51,12 @@ def slot_records(
     catalog = Catalog(fleet.sizes)
     # What many slots share is worked out once: a group may have thousands of them.
     shared = _shared(fleet, spec, topology, namespace)
-    kinds = _kinds(spec, topology, autoscaling)
+    kinds = _kinds(spec, topology, namespace, autoscaling)
     hosts = {host: host_settings(fleet, host) for host in topology.hosts}
     records = {}
     for p in topology.placements:
         settings = shared[p.kind, p.worker_group] | _own_settings(catalog, p)
-        records[p.slot] = _record(p, spec.name, namespace, settings, hosts[p.host], kinds[p.kind])
+        records[p.slot] = _record(p, settings, hosts[p.host], kinds[p.kind])
     return records
 
 
@@ -128,6 +128,8 @@ def _plain(settings: dict[str, Any]) -> dict[str, JsonValue]:
 class _Kind(NamedTuple):
     """What the records of all slots of a kind have in common, their settings aside."""
 
+    group: str
+    namespace: str
     scaling: dict[str, JsonValue]
     venv: str = ""
     virtual_ip: str | None = None
@@ -135,47 +137,44 @@ class _Kind(NamedTuple):
 
 
 def _kinds(
-    spec: RayClusterSpec, topology: Topology, autoscaling: AutoscalingConfig
+    spec: RayClusterSpec, topology: Topology, namespace: str, autoscaling: AutoscalingConfig
 ) -> Mapping[SlotKind, _Kind]:
     venv = runtime_venv(spec)
-    scaling = scaling_settings(spec, autoscaling)
-    return {
-        SlotKind.HEAD: _Kind(scaling, venv, topology.virtual_ip, _external_redis(spec)),
-        SlotKind.REDIS: _Kind({}),
-        SlotKind.WORKER: _Kind({}, venv),
-    }
+    redis = _Kind(group=spec.name, namespace=namespace, scaling={})
+    worker = redis._replace(venv=venv)
+    head = worker._replace(
+        scaling=scaling_settings(spec, autoscaling),
+        virtual_ip=topology.virtual_ip,
+        external_redis=_external_redis(spec),
+    )
+    return {SlotKind.HEAD: head, SlotKind.REDIS: redis, SlotKind.WORKER: worker}
 
 
 def _record(
-    placement: Placement,
-    group: str,
-    namespace: str,
-    settings: dict[str, JsonValue],
-    of_host: dict[str, JsonValue],
-    kind: _Kind,
+    p: Placement, settings: dict[str, JsonValue], of_host: dict[str, JsonValue], kind: _Kind
 ) -> SlotRecord:
     return SlotRecord(
-        group=group,
-        slot=placement.slot,
-        kind=placement.kind,
-        address=kind.virtual_ip or placement.address,
-        worker_group=placement.worker_group,
-        index=placement.index,
-        size=placement.size,
-        cpus=placement.cpus,
-        memory_mb=placement.memory_mb,
-        disk_gb=placement.disk_gb,
-        disk=placement.disk,
-        gpu=placement.gpu,
-        block=placement.block,
-        ports=placement.ports,
-        namespace=namespace,
+        group=kind.group,
+        slot=p.slot,
+        kind=p.kind,
+        address=kind.virtual_ip or p.address,
+        worker_group=p.worker_group,
+        index=p.index,
+        size=p.size,
+        cpus=p.cpus,
+        memory_mb=p.memory_mb,
+        disk_gb=p.disk_gb,
+        disk=p.disk,
+        gpu=p.gpu,
+        block=p.block,
+        ports=p.ports,
+        namespace=kind.namespace,
         venv=kind.venv,
         external_redis=kind.external_redis,
         settings=settings,
         scaling=kind.scaling,
         host_settings=of_host,
-        unit=unit_name(placement.kind, group, placement.slot),
+        unit=unit_name(p.kind, kind.group, p.slot),
         # Ray has it as a label of the node: what changes in use must not be part of it.
         revision=revision_of(without_sizes(settings)),
     )

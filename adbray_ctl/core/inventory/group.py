@@ -86,12 +86,12 @@ def _all_vars(fleet: Fleet, spec: RayClusterSpec, desired: Desired, site: Site) 
         "host_base_group": spec.name,
         "host_base_kept_logs_days": fleet.kept_logs.days,
         "host_base_kept_logs_mb": fleet.kept_logs.max_gb * 1024,
-        "gpu_scripts_dir": site.scripts_dir,
+        "host_base_program": site.host_program,
         **_runtime_vars(desired, site),
         "worker_disk_group": spec.name,
         "gpu_share_group": spec.name,
         **redis_vars(spec, desired, site),
-        **_keeper_vars(spec, desired.topology, site),
+        **_keeper_vars(spec, desired.topology),
         **_head_vars(spec, desired, site),
         **_worker_vars(desired, site),
         **_scaling_vars(desired, site),
@@ -111,18 +111,16 @@ def _runtime_vars(desired: Desired, site: Site) -> dict[str, Any]:
         "ray_runtime_venv": desired.runtime.venv,
         "ray_runtime_cache_dir": site.wheel_cache,
         "ray_runtime_uploads_dir": site.uploads_dir,
-        "ray_runtime_keeper_dir": site.keeper_dir,
     }
 
 
-def _keeper_vars(spec: RayClusterSpec, topology: Topology, site: Site) -> dict[str, Any]:
+def _keeper_vars(spec: RayClusterSpec, topology: Topology) -> dict[str, Any]:
     return {
         "ray_head_virtual_ip": topology.virtual_ip or "",
         "ray_head_standby": len(topology.heads) > 1,
         "ray_head_redis_own": spec.redis_is_own,
         "ray_head_hang_s": spec.head.hang_after_s,
         "ray_head_gcs_storage": spec.gcs_storage.value,
-        "ray_head_keeper_dir": site.keeper_dir,
     }
 
 

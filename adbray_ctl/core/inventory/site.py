@@ -11,9 +11,8 @@ class Site(BaseModel):
     """Where the control side keeps things, as absolute paths.
 
     ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
-    ``provider_dir`` has the autoscaler's provider, ``keeper_dir`` the keeper; both run on the head.
-    ``uploads_dir`` has what judges uploads inside Ray.
-    ``scripts_dir`` has the scripts that run on hosts, ``web_dir`` what browsers need: one for all
+    ``provider_dir`` has the autoscaler's provider, ``uploads_dir`` what judges uploads inside Ray.
+    ``host_program`` is adbray_host as one file, ``web_dir`` has what browsers need, one for all
     groups.
     """
 
@@ -30,9 +29,8 @@ class Site(BaseModel):
     grafana_dir: str
     web_dir: str
     provider_dir: str
-    keeper_dir: str
     uploads_dir: str
-    scripts_dir: str
+    host_program: str
     wheel_cache: str
 
 

@@ -47,7 +47,7 @@ class UnitState(_Observed):
 
 
 class KeeperState(StrEnum):
-    """What the keeper of a head or standby does (adbray_ctl/keeper)."""
+    """What the keeper of a head or standby does (adbray_host/keeper)."""
 
     WAITS = "waits"
     STARTS = "starts"

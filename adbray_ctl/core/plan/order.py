@@ -1,4 +1,16 @@
-"""The order of work: a plan's changes as steps, so that a worker group never loses too much."""
+"""The order of work: a plan's changes as steps, so that a worker group never loses too much.
+
+First what leaves, since others may need its room; then what takes no running worker away, with
+Redis and the head; then each worker group's running workers, ``max_unavailable`` at a time.
+
+Another version of Ray or Python cannot roll, since nodes of two versions form no cluster: it is
+tried on hosts of each worker group beside what runs there, and then all nodes go over to it at
+once. Nor can another share of the cards: the old and the new would be more than there is, so
+workers that change theirs are stopped together.
+
+Hosts that boot do so one by one, before anything is made on them; what they run is drained and
+comes back changed. Behind a change of version they come last, when all nodes are of the new.
+"""
 
 from __future__ import annotations
 
@@ -42,17 +54,8 @@ def steps_of(
 ) -> tuple[Step, ...]:
     """The steps that make ``changes``, in the order in which they hurt least.
 
-    First what leaves, since others may need its room; then what takes no running worker away, with
-    Redis and the head; then each worker group's running workers, ``max_unavailable`` at a time,
-    before them a batch of ``canary`` workers if that is not 0.
-
-    Another version of Ray or Python cannot roll, since nodes of two versions form no cluster: it is
-    tried on ``canary`` hosts of each worker group (at least one) beside what runs there, and then
-    all nodes go over to it at once. Nor can another share of the cards: the old and the new would
-    be more than there is, so workers that change theirs are stopped together.
-
-    Hosts that boot do so one by one, before anything is made on them; what they run is drained and
-    comes back changed. Behind a change of version they come last, when all nodes are of the new.
+    A batch of ``canary`` workers comes first of each group, if that is not 0; so many hosts of each
+    group, and one at least, try another version.
     """
     work = _work(changes, hosts)
     sliced = frozenset(p.slot for p in topology.workers if p.gpu and p.gpu.slices > 1)

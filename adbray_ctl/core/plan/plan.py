@@ -11,7 +11,7 @@ from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Topology
 from adbray_ctl.core.plan.changes import JobHit, NodeChange, job_hits
 from adbray_ctl.core.plan.comparison import node_changes
-from adbray_ctl.core.plan.hosts import HostBoot, SilentHost, host_work, silent_hosts
+from adbray_ctl.core.plan.hosts import HostBoot, HostWork, SilentHost, host_work, silent_hosts
 from adbray_ctl.core.plan.monitoring import monitoring_steps
 from adbray_ctl.core.plan.order import steps_of
 from adbray_ctl.core.plan.runtime import runtime_steps
@@ -76,27 +76,37 @@ def make_plan(
 
     Nodes in ``restart`` that run are restarted even where nothing differs.
     """
-    topology = desired.topology
-    hosts = host_work(fleet, spec.name, topology.hosts, observed)
+    hosts = host_work(fleet, spec.name, desired.topology.hosts, observed)
     changes = node_changes(
         desired, observed, restart=restart, retired=fleet.retired, boots=hosts.boots
     )
     return ChangePlan(
         group=spec.name,
         changes=changes,
-        steps=(
-            *steps_of(spec, topology, changes, hosts, canary),
-            *runtime_steps(desired, observed),
-            *monitoring_steps(desired, observed),
-        ),
+        steps=_steps(spec, desired, observed, changes, hosts, canary),
         jobs=job_hits(changes, observed, spec.name),
         blind=_blind(spec.name, observed),
         silent=silent_hosts(fleet, observed),
         boots=hosts.boots,
         base=base_of(spec.name, observed, changes),
-        units=unit_lines(topology),
+        units=unit_lines(desired.topology),
         namespace=desired.namespace,
         inputs=inputs_of(desired),
+    )
+
+
+def _steps(
+    spec: RayClusterSpec,
+    desired: Desired,
+    observed: Observed,
+    changes: tuple[NodeChange, ...],
+    hosts: HostWork,
+    canary: int,
+) -> tuple[Step, ...]:
+    return (
+        *steps_of(spec, desired.topology, changes, hosts, canary),
+        *runtime_steps(desired, observed),
+        *monitoring_steps(desired, observed),
     )
 
 

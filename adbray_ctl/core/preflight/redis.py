@@ -65,7 +65,7 @@ class Namespaces(BaseModel):
 
 
 class Cleared(BaseModel):
-    """What became of a namespace (keeper.redis.clear_namespace)."""
+    """What became of a namespace (adbray_host.redis_keys.clear_namespace)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -17,7 +17,6 @@ SITE = Site(
     web_dir="/p/_web",
     provider_dir="/a/provider",
     uploads_dir="/a/uploads",
-    keeper_dir="/a/keeper",
-    scripts_dir="/a/adapters",
+    host_program="/a/adbray_host.pyz",
     wheel_cache="/c/wheels",
 )

@@ -101,10 +101,12 @@ def test_a_package_that_is_replaced_stays_whole_for_what_runs(tmp_path: Path) ->
     path.write_bytes(PACKAGE.data)
     command = [sys.executable, "-I", "-S", str(path), "clean"]
     with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1) as process:
-        # It has begun to read, and imports nothing before that.
-        opened = Path(f"/proc/{process.pid}/fd")
+        # It waits for what it is to read: Python's own look at the archive is over.
+        opened, state = Path(f"/proc/{process.pid}/fd"), Path(f"/proc/{process.pid}/stat")
         deadline = time.monotonic() + 60
-        while str(path) not in map(os.path.realpath, opened.iterdir()):
+        while state.read_text().rpartition(") ")[2][0] != "S" or str(path) not in map(
+            os.path.realpath, opened.iterdir()
+        ):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         path.with_suffix(".new").write_bytes(b"another version")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adbray_ctl.keeper.health import Watch
+from adbray_host.keeper.health import Watch
 
 
 class Ray:

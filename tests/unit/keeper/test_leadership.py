@@ -7,8 +7,8 @@ from typing import Any
 import fakeredis
 import pytest
 
-from adbray_ctl.keeper.leadership import GIVE_UP, Leadership
-from adbray_ctl.keeper.redis import RedisError, Reply
+from adbray_host.keeper.leadership import GIVE_UP, Leadership
+from adbray_host.redis_client import RedisError, Reply
 
 TERM_S = 6.0
 

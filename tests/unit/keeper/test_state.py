@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.keeper.state import StateFile
+from adbray_host.keeper.state import StateFile
 
 
 def test_only_what_is_new_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,1 @@
+"""This host's GPUs, cut into what its slots have of them."""

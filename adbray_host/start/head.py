@@ -1,0 +1,97 @@
+"""Start Ray's head: ``start-head CONFIG WORD...``, with WORDs for the command `ray`.
+
+It runs under the group's Python. The Redis password joins in this process, so neither unit nor ps
+shows it. Ray itself passes it on to gcs_server in its arguments: /proc hides those from others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from adbray_host import layout
+from adbray_host.files import names_in
+from adbray_host.start.ray import MIB, environment, remove, sessions
+
+# Less than this, and Ray may not start.
+LEAST = 4 * MIB
+
+
+@dataclass(frozen=True)
+class Config:
+    """Written by the role ray_head. Without a ``redis_password_file`` the head logs in nowhere."""
+
+    group: str
+    disk: str
+    address: str
+    object_store_mb: int
+    redis_username: str = ""
+    redis_password_file: str = ""
+
+
+def load(path: str) -> Config:
+    with open(path, encoding="utf-8") as file:
+        return Config(**json.load(file))
+
+
+def tidy(disk: str) -> None:
+    """Remove what an ended Ray leaves: spilled objects that no process can read, and old sessions.
+
+    Of the last one, which Ray goes on with if it has Redis, the logs stay: it forgets its packages
+    and environments.
+    """
+    spill = os.path.join(disk, "spill")
+    for name in names_in(spill):
+        remove(os.path.join(spill, name))
+    found = sessions()
+    for session in found[:-1]:
+        remove(session)
+    if found and not os.path.islink(found[-1]):
+        for name in names_in(found[-1]):
+            if name != "logs":
+                remove(os.path.join(found[-1], name))
+    # Ray takes a worker of this group on this host for a head that runs already, if a killed head
+    # left its address behind (find_gcs_addresses in ray/_private/services.py).
+    remove(os.path.join(layout.TMP, "ray", "ray_current_cluster"))
+
+
+def login(config: Config) -> list[str]:
+    """The words that only this process may have."""
+    if not config.redis_password_file:
+        return []
+    with open(config.redis_password_file, encoding="utf-8") as file:
+        password = file.read().strip()
+    return [f"--redis-username={config.redis_username}", f"--redis-password={password}"]
+
+
+def main(words: list[str]) -> int:
+    config = load(words[0])
+    tidy(config.disk)
+    free = shutil.disk_usage(layout.TMP).free
+    if free < LEAST:
+        print(
+            f"the head's disk is full, {free >> 20} MiB are free, so Ray may not start:"
+            f" `adbray clean {config.group} head` frees what may be freed",
+            flush=True,
+        )
+    spill = os.path.join(config.disk, "spill")
+    os.environ.update(
+        environment(
+            os.environ,
+            node="head",
+            spill=spill,
+            store_mb=config.object_store_mb,
+            direct=[config.address],
+        )
+    )
+    # What is bundled with this program is not Ray's.
+    sys.path[:] = [path for path in sys.path if path != sys.argv[0]]
+    sys.argv = ["ray", *words[1:], *login(config)]
+    scripts: Any = import_module("ray.scripts.scripts")
+    scripts.main()
+    return 0

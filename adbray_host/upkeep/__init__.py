@@ -1,0 +1,1 @@
+"""Slots' disks kept usable: logs within a bound, and room for the next start."""

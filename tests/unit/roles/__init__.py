@@ -1,1 +1,0 @@
-"""Scripts that roles put on hosts."""
