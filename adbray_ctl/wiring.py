@@ -13,26 +13,17 @@ from adbray_ctl.adapters.power import LocalPower
 from adbray_ctl.adapters.ray.jobs import RayJobs
 from adbray_ctl.adapters.ray.working_dir import list_files
 from adbray_ctl.adapters.specs.project import ProjectFiles
-from adbray_ctl.adapters.state.backup_file import read_backup, write_backup
-from adbray_ctl.adapters.state.bundle_file import write_bundle
-from adbray_ctl.adapters.state.crash_file import write as write_crash
+from adbray_ctl.adapters.state.archives import ArchiveFiles
+from adbray_ctl.adapters.state.crash_file import CrashFiles
 from adbray_ctl.adapters.state.history_db import HistoryDb
 from adbray_ctl.adapters.state.inventory_store import InventoryFiles
 from adbray_ctl.adapters.state.lock_file import LockFile
 from adbray_ctl.adapters.state.secret_files import SecretFiles
 from adbray_ctl.core.lab import Lab
+from adbray_ctl.core.protocols.state import CrashReports
 from adbray_ctl.services.tools import Tools
 
-__all__ = [
-    "cache_dir",
-    "lab",
-    "project_files",
-    "read_backup",
-    "tools",
-    "write_backup",
-    "write_bundle",
-    "write_crash",
-]
+_STATE = ".adbray"
 
 
 def tools(directory: Path) -> Tools:
@@ -51,7 +42,7 @@ def tools(directory: Path) -> Tools:
     from adbray_ctl.adapters.ssh.redis_check import SshRedis
     from adbray_ctl.adapters.ssh.usage_log import SshUsage
 
-    state = directory / ".adbray"
+    state = directory / _STATE
     hosts = SshHosts(KnownHosts(state / "known_hosts"))
     return Tools(
         specs=project_files(directory),
@@ -65,6 +56,7 @@ def tools(directory: Path) -> Tools:
         disks=SshDisks(hosts),
         secrets=SecretFiles(state, cache_dir(), package_dir()),
         inventories=InventoryFiles(state),
+        archives=ArchiveFiles(),
         runner=AnsibleRunner(state / "runs"),
         lock=LockFile(state / "lock"),
         lease=HostLease(hosts, state / "identity"),
@@ -87,6 +79,11 @@ def project_files(directory: Path) -> ProjectFiles:
 def lab(directory: Path) -> Lab:
     """The lab of ``directory``."""
     return MachineLab(directory, cache_dir())
+
+
+def crash_reports(directory: Path) -> CrashReports:
+    """What is kept of faults in the project of ``directory``."""
+    return CrashFiles(directory / _STATE)
 
 
 def cache_dir() -> Path:

@@ -15,17 +15,9 @@ def confirm(question: str) -> None:
         raise RefusedError("not confirmed; nothing was changed")
 
 
-def confirm_for(group: str, question: str, *, production: bool) -> None:
-    """As ``confirm``; of a ``production`` group, as ``confirm_name``."""
-    if production:
-        confirm_name(question, group)
-    else:
-        confirm(question)
-
-
 def ask(question: str) -> bool:
     """Ask yes or no; no when there is nobody to ask."""
-    return sys.stdin.isatty() and ask_yes(question)
+    return is_interactive() and ask_yes(question)
 
 
 def confirm_name(question: str, name: str) -> None:
@@ -35,8 +27,13 @@ def confirm_name(question: str, name: str) -> None:
         raise RefusedError("not confirmed; nothing was changed")
 
 
+def is_interactive() -> bool:
+    """Whether a question would be seen."""
+    return sys.stdin.isatty()
+
+
 def _require_terminal() -> None:
-    if not sys.stdin.isatty():
+    if not is_interactive():
         raise RefusedError(
             "this needs a yes, and there is no terminal to ask on", hint="pass --yes"
         )

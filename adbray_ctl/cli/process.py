@@ -21,7 +21,6 @@ from typing import NoReturn
 from adbray_ctl import wiring
 from adbray_ctl.cli.render.errors import print_fault
 
-_STATE = ".adbray"
 _directory = Path()
 
 
@@ -50,7 +49,7 @@ def report(error: BaseException) -> None:
     """Write the traceback of ``error`` to a file and say so in one line. Never raises."""
     trace = "".join(traceback.format_exception(error))
     try:
-        path = wiring.write_crash(_directory / _STATE, trace, time.time())
+        path = wiring.crash_reports(_directory).write(trace, time.time())
     except Exception:  # noqa: BLE001 - a full disk must not hide the fault itself
         path = None
     print_fault(error, path)

@@ -18,21 +18,25 @@ Exit codes are given by the command line's entry alone (``adbray_ctl/cli/app.py`
 
 from __future__ import annotations
 
+from typing import Final, Self
+
 
 class AdbrayError(Exception):
     """A failure told as three facts: what happened, where, and what to do next.
 
-    ``where`` is ``file:line``, a host's name, or a path; ``hint`` is one imperative sentence.
-    ``untouched`` is unset by a run that had come to the first node of a cluster.
+    ``where`` is ``file:line``, a host's name, or a path; ``hint`` is one imperative sentence. No
+    error changes on its way up.
     """
-
-    untouched = True
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)
-        self.what = what
-        self.where = where
-        self.hint = hint
+        self.what: Final = what
+        self.where: Final = where
+        self.hint: Final = hint
+
+    def saying(self, what: str) -> Self:
+        """Another error of the same kind, place and hint."""
+        return type(self)(what, where=self.where, hint=self.hint)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

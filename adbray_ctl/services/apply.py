@@ -56,32 +56,19 @@ def apply(
     when the canary's step was the last that was wanted. What is done stays done: the next plan is
     what remains.
     """
-    begun: list[Step] = []
-    try:
-        return _apply(tools, prepared, report, options or Options(), begun)
-    except AdbrayError as error:
-        error.untouched = not any(step.members for step in begun)
-        raise
-
-
-def _apply(
-    tools: Tools, prepared: Prepared, report: Report, options: Options, begun: list[Step]
-) -> GroupStatus:
-    """Carry out; each step that begins is added to ``begun``."""
     external_redis.require(tools, prepared, report)
     ensure_all(tools, prepared)
     group = prepared.spec.name
     if prepared.plan.steps:
         tools.inventories.write(inventory_of(tools, prepared), tools.inventories.path(group))
-    _carry_out_all(tools, prepared, report, options, begun)
+    _carry_out_all(tools, prepared, report, options or Options())
     return _final_status(tools, prepared, report)
 
 
-def _carry_out_all(
-    tools: Tools, prepared: Prepared, report: Report, options: Options, begun: list[Step]
-) -> None:
+def _carry_out_all(tools: Tools, prepared: Prepared, report: Report, options: Options) -> None:
     """Raises the first error there was, with the others and what was not begun."""
     steps = prepared.plan.steps
+    begun: list[Step] = []
     failures: dict[str | None, AdbrayError] = {}
     stopped = False
     for number, step in enumerate(steps, start=1):
@@ -99,7 +86,8 @@ def _carry_out_all(
             break
     rest = [step for step in steps if step not in begun]
     if failures:
-        raise _joined(list(failures.values()), rest)
+        errors = list(failures.values())
+        raise _joined(errors, rest) from errors[0]
     if stopped:
         raise RefusedError(
             f"stopped after the canary; {len(rest)} steps were not begun",
@@ -209,13 +197,13 @@ def _final_status(tools: Tools, prepared: Prepared, report: Report) -> GroupStat
 
 def _joined(errors: list[AdbrayError], rest: list[Step]) -> AdbrayError:
     """The first of ``errors``, with the others and what was not begun because of them."""
-    error, *others = errors
-    for other in others:
-        error.what += f"\n{other.where}: {other.what}" if other.where else f"\n{other.what}"
+    first, *others = errors
+    lines = [first.what]
+    lines += [f"{one.where}: {one.what}" if one.where else one.what for one in others]
     if rest:
         titles = "; ".join(step.title for step in rest[:5]) + ("; ..." if len(rest) > 5 else "")
-        error.what += f"\nnot begun: {titles}"
-    return error
+        lines.append(f"not begun: {titles}")
+    return first.saying("\n".join(lines))
 
 
 def _not_ready(prepared: Prepared, status: GroupStatus, missing: list[str]) -> ClusterError:

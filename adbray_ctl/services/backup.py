@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from adbray_ctl.core.backup import Backup
 from adbray_ctl.core.errors import ClusterError, RefusedError
+from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.plan.consent import Consent
+from adbray_ctl.core.protocols.console import Console
 from adbray_ctl.core.protocols.specs import ProjectFiles
 from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.services.change import Change, change
 from adbray_ctl.services.observe import require_apart, require_hosts, require_whole
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.secrets import ensure_secrets
 from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
+
+
+def save(tools: Tools, group: str, path: Path) -> Backup:
+    """Write ``take`` to a new file. Raises RefusedError if there is one."""
+    found = take(tools, group)
+    tools.archives.write_backup(path, found)
+    return found
+
+
+def restore(
+    tools: Tools, project: ProjectFiles, path: Path, consent: Consent, console: Console
+) -> Backup:
+    """Make the group in the file at ``path``, with the state it had.
+
+    Raises UsageError for a file that is not a backup, and what ``unpack``, ``fill`` and ``change``
+    do.
+    """
+    found = tools.archives.read_backup(path)
+    first = Change(group=found.group, command="restore", namespace=found.namespace)
+    with tools.lock.hold(first.purpose):
+        observed = unpack(tools, project, found)
+        change(tools, first, consent, console.quiet(), observed=observed)
+        fill(tools, found)
+        # What was to be asked was asked before the first.
+        again = Consent(yes=True, force=True)
+        change(tools, Change(group=found.group, command="restore"), again, console)
+    return found
 
 
 def take(tools: Tools, group: str) -> Backup:
@@ -35,8 +68,8 @@ def take(tools: Tools, group: str) -> Backup:
     )
 
 
-def unpack(tools: Tools, project: ProjectFiles, backup: Backup) -> None:
-    """Put the group's file and secrets in place; the hosts are looked at and not changed.
+def unpack(tools: Tools, project: ProjectFiles, backup: Backup) -> Observed:
+    """Put the group's file and secrets in place; gives what hosts show, which are not changed.
 
     Raises RefusedError if the group stands on a host, or has another file here, HostError if a host
     that is not retired is not seen.
@@ -54,16 +87,22 @@ def unpack(tools: Tools, project: ProjectFiles, backup: Backup) -> None:
             where=f"group {group}",
             hint=f"`adbray destroy {group}` first, if it is to become what it was",
         )
-    if group in project.names():
-        if project.text(group) != backup.spec:
-            raise RefusedError(
-                f"groups/{group}.yml is not what was backed up",
-                where=f"group {group}",
-                hint="move it away, or write into it what the backup shall be restored as",
-            )
-    else:
-        project.write_group(group, backup.spec)
+    _write_spec(project, backup)
     tools.secrets.store(group, backup.secrets)
+    return observed
+
+
+def _write_spec(project: ProjectFiles, backup: Backup) -> None:
+    """Raises RefusedError if the group has another file here."""
+    group = backup.group
+    if group not in project.names():
+        project.write_group(group, backup.spec)
+    elif project.text(group) != backup.spec:
+        raise RefusedError(
+            f"groups/{group}.yml is not what was backed up",
+            where=f"group {group}",
+            hint="move it away, or write into it what the backup shall be restored as",
+        )
 
 
 def fill(tools: Tools, backup: Backup) -> None:

@@ -42,7 +42,8 @@ def check(tools: Tools, group: str | None) -> CheckReport:
     """
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet) if group is not None else None
-    return _judge(tools, fleet, spec)
+    answers = tools.hosts.read_hosts(fleet)
+    return _judge(tools, fleet, spec, answers, tools.hosts.observe(fleet))
 
 
 def burn_in(tools: Tools) -> tuple[Finding, ...]:
@@ -68,17 +69,24 @@ def check_and_fix(tools: Tools, group: str | None) -> CheckReport:
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet) if group is not None else None
     with tools.lock.hold("check --apply"):
-        before = _judge(tools, fleet, spec)
+        answers, observed = tools.hosts.read_hosts(fleet), tools.hosts.observe(fleet)
+        before = _judge(tools, fleet, spec, answers, observed)
         wanted = fixes_of(before.findings)
         if not wanted:
             return before
         results = tools.hosts.fix_hosts(fleet, wanted)
-        return _judge(tools, fleet, spec).model_copy(update={"fixes": results})
+        # What stands on the hosts is as it was.
+        fixed = _judge(tools, fleet, spec, tools.hosts.read_hosts(fleet), observed)
+        return fixed.model_copy(update={"fixes": results})
 
 
-def _judge(tools: Tools, fleet: Fleet, spec: RayClusterSpec | None) -> CheckReport:
-    answers = tools.hosts.read_hosts(fleet)
-    observed = tools.hosts.observe(fleet)
+def _judge(
+    tools: Tools,
+    fleet: Fleet,
+    spec: RayClusterSpec | None,
+    answers: tuple[HostAnswer, ...],
+    observed: Observed,
+) -> CheckReport:
     wanted = _Wanted({}) if spec is None else _wanted(tools, fleet, spec, answers, observed)
     findings = preflight(
         fleet=fleet, answers=answers, needs=wanted.needs, addresses=observed.addresses()
@@ -97,8 +105,7 @@ def _wanted(
     answers: tuple[HostAnswer, ...],
     observed: Observed,
 ) -> _Wanted:
-    version = ray_version(spec)
-    possible = possible_needs(fleet, spec)
+    version, possible = ray_version(spec), possible_needs(fleet, spec)
     quiet = {answer.host for answer in answers if answer.silence is not None}
     quiet |= {seen.host for seen in observed.hosts if seen.error is not None}
     silent = [host.name for host in fleet.hosts if host.name in quiet and not host.retired]
@@ -118,6 +125,5 @@ def _wanted(
     needs = group_needs(spec=spec, topology=topology, observed=observed)
     namespace = observed.namespace(spec.name) or f"{spec.name}-check"
     redis = external_redis.findings(tools, fleet, spec, topology, namespace)
-    view = observed.ray(spec.name)
-    met = tuple(unreached(view.scaling if view else None))
+    met = unreached(view.scaling if (view := observed.ray(spec.name)) else None)
     return _Wanted(needs, (placed(spec, needs), version, *redis, *met))

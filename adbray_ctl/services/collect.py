@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pydantic import BaseModel, JsonValue
 
@@ -22,7 +23,7 @@ from adbray_ctl.core.bundle import (
 from adbray_ctl.core.errors import AdbrayError, HostKeyError, SpecError
 from adbray_ctl.core.events import Note
 from adbray_ctl.core.history import RunDetail
-from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.status import group_status
 from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.redaction import Redactor, secret_parts
@@ -40,6 +41,23 @@ _TOLD_RUNS = 5
 _LOG_BYTES = 512 * 1024
 
 
+def save(
+    tools: Tools,
+    group: str,
+    path: Path,
+    *,
+    lines: int,
+    since: int,
+    versions: dict[str, str],
+    report: Report,
+) -> Bundle:
+    """Write what ``collect`` finds to a new file. Raises RefusedError if there is one."""
+    now = tools.clock.time()
+    found = collect(tools, group, lines=lines, since=since, versions=versions, report=report)
+    tools.archives.write_bundle(path, found, now)
+    return found
+
+
 def collect(
     tools: Tools,
     group: str,
@@ -51,33 +69,46 @@ def collect(
 ) -> Bundle:
     """``lines`` of each journal, from ``since`` on (seconds since the epoch).
 
-    What cannot be had is told in the bundle: a silent host, a head that is down, a faulty spec.
-    Raises SpecError for faults of fleet.yml, HostKeyError, and ClusterError if there is no such
-    group.
+    The bundle says what it lacks: a silent host, a head that is down, a faulty spec. Raises
+    SpecError for faults of fleet.yml, HostKeyError, and ClusterError if there is no such group.
     """
     fleet = tools.specs.fleet()
     report(Note(text=f"looking at {len(fleet.hosts)} hosts"))
     observed = tools.hosts.observe(fleet)
     here = observed.hosts_with(group)
-    silent = [host for host in observed.hosts if host.error and host.host not in fleet.retired]
+    silent = [one for one in observed.hosts if one.error and one.host not in fleet.retired]
     if not here and not silent and group not in tools.specs.names():
         raise not_applied(tools, fleet, group)
-    runs = _runs(tools, group)
     wanted = CollectRequest(group=group, lines=lines, since=since, budget=budget_of(len(here)))
     answers = list(_answers(tools, fleet, here, wanted, report))
     report(Note(text="taking secrets out"))
+    gathering = _own_part(tools, group, fleet, observed, answers)
+    gathering.add_json("versions.json", dict(versions))
+    _add_hosts(gathering, silent, answers)
+    made_at = datetime.fromtimestamp(int(tools.clock.time()), UTC).isoformat()
+    return gathering.done(made_at, versions)
+
+
+def _own_part(
+    tools: Tools, group: str, fleet: Fleet, observed: Observed, answers: Sequence[HostFiles]
+) -> Gathering:
+    """What this machine knows; the secrets in ``answers`` will be taken out, too."""
+    runs = _runs(tools, group)
     gathering = Gathering(group, _redactor(tools, fleet, runs, answers))
     _add_specs(tools, group, gathering)
     _add_views(tools, group, fleet, observed, gathering)
     _add_runs(tools, runs, gathering)
-    gathering.add_json("versions.json", dict(versions))
+    return gathering
+
+
+def _add_hosts(
+    gathering: Gathering, silent: Sequence[HostObservation], answers: list[HostFiles]
+) -> None:
     for host in silent:
         gathering.add_host(HostFiles(host=host.host, error=host.error or ""))
+    # What a host sent may be large: it goes when it is taken over.
     while answers:
-        # What a host sent may be large: it goes when it is taken over.
         gathering.add_host(answers.pop(0))
-    made_at = datetime.fromtimestamp(int(tools.clock.time()), UTC).isoformat()
-    return gathering.done(made_at, versions)
 
 
 def _answers(
@@ -146,7 +177,7 @@ def _add_views(
 
     add("status.json", lambda: group_status(group, observed, fleet.retired))
     add("plan.json", lambda: prepare(tools, group, observed=observed).plan)
-    add("events.json", lambda: scaling.events(tools, group, _EVENTS))
+    add("events.json", lambda: scaling.events(tools, group, _EVENTS, observed))
     facts = tuple(host.model_copy(update={"slots": (), "ray": ()}) for host in observed.hosts)
     add("hosts.json", lambda: facts)
 

@@ -61,27 +61,11 @@ def recorded(tools: Tools, deed: Deed, report: Report) -> Iterator[Report]:
     However the block ends, the outcome is recorded; a killed process leaves its run as it was.
     """
     history, clock = tools.history, tools.clock
-    number = history.begin(
-        RunStart(
-            group=deed.group,
-            command=deed.command,
-            started_at=clock.time(),
-            plan=deed.plan,
-            spec=tools.specs.text(deed.group) if deed.group in tools.specs.names() else "",
-            fleet=tools.specs.text(None),
-            nodes=deed.nodes,
-        )
-    )
+    number = _begin(tools, deed)
 
     def record(event: RunEvent) -> None:
         report(event)
-        if isinstance(event, StepStarted):
-            history.mark(number, event.nodes, NodeState.RUNNING, clock.time())
-        if isinstance(event, StepEnded):
-            state = NodeState.FAILED if event.error else NodeState.DONE
-            history.mark(number, event.nodes, state, clock.time())
-            if event.log:
-                history.log(number, event.log)
+        _record(tools, number, event)
 
     try:
         yield record
@@ -92,6 +76,31 @@ def recorded(tools: Tools, deed: Deed, report: Report) -> Iterator[Report]:
         history.end(number, RunOutcome.INTERRUPTED, clock.time(), type(error).__name__)
         raise
     history.end(number, RunOutcome.SUCCEEDED, clock.time())
+
+
+def _begin(tools: Tools, deed: Deed) -> int:
+    return tools.history.begin(
+        RunStart(
+            group=deed.group,
+            command=deed.command,
+            started_at=tools.clock.time(),
+            plan=deed.plan,
+            spec=tools.specs.text(deed.group) if deed.group in tools.specs.names() else "",
+            fleet=tools.specs.text(None),
+            nodes=deed.nodes,
+        )
+    )
+
+
+def _record(tools: Tools, number: int, event: RunEvent) -> None:
+    """What ``event`` means for the nodes of a run."""
+    history, now = tools.history, tools.clock.time()
+    if isinstance(event, StepStarted):
+        history.mark(number, event.nodes, NodeState.RUNNING, now)
+    if isinstance(event, StepEnded):
+        history.mark(number, event.nodes, NodeState.FAILED if event.error else NodeState.DONE, now)
+        if event.log:
+            history.log(number, event.log)
 
 
 @contextmanager

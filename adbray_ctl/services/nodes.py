@@ -15,15 +15,12 @@ from adbray_ctl.core.slot.record import NodeAt, SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.impact import Impact
 from adbray_ctl.core.text import no_such
-from adbray_ctl.services.history import only_step
 from adbray_ctl.services.plan import Prepared
 from adbray_ctl.services.tools import Tools
 
 _POLL_S = 0.5
 # Longer than any change takes, drains aside; it ends by itself when an apply was killed.
 _CHANGE_S = 1800.0
-# Until apply or a boot of the host ends it.
-_FOR_GOOD_S = 10 * 365 * 86_400.0
 # Ray tells of a task a second after it has begun (RAY_task_events_report_interval_ms).
 _TOLD_S = 3.0
 
@@ -70,20 +67,6 @@ def require_nothing_else(prepared: Prepared, nodes: Collection[str]) -> None:
         )
 
 
-def drain(
-    tools: Tools, prepared: Prepared, nodes: tuple[NodeAt, ...], within_s: float, report: Report
-) -> None:
-    """Drain and stop ``nodes`` as the one step of a run.
-
-    The autoscaler does not start them again until the next apply.
-    """
-    group, fleet = prepared.spec.name, prepared.fleet
-    names = ", ".join(node for node, _ in nodes)
-    with only_step(report, f"drain and stop {names}", nodes):
-        tools.nodes.hold(fleet, group, _by_host(nodes), _FOR_GOOD_S)
-        drain_and_stop(tools, fleet, group, nodes, within_s, report)
-
-
 @contextmanager
 def held_back(
     tools: Tools, prepared: Prepared, nodes: Iterable[NodeAt]
@@ -96,7 +79,7 @@ def held_back(
     records = prepared.observed.records()
     standing = [(r.slot, host) for host, r in records if r.group == group and r.worker_group]
     workers = tuple(node for node in standing if node in wanted)
-    held = _by_host(dict.fromkeys((*workers, *_to_hold(prepared, wanted))))
+    held = by_host(dict.fromkeys((*workers, *_to_hold(prepared, wanted))))
     if held:
         seconds = prepared.spec.drain_timeout_s + _CHANGE_S
         tools.nodes.hold(prepared.fleet, group, held, seconds)
@@ -164,10 +147,7 @@ def _await_idle(
     within_s: float,
     report: Report,
 ) -> None:
-    """Wait until Ray has ended each of the drained ``nodes``, as it does once one is idle.
-
-    A node with nothing but detached actors would never be: it is not waited for.
-    """
+    """Wait until Ray has ended each drained node, or nothing but detached actors is on it."""
     reported, began = "", tools.clock.now()
     while True:
         observed = tools.hosts.observe(fleet, (head,))
@@ -183,7 +163,7 @@ def _await_idle(
             return
         if left != reported:
             report(Note(text=f"waiting up to {within_s - waited:.0f} s for work on {left} to end"))
-            reported = left
+        reported = left
         tools.clock.sleep(_POLL_S)
 
 
@@ -206,7 +186,8 @@ def _names(nodes: Iterable[SlotAt]) -> str:
     return ", ".join(sorted(slot for slot, _ in nodes))
 
 
-def _by_host(nodes: Iterable[NodeAt]) -> dict[str, list[str]]:
+def by_host(nodes: Iterable[NodeAt]) -> dict[str, list[str]]:
+    """The names of ``nodes``, by the host they are on."""
     found: dict[str, list[str]] = {}
     for node, host in nodes:
         found.setdefault(host, []).append(node)

@@ -14,7 +14,7 @@ from adbray_ctl.core.preflight.machines import ONE_LINE, Where, twins, twins_tex
 from adbray_ctl.core.slot.disks import host_disk, room_gb
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
-from adbray_ctl.core.spec.hosts import Host
+from adbray_ctl.core.spec.hosts import DeclaredCapacity, Host
 
 _WAY_OUT = "bring the host back, or give it up: `adbray replace {0} NEWHOST`, or `retired: true`"
 
@@ -133,21 +133,20 @@ def _capacity(fleet: Fleet, host: Host, seen: HostObservation) -> Capacity | str
         return disk
     standing = [(s.record.disk, s.record.disk_gb, s.disks) for s in seen.slots if s.record.disk_gb]
     disk_gb = room_gb(disk, facts.file_systems, standing)
-    if declared is None:
-        return Capacity(
-            cpus=cpus,
-            memory_mb=memory_mb,
-            disk_gb=disk_gb,
-            gpus=facts.gpus,
-            card=facts.card,
-            disk=disk,
-        )
-    memory = declared.memory_gb
-    return Capacity(
-        cpus=cpus if declared.cpus is None else declared.cpus,
-        memory_mb=memory_mb if memory is None else int(memory * 1024),
-        disk_gb=disk_gb if declared.disk_gb is None else declared.disk_gb,
-        gpus=facts.gpus if declared.gpus is None else declared.gpus,
-        card=declared.card(facts.card),
+    detected = Capacity(
+        cpus=cpus,
+        memory_mb=memory_mb,
+        disk_gb=disk_gb,
+        gpus=facts.gpus,
+        card=facts.card,
         disk=disk,
     )
+    return detected if declared is None else _as_declared(detected, declared)
+
+
+def _as_declared(detected: Capacity, declared: DeclaredCapacity) -> Capacity:
+    """What fleet.yml says of a host wins."""
+    found = declared.model_dump(include={"cpus", "disk_gb", "gpus"}, exclude_none=True)
+    if declared.memory_gb is not None:
+        found["memory_mb"] = int(declared.memory_gb * 1024)
+    return detected.model_copy(update=found | {"card": declared.card(detected.card)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from adbray_ctl.core.errors import ClusterError, HostError, RunError, SpecError
@@ -43,6 +43,7 @@ class Found:
     """``sources`` are the external Redis that were asked, by their URL."""
 
     fleet: Fleet
+    observed: Observed
     report: OrphanReport
     sources: dict[str, Source]
 
@@ -66,20 +67,13 @@ def find(tools: Tools) -> Found:
     answering = [host.host for host in observed.hosts if not host.error]
     orphans += beside_groups(observed, tools.leftovers.read(fleet, answering))
     sources = _sources(fleet, specs, observed)
-    for url, source in sources.items():
-        try:
-            there, unread = _in_redis(tools, fleet, source, observed)
-        except (HostError, SpecError) as error:
-            problems.append(f"{url}, asked from {source.host}: {error.what}")
-            continue
-        orphans += there
-        notes += unread
+    stored = _in_all_redis(tools, fleet, sources, observed)
     report = OrphanReport(
-        orphans=tuple(orphans),
-        problems=tuple(problems),
-        notes=tuple(notes),
+        orphans=(*orphans, *stored.orphans),
+        problems=(*problems, *stored.problems),
+        notes=(*notes, *stored.notes),
     )
-    return Found(fleet=fleet, report=report, sources=sources)
+    return Found(fleet=fleet, observed=observed, report=report, sources=sources)
 
 
 def remove_keys(tools: Tools, found: Found, orphan: Orphan) -> int:
@@ -118,6 +112,24 @@ def remove_shared(tools: Tools, fleet: Fleet, host: str, report: Report) -> None
             where=host,
             hint="run this again; if it stays, see there what holds it",
         )
+
+
+def _in_all_redis(
+    tools: Tools, fleet: Fleet, sources: Mapping[str, Source], observed: Observed
+) -> OrphanReport:
+    """The orphans in each Redis, and why one could not be asked."""
+    orphans: list[Orphan] = []
+    problems: list[str] = []
+    notes: list[str] = []
+    for url, source in sources.items():
+        try:
+            found, unread = _in_redis(tools, fleet, source, observed)
+        except (HostError, SpecError) as error:
+            problems.append(f"{url}, asked from {source.host}: {error.what}")
+            continue
+        orphans += found
+        notes += unread
+    return OrphanReport(orphans=tuple(orphans), problems=tuple(problems), notes=tuple(notes))
 
 
 def _in_redis(

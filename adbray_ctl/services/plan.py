@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from adbray_ctl.core.desired.desired import Desired, desired_of
@@ -66,13 +66,42 @@ def prepare(
     """Raises SpecError, PlacementError, or HostError when a host that is needed is not seen whole.
 
     ``namespace`` is that of a saved plan; a new group has a fresh one otherwise. ``restart`` names
-    nodes that are restarted even where nothing differs. Hosts that were ``observed`` just now are
-    not asked again.
+    nodes to restart though nothing differs. Hosts ``observed`` just now are not asked again.
     """
     fleet = tools.specs.fleet()
     spec = tools.specs.group(group, fleet)
     observed = observed or tools.hosts.observe(fleet)
     require_apart(observed, tools.specs.where)
+    namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
+    desired = _desired(fleet, spec, observed, namespace, replacing)
+    return Prepared(
+        fleet=fleet,
+        spec=spec,
+        observed=observed,
+        desired=desired,
+        plan=make_plan(fleet, spec, desired, observed, canary, restart),
+    )
+
+
+def prepare_all(tools: Tools, groups: Iterable[str], *, canary: int = 0) -> tuple[Prepared, ...]:
+    """Each of ``groups``, on one look at the hosts. Raises what ``prepare`` does."""
+    found: list[Prepared] = []
+    observed: Observed | None = None
+    for group in groups:
+        prepared = prepare(tools, group, canary=canary, observed=observed)
+        observed = prepared.observed
+        found.append(prepared)
+    return tuple(found)
+
+
+def _desired(
+    fleet: Fleet,
+    spec: RayClusterSpec,
+    observed: Observed,
+    namespace: str,
+    replacing: Replacement | None,
+) -> Desired:
+    """What hosts should hold of the group; they were seen well enough to say so."""
     require_whole(observed)
     # A silent host hides its slots: placing as if it were empty would make them twice.
     require_seen(fleet, spec, observed)
@@ -87,15 +116,7 @@ def prepare(
     aside = set_aside(placed, observed)
     topology = choose_starts(placed, observed, aside)
     require_network(spec, topology, observed)
-    namespace = observed.namespace(group) or namespace or f"{group}-{tools.secrets.new_id()}"
-    desired = desired_of(fleet, spec, topology, namespace, aside)
-    return Prepared(
-        fleet=fleet,
-        spec=spec,
-        observed=observed,
-        desired=desired,
-        plan=make_plan(fleet, spec, desired, observed, canary, restart),
-    )
+    return desired_of(fleet, spec, topology, namespace, aside)
 
 
 def require_unmoved(plan: ChangePlan, prepared: Prepared) -> None:

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from adbray_ctl.core.errors import HostError, UsageError
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Replacement
+from adbray_ctl.core.plan.consent import Consent, Question
+from adbray_ctl.core.protocols.console import Console
+from adbray_ctl.core.protocols.specs import ProjectFiles
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.text import no_such
+from adbray_ctl.services.change import Change, change_all
+from adbray_ctl.services.edits import edited
 from adbray_ctl.services.observe import unseen_nodes
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.tools import Tools
@@ -25,10 +30,49 @@ class Found:
     silent: bool
     plans: tuple[Prepared, ...]
     left: tuple[str, ...]
+    observed: Observed
 
     @property
     def groups(self) -> tuple[str, ...]:
         return tuple(prepared.spec.name for prepared in self.plans)
+
+
+def replace(
+    tools: Tools,
+    project: ProjectFiles,
+    replacing: Replacement,
+    address: str,
+    consent: Consent,
+    console: Console,
+) -> Found:
+    """Retire the old host and move what it carries; the new one is added if ``address`` is given.
+
+    Raises UsageError for hosts that will not do, and what ``find`` and ``change`` do.
+    """
+    fleet = project.fleet()
+    check_hosts(fleet, replacing, address or None)
+    with tools.lock.hold(f"replace {replacing.old}"):
+        known = any(one.name == replacing.new for one in fleet.hosts)
+        before = project.retire(replacing.old, None if known else (replacing.new, address))
+        with edited(project, None, before, console) as watch:
+            found = find(tools, replacing)
+            if found.silent and not consent.yes:
+                console.confirm(_question(found, replacing.old))
+            changes = [
+                Change(group=group, command="replace", replacing=replacing)
+                for group in found.groups
+            ]
+            change_all(tools, changes, consent, console, observed=found.observed, watch=watch)
+    return found
+
+
+def _question(found: Found, host: str) -> Question:
+    """A silent host may only be cut off: its nodes would then run twice until it is cleaned."""
+    groups = ", ".join(found.groups) or "no group"
+    return Question(
+        text=f"Host {host} gives no answer. Its nodes ({groups}) are made anew elsewhere, and what"
+        " is on it is removed when it comes back. Go on?"
+    )
 
 
 def check_hosts(fleet: Fleet, replacing: Replacement, address: str | None) -> None:
@@ -75,7 +119,7 @@ def find(tools: Tools, replacing: Replacement) -> Found:
         groups = tuple(name for name in names if name in here)
         left = tuple(sorted({*here, *old.groups} - {*groups}))
     plans = tuple(prepare(tools, g, replacing=replacing, observed=observed) for g in groups)
-    return Found(silent=old.error is not None, plans=plans, left=left)
+    return Found(silent=old.error is not None, plans=plans, left=left, observed=observed)
 
 
 def leftovers(tools: Tools, host: str) -> tuple[str, ...]:

@@ -6,14 +6,65 @@ import json
 
 from adbray_ctl.core.errors import RefusedError, UsageError
 from adbray_ctl.core.history import RunDetail, RunOutcome
+from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.core.preflight.advisories import advisories_for
+from adbray_ctl.core.protocols.console import Console
+from adbray_ctl.core.protocols.specs import ProjectFiles
 from adbray_ctl.core.protocols.state import History
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.versions import release
+from adbray_ctl.services.change import Change, change
+from adbray_ctl.services.edits import edited, without_lines
 from adbray_ctl.services.tools import Tools
 
 # Looked through for a revision to go back to.
 _RUNS = 200
+
+
+def upgrade(
+    tools: Tools,
+    project: ProjectFiles,
+    wanted: Change,
+    version: str,
+    consent: Consent,
+    console: Console,
+) -> None:
+    """Set Ray's ``version`` in the group's file, and apply it.
+
+    Raises UsageError for a version that cannot be, and what ``upgrade_notes`` and ``change`` do.
+    """
+    group = wanted.group
+    with tools.lock.hold(wanted.purpose):
+        spec = project.group(group, project.fleet())
+        with without_lines(f"--ray {version} cannot be set", "pass another version with --ray"):
+            before = project.edit_group(group, {("ray", "version"): version})
+        with edited(project, group, before, console) as watch:
+            for note in upgrade_notes(spec, version):
+                console.note(f"note: {note}")
+            change(tools, wanted, consent, console, watch=watch)
+
+
+def rollback(
+    tools: Tools,
+    project: ProjectFiles,
+    group: str,
+    number: int | None,
+    consent: Consent,
+    console: Console,
+) -> None:
+    """Give the group's file the text of an earlier run, ``number`` if it is given, and apply it.
+
+    Raises what ``previous``, ``change`` and, without force, ``require_applied`` do.
+    """
+    wanted = Change(group=group, command="rollback")
+    with tools.lock.hold(wanted.purpose):
+        target = previous(tools.history, group, number)
+        if not consent.force:
+            require_applied(tools, group, target)
+        console.note(f"back to the spec of run {target.number}")
+        before = project.replace_group(group, target.spec)
+        with edited(project, group, before, console) as watch:
+            change(tools, wanted, consent, console, watch=watch)
 
 
 def upgrade_notes(spec: RayClusterSpec, version: str) -> tuple[str, ...]:

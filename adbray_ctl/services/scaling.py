@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adbray_ctl.core.errors import ClusterError, HostError
+from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.observed.scaling import (
     EVENTS_FILE,
     OLD_EVENTS_FILE,
@@ -18,14 +19,16 @@ from adbray_ctl.services.tools import Tools
 _LOOK_AGAIN_S = 2.0
 
 
-def events(tools: Tools, group: str, limit: int) -> tuple[ScalingEvent, ...]:
-    """The last events, oldest first.
+def events(
+    tools: Tools, group: str, limit: int, observed: Observed | None = None
+) -> tuple[ScalingEvent, ...]:
+    """The last events, oldest first. Hosts that were ``observed`` just now are not asked again.
 
     Raises ClusterError if the group is not applied or its head has told nothing, HostError if the
     head's host cannot be asked.
     """
     fleet = tools.specs.fleet()
-    return _read(tools, fleet, _head(tools, fleet, group), group, limit)
+    return _read(tools, fleet, _head(tools, fleet, group, observed), group, limit)
 
 
 def follow(tools: Tools, group: str, limit: int) -> Iterator[ScalingEvent]:
@@ -44,8 +47,8 @@ def follow(tools: Tools, group: str, limit: int) -> Iterator[ScalingEvent]:
         tools.clock.sleep(_LOOK_AGAIN_S)
 
 
-def _head(tools: Tools, fleet: Fleet, group: str) -> str:
-    observed = tools.hosts.observe(fleet)
+def _head(tools: Tools, fleet: Fleet, group: str, observed: Observed | None = None) -> str:
+    observed = observed or tools.hosts.observe(fleet)
     leading = observed.leading(group)
     if leading is not None:
         return leading[0]

@@ -24,32 +24,32 @@ def ensure_secrets(tools: Tools, prepared: Prepared) -> None:
         return
     found = prepared.observed.head(group)
     if found:
-        redis = [
-            (host, record)
-            for host, record in prepared.observed.records()
-            if (record.group, record.kind) == (group, SlotKind.REDIS)
-        ]
-
-        def kept(host: str, name: str) -> str:
-            path = f"/etc/adbray/{group}/{name}"
-            return tools.hosts.read_file(prepared.fleet, host, path).decode()
-
-        several = len(redis) > 1
-        # A Redis of an older adbray has no exporter beside it, and no user for one.
-        measured = bool(redis) and "exporter" in redis[0][1].ports
-        secrets = Secrets(
-            token=kept(found[0], "token"),
-            redis_password=kept(found[0], "redis_password") if redis else "",
-            redis_admin_password=kept(redis[0][0], "redis_admin_password") if several else "",
-            redis_exporter_password=kept(redis[0][0], "redis_exporter_password")
-            if measured
-            else "",
-            redis_cert=kept(redis[0][0], "redis.crt") if redis else "",
-            redis_key=kept(redis[0][0], "redis.key") if redis else "",
-            slot_key=kept(found[0], "slot_key"),
-        )
-        tools.secrets.store(group, secrets)
+        tools.secrets.store(group, _kept(tools, prepared, found[0]))
     tools.secrets.create(group)
+
+
+def _kept(tools: Tools, prepared: Prepared, head: str) -> Secrets:
+    """What the hosts of a group keep of its secrets, its head being on ``head``."""
+    group, records = prepared.spec.name, prepared.observed.records()
+    redis = [(h, r) for h, r in records if (r.group, r.kind) == (group, SlotKind.REDIS)]
+    store, record = redis[0] if redis else ("", None)
+    several = len(redis) > 1
+    # A Redis of an older adbray has no exporter beside it, and no user for one.
+    measured = record is not None and "exporter" in record.ports
+
+    def kept(host: str, name: str, *, there: bool = True) -> str:
+        path = f"/etc/adbray/{group}/{name}"
+        return tools.hosts.read_file(prepared.fleet, host, path).decode() if there else ""
+
+    return Secrets(
+        token=kept(head, "token"),
+        redis_password=kept(head, "redis_password", there=bool(redis)),
+        redis_admin_password=kept(store, "redis_admin_password", there=several),
+        redis_exporter_password=kept(store, "redis_exporter_password", there=measured),
+        redis_cert=kept(store, "redis.crt", there=bool(redis)),
+        redis_key=kept(store, "redis.key", there=bool(redis)),
+        slot_key=kept(head, "slot_key"),
+    )
 
 
 def _ensure_grafana(tools: Tools, prepared: Prepared) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from adbray_ctl.core.desired.web import PASSWORD, web_url
 from adbray_ctl.core.errors import AdbrayError, ClusterError, SpecError, UsageError
 from adbray_ctl.core.observed.hosts import Observed
@@ -13,7 +15,20 @@ from adbray_ctl.services.observe import silent_hosts, unseen_nodes
 from adbray_ctl.services.tools import Tools
 
 
+@dataclass(frozen=True)
+class Look:
+    """What hosts showed at one time, and what it means for each group."""
+
+    observed: Observed
+    groups: tuple[GroupStatus, ...]
+
+
 def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
+    """As ``look``, for who needs no more of it."""
+    return look(tools, groups).groups
+
+
+def look(tools: Tools, groups: tuple[str, ...]) -> Look:
     """The state of each of ``groups``; of all there are, in files or on hosts, if none is named.
 
     Raises ClusterError for a named group that is not applied, UsageError if it has no file either;
@@ -30,7 +45,7 @@ def status(tools: Tools, groups: tuple[str, ...]) -> tuple[GroupStatus, ...]:
         known = one.group in tools.specs.names() and one.problems
         if groups and one.complete and not one.slots and not known:
             raise not_applied(tools, fleet, one.group)
-    return found
+    return Look(observed=observed, groups=found)
 
 
 def _status(tools: Tools, fleet: Fleet, observed: Observed, group: str) -> GroupStatus:

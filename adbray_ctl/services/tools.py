@@ -18,7 +18,7 @@ from adbray_ctl.core.protocols.nodes import (
 )
 from adbray_ctl.core.protocols.runs import Clock, JobApi, PlaybookRunner, PowerDriver
 from adbray_ctl.core.protocols.specs import Specs
-from adbray_ctl.core.protocols.state import History, InventoryStore, Lock, SecretStore
+from adbray_ctl.core.protocols.state import Archives, History, InventoryStore, Lock, SecretStore
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Tools:
     disks: DiskCleaner
     secrets: SecretStore
     inventories: InventoryStore
+    archives: Archives
     runner: PlaybookRunner
     lock: Lock
     lease: Lease

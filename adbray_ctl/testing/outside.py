@@ -5,6 +5,7 @@ from __future__ import annotations
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.protocols.specs import Specs
 from adbray_ctl.services.tools import Tools
+from adbray_ctl.testing.archives import FakeArchives
 from adbray_ctl.testing.clock import FakeClock, FakePower
 from adbray_ctl.testing.drills import FakeDrills
 from adbray_ctl.testing.history import FakeHistory
@@ -43,6 +44,7 @@ class Outside:
         self.disks = FakeDisks()
         self.secrets = FakeSecrets()
         self.inventories = FakeInventories()
+        self.archives = FakeArchives()
         self.runner = FakeRunner(self.journal)
         self.lock = FakeLock(self.journal)
         self.lease = FakeLease(self.journal)
@@ -68,6 +70,7 @@ class Outside:
             disks=self.disks,
             secrets=self.secrets,
             inventories=self.inventories,
+            archives=self.archives,
             runner=self.runner,
             lock=self.lock,
             lease=self.lease,

@@ -97,3 +97,11 @@ def test_a_module_runs_with_what_it_imports(installed: Path) -> None:
     options = ("localhost", "-m", "adbray.ray.slot_disks", "-a", '{"group": "none", "slots": []}')
     python = f"ansible_python_interpreter={sys.executable}"
     assert '"changed": false' in run("ansible", *options, "-e", python, home=installed)
+
+
+@pytest.mark.parametrize("role", ["ray_head", "ray_worker", "redis", "worker_disk"])
+def test_each_step_brings_the_program_that_its_units_name(installed: Path, role: str) -> None:
+    """A step runs the roles of what changes alone; an older version may have prepared the host."""
+    options = ("-i", "localhost,", "--list-tasks", "--tags", role)
+    tasks = run("ansible-playbook", "adbray.ray.site", *options, home=installed)
+    assert "Ensure the program that runs on hosts" in tasks

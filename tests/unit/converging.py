@@ -6,9 +6,11 @@ from pathlib import Path
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import RunError
+from adbray_ctl.core.events import RunEvent
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
 from adbray_ctl.core.observed.ray import RayView
 from adbray_ctl.services.apply import AfterCanary, Options, apply
+from adbray_ctl.services.edits import touches
 from adbray_ctl.services.history import planned, recorded
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.testing.outside import Outside
@@ -48,9 +50,11 @@ def roomy(observed: Observed) -> Observed:
 class Cluster(Outside):
     """The group on its hosts, as its file was before; what runs there becomes what is wanted."""
 
-    def __init__(self, directory: Path, *, text: str = GROUP, stands: bool = True) -> None:
+    def __init__(
+        self, directory: Path, *, text: str = GROUP, fleet: str = FLEET, stands: bool = True
+    ) -> None:
         (directory / "groups").mkdir()
-        (directory / "fleet.yml").write_text(FLEET)
+        (directory / "fleet.yml").write_text(fleet)
         self.file = directory / "groups" / "demo.yml"
         self.file.write_text(text)
         self.project = wiring.project_files(directory)
@@ -59,6 +63,7 @@ class Cluster(Outside):
         self.hosts.observed = roomy(self._wanted() if stands else bare)
         self.journal.after = self.converge
         self.secrets.create("demo")
+        self.events: list[RunEvent] = []
 
     def converge(self, line: str) -> None:
         """What a run of the playbook leaves on its hosts."""
@@ -89,7 +94,7 @@ class Cluster(Outside):
         self.file.write_text(text)
         prepared = self.prepare(canary=canary)
         options = Options(keep_going=keep_going, after_canary=after_canary)
-        with recorded(self.tools, planned(prepared, "apply"), lambda _: None) as report:
+        with recorded(self.tools, planned(prepared, "apply"), self.events.append) as report:
             apply(self.tools, prepared, report, options)
 
     def breaks(self, *nodes: str) -> None:
@@ -99,6 +104,11 @@ class Cluster(Outside):
             host = hosts[node[0]]
             line = f"run site worker_disk ray_worker on {host} for {node}"
             self.journal.failures[line] = RunError(f"task X failed for {node}", where=host)
+
+    @property
+    def touched(self) -> bool:
+        """Whether the changes of this test came to a node."""
+        return any(touches(event) for event in self.events)
 
     @property
     def changed(self) -> list[str]:

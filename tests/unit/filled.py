@@ -61,6 +61,8 @@ class Filler:
             return self._chosen(inner)
         if origin in {dict, Mapping}:
             return {self.make(inner[0]): self.make(inner[1])}
+        if origin is frozenset:
+            return frozenset({self.make(inner[0])})
         if origin is tuple and inner[-1] is not Ellipsis:
             return tuple(self.make(one) for one in inner)
         assert origin in {tuple, list, Sequence}, f"teach this module to make {origin}"

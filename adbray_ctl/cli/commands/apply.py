@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from pydantic import ValidationError
 
-from adbray_ctl.cli.confirm import ask, confirm_for
+from adbray_ctl.cli.console import Terminal
 from adbray_ctl.cli.params import GROUP
-from adbray_ctl.cli.render.plan import print_plan
-from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import print_json, say
-from adbray_ctl.cli.render.tables import print_status
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.errors import RefusedError, UsageError
-from adbray_ctl.core.observed.status import GroupStatus
-from adbray_ctl.core.placement.topology import Replacement
+from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.core.plan.plan import ChangePlan
-from adbray_ctl.core.plan.steps import Step
-from adbray_ctl.core.spec.impact import Impact
-from adbray_ctl.services import apply as service
-from adbray_ctl.services import nodes
-from adbray_ctl.services import plan as planning
+from adbray_ctl.services import change as service
 from adbray_ctl.services import render as rendering
-from adbray_ctl.services.history import planned, recorded
-
-
-@dataclass(frozen=True)
-class Consent:
-    """What the user agreed to beforehand; ``force`` covers lost data and interrupted jobs."""
-
-    yes: bool = False
-    force: bool = False
-    quiet: bool = False
-    keep_going: bool = False
-    canary: int = 0
-    command: str = "apply"
-    restart: tuple[str, ...] = ()
-    replacing: Replacement | None = None
-    namespace: str | None = None
+from adbray_ctl.services.change import Change
 
 
 @click.command(
@@ -81,93 +57,14 @@ def apply(
     saved = _read_plan(plan_file) if plan_file else None
     if saved and group not in (None, saved.group):
         raise UsageError(f"the plan is for group {saved.group}", where=str(plan_file))
-    consent = Consent(yes=yes, force=force, quiet=as_json, keep_going=keep_going, canary=canary)
-    groups = (saved.group,) if saved else state.groups(group)
-    with state.tools.lock.hold(f"apply {group or ''}".strip()):
-        done = [apply_one(state, name, consent, saved) for name in groups]
+    changes = [
+        Change(group=name, keep_going=keep_going, canary=canary, saved=saved)
+        for name in ((saved.group,) if saved else state.groups(group))
+    ]
+    consent = Consent(yes=yes, force=force)
+    done = service.apply_groups(state.tools, changes, consent, Terminal(silent=as_json))
     if as_json:
         print_json(done)
-
-
-def apply_one(
-    state: State, group: str, consent: Consent, saved: ChangePlan | None = None
-) -> GroupStatus:
-    """Plan, ask where something is lost, run, and print; the lock is held by the caller."""
-    tools = state.tools
-    namespace = saved.namespace if saved else consent.namespace
-    prepared = planning.prepare(
-        tools,
-        group,
-        canary=consent.canary,
-        namespace=namespace,
-        restart=consent.restart,
-        replacing=consent.replacing,
-    )
-    if saved is not None:
-        planning.require_unmoved(saved, prepared)
-    if consent.restart:
-        nodes.require_nothing_else(prepared, consent.restart)
-    if not consent.quiet:
-        print_plan(prepared.plan)
-    if prepared.plan.is_empty:
-        status = service.apply(tools, prepared, lambda _: None)
-        if not consent.quiet:
-            say("nothing to change")
-            print_status(status)
-        return status
-    _ask(prepared.plan, consent, production=prepared.spec.production)
-    options = service.Options(keep_going=consent.keep_going, after_canary=_after_canary(consent))
-    purpose = f"{consent.command} {group}"
-    with tools.lease.hold(prepared.fleet, prepared.head_host, group, purpose):
-        current = planning.prepare(
-            tools,
-            group,
-            canary=consent.canary,
-            namespace=prepared.namespace,
-            restart=consent.restart,
-            replacing=consent.replacing,
-        )
-        planning.require_unmoved(prepared.plan, current)
-        with (
-            ProgressView(purpose) as view,
-            recorded(tools, planned(current, consent.command), view) as report,
-        ):
-            status = service.apply(tools, current, report, options)
-    if not consent.quiet:
-        changed = len(view.progress.changed)
-        say(f"done in {view.elapsed_s:.1f} s, {changed} tasks changed something")
-        print_status(status)
-    return status
-
-
-def _ask(plan: ChangePlan, consent: Consent, *, production: bool) -> None:
-    """Raise RefusedError unless everything that is lost was agreed to."""
-    others = any(boot.others for boot in plan.boots)
-    if not plan.interrupted and not plan.count(Impact.DELETE) and not others:
-        return
-    unknown = bool(plan.blind and plan.interrupted)
-    grave = bool(plan.jobs) or unknown or plan.count(Impact.DELETE) > 0 or others
-    if consent.yes and (consent.force or not grave):
-        return
-    if consent.yes:
-        what = "interrupts slots of other groups" if others else "deletes nodes"
-        what = f"interrupts {len(plan.jobs)} running jobs" if plan.jobs else what
-        what = "interrupts nodes, and what runs there is not known" if unknown else what
-        raise RefusedError(
-            f"this {what}, which --yes does not cover",
-            where=f"group {plan.group}",
-            hint="look at `adbray plan`, then add --force",
-        )
-    nodes = len(plan.interrupted) + sum(len(boot.others) for boot in plan.boots)
-    question = f"{nodes} running nodes are interrupted and what runs there is lost. Go on?"
-    confirm_for(plan.group, question, production=production and grave)
-
-
-def _after_canary(consent: Consent) -> service.AfterCanary:
-    def go_on(step: Step) -> bool:
-        return not consent.yes and ask(f"{step.title}: done. Go on with the rest?")
-
-    return go_on
 
 
 def _read_plan(path: Path) -> ChangePlan:

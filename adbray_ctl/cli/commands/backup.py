@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from adbray_ctl import wiring
-from adbray_ctl.cli.commands.apply import Consent, apply_one
+from adbray_ctl.cli.console import Terminal
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.services import backup as service
 
 
@@ -33,8 +33,7 @@ def backup(state: State, group: str, output: Path) -> None:
     It can be taken while the group runs. The file opens the cluster to whoever can read it: only
     its owner can, and it should be kept as a password is.
     """
-    found = service.take(state.tools, group)
-    wiring.write_backup(output, found)
+    found = service.save(state.tools, group, output)
     say(f"wrote {output}: {found.text}")
 
 
@@ -51,12 +50,5 @@ def restore(state: State, file: Path, yes: bool) -> None:
     It must stand on no host. Its file is written if it is not here. Detached actors that may be
     restarted are, the job table is there; what workers held is not.
     """
-    found = wiring.read_backup(file)
-    tools = state.tools
-    with tools.lock.hold(f"restore {found.group}"):
-        service.unpack(tools, state.project, found)
-        consent = Consent(yes=yes, command="restore", namespace=found.namespace, quiet=True)
-        apply_one(state, found.group, consent)
-        service.fill(tools, found)
-        apply_one(state, found.group, Consent(yes=True, force=True, command="restore"))
+    found = service.restore(state.tools, state.project, file, Consent(yes=yes), Terminal())
     say(f"restored {found.text}")

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from adbray_ctl import wiring
-from adbray_ctl.cli.commands.version import versions
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
+from adbray_ctl.cli.versions import versions
+from adbray_ctl.core.bundle import Bundle
 from adbray_ctl.core.errors import HostError, RefusedError
 from adbray_ctl.core.observed.logs import moment
 from adbray_ctl.services import collect as service
@@ -55,16 +55,21 @@ def collect(state: State, group: str, output: Path | None, since: str, lines: in
     if path.exists():
         raise RefusedError("there is a file already, and it is left as it is", where=str(path))
     with ProgressView(f"collect {group}") as view:
-        bundle = service.collect(
+        bundle = service.save(
             state.tools,
             group,
+            path,
             lines=lines,
             since=begin,
             versions=versions(),
             report=view,
         )
-    wiring.write_bundle(path, bundle, now)
     say(f"wrote {path}: {bundle.text}; look through it before you give it away")
+    _print_missing(bundle)
+
+
+def _print_missing(bundle: Bundle) -> None:
+    """What the bundle lacks. Raises HostError if it is all that a host knows."""
     for one in bundle.missing:
         say(f"without {one.what}: {one.why.splitlines()[0]}", err=True)
     if bundle.silent:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import click
 
-from adbray_ctl.cli.commands.apply import Consent, apply_one
-from adbray_ctl.cli.commands.job import follow_to_end
+from adbray_ctl.cli.console import Terminal
+from adbray_ctl.cli.following import follow_to_end
 from adbray_ctl.cli.render.screen import Text, say
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.lab import LabOrder
+from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import lab as lab_service
+from adbray_ctl.services.change import Change, apply_groups
 
 GROUP = "quickstart"
 _LAB = LabOrder(hosts=3)
@@ -36,8 +38,7 @@ def demo(state: State) -> None:
         text = state.project.rendered(f"{GROUP}.yml.j2", last_host=last)
         state.project.write_group(GROUP, text)
     _headline(f"2/3  apply: groups/{GROUP}.yml becomes a Ray cluster")
-    with state.tools.lock.hold("demo"):
-        apply_one(state, GROUP, Consent(yes=True))
+    apply_groups(state.tools, [Change(group=GROUP)], Consent(yes=True), Terminal())
     _headline("3/3  job: every worker makes more objects than its store holds")
     with resources.as_file(resources.files("adbray_ctl").joinpath("templates/jobs")) as folder:
         _run_job(state, folder)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from adbray_ctl.cli.confirm import confirm_for
+from adbray_ctl.cli.console import Terminal
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.drill import print_drill
-from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.drill import Fault, Process
-from adbray_ctl.core.errors import RefusedError
+from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.services import drill as service
 
 
@@ -60,19 +59,9 @@ def drill(
     What comes back by itself is told with its time; a cut host mends itself, even if this command
     is ended. Running jobs may be hit, as by the real thing.
     """
-    tools = state.tools
-    with tools.lock.hold(f"drill {group}"):
-        setup = service.prepare(tools, group, Fault(fault))
-        spec = tools.specs.group(group, setup.fleet)
-        if spec.production and not force:
-            raise RefusedError(
-                f"{group} is marked as production", hint="pass --force to break it all the same"
-            )
-        question = f"Break {group} ({fault}) on {setup.target[0]}?"
-        if not yes:
-            confirm_for(group, question, production=spec.production)
-        with ProgressView(f"drill {group}") as view:
-            found = service.drill(tools, setup, view, process=Process(process), cut_s=cut_s)
+    blow = service.Blow(Fault(fault), Process(process), cut_s)
+    consent = Consent(yes=yes, force=force)
+    found = service.drill_group(state.tools, group, blow, consent, Terminal())
     if as_json:
         print_json(found)
     else:

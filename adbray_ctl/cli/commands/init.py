@@ -6,9 +6,10 @@ import click
 
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.cli.unwritten import without_lines
 from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.protocols.specs import ProjectFiles
 from adbray_ctl.core.spec.targets import parse_targets
+from adbray_ctl.services.edits import without_lines
 
 
 @click.command(
@@ -32,26 +33,34 @@ def init(
         raise UsageError("name hosts, or pass --lab", hint="adbray init 10.0.0.1 10.0.0.2")
     files = state.project
     if lab:
-        if not files.has_fleet():
-            raise UsageError(
-                "there is no fleet.yml of a lab here",
-                hint="run `adbray lab up` first: it makes the hosts and the file",
-            )
-        last = files.fleet().hosts[-1].name
-        group, text = "quickstart", files.rendered("quickstart.yml.j2", last_host=last)
+        group, text = "quickstart", _lab_text(files)
         what = f"fleet.yml is not of a lab, and the first group {group} does not fit it"
         hint = "run `adbray lab up` in a directory of its own"
     else:
-        targets = parse_targets(hosts)
-        fleet = files.rendered(
-            "fleet.yml.j2", targets=targets, user=user, identity_file=identity_file
-        )
-        hint = "name each host once, and write [USER@]ADDRESS[:PORT], like ops@10.0.0.1:22"
-        with without_lines("these hosts make no fleet.yml", hint):
-            say(f"wrote {files.write_fleet(fleet)}")
+        _write_fleet(files, hosts, user, identity_file)
         group, text = "main", files.rendered("main.yml.j2")
         what, hint = f"the first group {group} does not fit fleet.yml", "write one by hand"
     with without_lines(what, hint):
         say(f"wrote {files.write_group(group, text)}")
     files.write_schemas()
     say(f"next: adbray validate && adbray apply {group}")
+
+
+def _lab_text(files: ProjectFiles) -> str:
+    """A first group for the lab that is up here. Raises UsageError if there is none."""
+    if not files.has_fleet():
+        raise UsageError(
+            "there is no fleet.yml of a lab here",
+            hint="run `adbray lab up` first: it makes the hosts and the file",
+        )
+    return files.rendered("quickstart.yml.j2", last_host=files.fleet().hosts[-1].name)
+
+
+def _write_fleet(
+    files: ProjectFiles, hosts: tuple[str, ...], user: str | None, identity_file: str | None
+) -> None:
+    targets = parse_targets(hosts)
+    fleet = files.rendered("fleet.yml.j2", targets=targets, user=user, identity_file=identity_file)
+    hint = "name each host once, and write [USER@]ADDRESS[:PORT], like ops@10.0.0.1:22"
+    with without_lines("these hosts make no fleet.yml", hint):
+        say(f"wrote {files.write_fleet(fleet)}")

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
+from adbray_ctl.cli.following import follow_to_end
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.screen import pass_on, print_json, say
 from adbray_ctl.cli.render.tables import print_jobs
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.errors import ClusterError, UsageError
-from adbray_ctl.core.foreign import reason_in
-from adbray_ctl.core.jobs import Job, JobRequest, what_to_do
+from adbray_ctl.core.errors import UsageError
+from adbray_ctl.core.jobs import JobRequest
 from adbray_ctl.core.protocols.runs import JobApi
 from adbray_ctl.services import jobs as service
 
@@ -70,9 +70,14 @@ def submit(
     )
     api, request = service.connect_to_submit(state.tools, group, request)
     service.check_upload(api, request, files)
-    if not no_wait:
+    if no_wait:
+        _submit(api, request, as_json=as_json)
+    else:
         follow_to_end(api, request, as_json=as_json)
-        return
+
+
+def _submit(api: JobApi, request: JobRequest, *, as_json: bool) -> None:
+    """Print which job it has become."""
     job_id = api.submit(request)
     if as_json:
         print_json(api.status(job_id))
@@ -132,28 +137,6 @@ def stop(state: State, group: str, job_id: str) -> None:
     """Ask JOB_ID to stop."""
     stopped = service.connect(state.tools, group).stop(job_id)
     say(f"{job_id}: {'stopping' if stopped else 'had ended already'}")
-
-
-def follow_to_end(api: JobApi, request: JobRequest, *, as_json: bool = False) -> None:
-    """Submit, print the output as it comes, and raise ClusterError unless the job succeeds."""
-    job_id = api.submit(request)
-    say(f"submitted {job_id}", err=True)
-    for chunk in api.follow(job_id):
-        pass_on(chunk, err=as_json)
-    found = api.status(job_id)
-    if as_json:
-        print_json(found)
-    else:
-        say(f"{job_id}: {found.status}", err=True)
-    if found.status != "SUCCEEDED":
-        raise _not_succeeded(found)
-
-
-def _not_succeeded(found: Job) -> ClusterError:
-    reason = reason_in(found.message)
-    detail = f": {reason}" if reason else ""
-    what = f"ended as {found.status}{detail}"
-    return ClusterError(what, where=f"job {found.id}", hint=what_to_do(found))
 
 
 def _pairs(values: tuple[str, ...]) -> dict[str, str]:

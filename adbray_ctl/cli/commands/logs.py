@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
 from adbray_ctl.cli.params import GROUP
@@ -9,7 +11,7 @@ from adbray_ctl.cli.render.logs import print_kept, print_line
 from adbray_ctl.cli.render.screen import print_json, print_json_line
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, HostError, UsageError
-from adbray_ctl.core.observed.logs import LogRequest, moment
+from adbray_ctl.core.observed.logs import LogLine, LogRequest, moment
 from adbray_ctl.services import node_logs as service
 
 
@@ -75,18 +77,23 @@ def logs(
         start=start,
         follow=follow,
     )
-    empty = True
     with service.read(state.tools, wanted, previous=previous) as found:
-        for line in found:
-            empty = False
-            if as_json:
-                print_json_line(line._asdict())
-            else:
-                print_line(line, alone="*" not in file)
-    if empty and file != "*":
+        _print(found, wanted, as_json=as_json)
+
+
+def _print(found: Iterator[LogLine], wanted: LogRequest, *, as_json: bool) -> None:
+    """Each line as it comes. Raises ClusterError if logs were named and there is none."""
+    empty, some = True, wanted.file != "*"
+    for line in found:
+        empty = False
+        if as_json:
+            print_json_line(line._asdict())
+        else:
+            print_line(line, alone="*" not in wanted.file)
+    if empty and some:
         raise ClusterError(
-            f"nothing is in logs of {node} with names like {file}",
-            where=f"group {group}",
+            f"nothing is in logs of {wanted.node} with names like {wanted.file}",
+            where=f"group {wanted.group}",
             hint="leave --file out, or `adbray logs GROUP NODE --list` shows earlier starts",
         )
 

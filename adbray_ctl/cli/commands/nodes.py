@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import click
 
-from adbray_ctl.cli.commands.apply import Consent, apply_one
-from adbray_ctl.cli.confirm import confirm_for
+from adbray_ctl.cli.console import Terminal
 from adbray_ctl.cli.params import GROUP
-from adbray_ctl.cli.render.progress import ProgressView
-from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.spec.impact import Impact
-from adbray_ctl.services import nodes as service
-from adbray_ctl.services import plan as planning
-from adbray_ctl.services.history import recorded, unplanned
+from adbray_ctl.core.plan.consent import Consent
+from adbray_ctl.services import drain as draining
+from adbray_ctl.services import restart as restarting
 
 
 @click.command(
@@ -30,10 +26,7 @@ def restart(state: State, group: str, names: tuple[str, ...], yes: bool, force: 
 
     Workers are drained first and restarted max_unavailable at a time, as apply does it.
     """
-    with state.tools.lock.hold(f"restart {group}"):
-        nodes = service.named(planning.prepare(state.tools, group), names)
-        consent = Consent(yes=yes, force=force, command="restart", restart=nodes)
-        apply_one(state, group, consent)
+    restarting.restart(state.tools, group, names, Consent(yes=yes, force=force), Terminal())
 
 
 @click.command(
@@ -55,21 +48,4 @@ def drain(
     The autoscaler does not start them until `adbray apply`, or a boot of their host, gives them
     back to it. Where fewer than min_workers are left, it starts others that are prepared.
     """
-    tools = state.tools
-    with tools.lock.hold(f"drain {group}"):
-        prepared = planning.prepare(tools, group)
-        nodes = service.named(prepared, names)
-        service.require_workers(prepared, nodes)
-        if not yes:
-            question = f"Drain and stop {', '.join(nodes)}?"
-            confirm_for(group, question, production=prepared.spec.production)
-        seconds = prepared.spec.drain_timeout_s if within_s is None else within_s
-        purpose = f"drain {group}"
-        places = service.standing(prepared, nodes)
-        with (
-            tools.lease.hold(prepared.fleet, prepared.head_host, group, purpose),
-            ProgressView(purpose) as view,
-            recorded(tools, unplanned(group, "drain", places, Impact.STOP), view) as report,
-        ):
-            service.drain(tools, prepared, places, seconds, report)
-    say(f"stopped {', '.join(nodes)} after {view.elapsed_s:.1f} s")
+    draining.drain(state.tools, group, names, within_s, Consent(yes=yes), Terminal())

@@ -50,7 +50,7 @@ def plan(
     groups = state.groups(group)
     if output is not None and len(groups) != 1:
         raise UsageError("a saved plan is for one group", hint="name the group")
-    plans = [service.prepare(state.tools, name, canary=canary).plan for name in groups]
+    plans = [one.plan for one in service.prepare_all(state.tools, groups, canary=canary)]
     if output is not None:
         output.write_text(plans[0].model_dump_json(indent=2) + "\n")
         say(f"wrote {output}", err=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from adbray_ctl.cli.commands.apply import Consent, apply_one
-from adbray_ctl.cli.confirm import confirm
+from adbray_ctl.cli.console import Terminal
 from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.errors import RefusedError
 from adbray_ctl.core.placement.topology import Replacement
+from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.services import replace as service
 
 
@@ -32,40 +31,12 @@ def replace(state: State, host: str, newhost: str, yes: bool, force: bool) -> No
     """
     name, _, address = newhost.partition("=")
     replacing = Replacement(old=host, new=name)
-    fleet = state.project.fleet()
-    service.check_hosts(fleet, replacing, address or None)
-    with state.tools.lock.hold(f"replace {host}"):
-        added = None if any(one.name == name for one in fleet.hosts) else (name, address)
-        before = state.project.retire(host, added)
-        try:
-            found = service.find(state.tools, replacing)
-            _ask(found, host, yes=yes)
-        except BaseException:
-            state.project.put_back(None, before)
-            raise
-        consent = Consent(yes=yes, force=force, command="replace", replacing=replacing)
-        for group in found.groups:
-            try:
-                apply_one(state, group, consent)
-            except (RefusedError, click.Abort):
-                if group == found.groups[0]:
-                    state.project.put_back(None, before)
-                raise
-    _tell(state, found, host)
+    consent = Consent(yes=yes, force=force)
+    found = service.replace(state.tools, state.project, replacing, address, consent, Terminal())
+    _print_rest(state, found, host)
 
 
-def _ask(found: service.Found, host: str, *, yes: bool) -> None:
-    """A silent host may only be cut off: its nodes would then run twice until it is cleaned."""
-    if not found.silent or yes:
-        return
-    groups = ", ".join(found.groups) or "no group"
-    confirm(
-        f"Host {host} gives no answer. Its nodes ({groups}) are made anew elsewhere, and what is on"
-        " it is removed when it comes back. Go on?"
-    )
-
-
-def _tell(state: State, found: service.Found, host: str) -> None:
+def _print_rest(state: State, found: service.Found, host: str) -> None:
     """What is left to do by hand."""
     if not found.groups:
         say(f"no node of a group moves; host {host} is retired in fleet.yml")

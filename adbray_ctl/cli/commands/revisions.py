@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from adbray_ctl.cli.commands.apply import Consent, apply_one
+from adbray_ctl.cli.console import Terminal
 from adbray_ctl.cli.params import GROUP
-from adbray_ctl.cli.render.screen import say
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.cli.unwritten import without_lines
-from adbray_ctl.core.errors import AdbrayError
-from adbray_ctl.services import revisions
+from adbray_ctl.core.plan.consent import Consent
+from adbray_ctl.services import revisions as service
+from adbray_ctl.services.change import Change
 
 
 @click.command(
@@ -37,18 +36,9 @@ def upgrade(state: State, group: str, version: str, canary: int, yes: bool, forc
     drained and all nodes go over at once, since nodes of two versions form no cluster. The old
     environment stays for a rollback.
     """
-    with state.tools.lock.hold(f"upgrade {group}"):
-        spec = state.project.group(group, state.project.fleet())
-        with without_lines(f"--ray {version} cannot be set", "pass another version with --ray"):
-            before = state.project.edit_group(group, {("ray", "version"): version})
-        try:
-            for note in revisions.upgrade_notes(spec, version):
-                say(f"note: {note}", err=True)
-            consent = Consent(yes=yes, force=force, canary=canary, command="upgrade")
-            apply_one(state, group, consent)
-        except AdbrayError as error:
-            _put_back(state, group, before, error)
-            raise
+    wanted = Change(group=group, command="upgrade", canary=canary)
+    consent = Consent(yes=yes, force=force)
+    service.upgrade(state.tools, state.project, wanted, version, consent, Terminal())
 
 
 @click.command(
@@ -66,22 +56,5 @@ def rollback(state: State, group: str, number: int | None, yes: bool, force: boo
     Twice in a row leads back to where you were. What the hosts still have, such as the environment
     of another Ray version, is used and not fetched again. fleet.yml stays as it is.
     """
-    tools = state.tools
-    with tools.lock.hold(f"rollback {group}"):
-        target = revisions.previous(tools.history, group, number)
-        if not force:
-            revisions.require_applied(tools, group, target)
-        say(f"back to the spec of run {target.number}", err=True)
-        before = state.project.replace_group(group, target.spec)
-        try:
-            apply_one(state, group, Consent(yes=yes, force=force, command="rollback"))
-        except AdbrayError as error:
-            _put_back(state, group, before, error)
-            raise
-
-
-def _put_back(state: State, group: str, before: str, error: AdbrayError) -> None:
-    """Undo the edit of the file if the cluster is as it was."""
-    if error.untouched:
-        state.project.put_back(group, before)
-        error.what += f"\nnothing was changed, and groups/{group}.yml is as it was"
+    consent = Consent(yes=yes, force=force)
+    service.rollback(state.tools, state.project, group, number, consent, Terminal())

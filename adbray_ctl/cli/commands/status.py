@@ -58,14 +58,14 @@ def status(state: State, group: str | None, *, watch: bool, every_s: float, as_j
         _require_ready(found)
         return
     while True:
-        found = service.status(state.tools, named)
+        look = service.look(state.tools, named)
         if as_json:
-            for one in found:
+            for one in look.groups:
                 print_json_line(one)
         else:
-            events = _events(state, group) if group else ()
+            events = _events(state, group, look) if group else ()
             clear()
-            _show(found)
+            _show(look.groups)
             say("")
             print_events(events)
         state.tools.clock.sleep(every_s)
@@ -94,10 +94,10 @@ def _why(one: GroupStatus) -> str:
     return "not applied" if one.complete else "not seen; it may be on a host that gives no answer"
 
 
-def _events(state: State, group: str) -> tuple[ScalingEvent, ...]:
+def _events(state: State, group: str, look: service.Look) -> tuple[ScalingEvent, ...]:
     """None while the head's host is silent or has told none: the status says what is wrong."""
     try:
-        return scaling.events(state.tools, group, _EVENTS_BELOW)
+        return scaling.events(state.tools, group, _EVENTS_BELOW, look.observed)
     except HostKeyError:
         raise
     except (ClusterError, HostError):

@@ -11,7 +11,7 @@ from adbray_ctl.cli.render.screen import print_json
 from adbray_ctl.cli.render.usage import print_usage, write_csv
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import HostError, UsageError
-from adbray_ctl.core.usage.usage import By
+from adbray_ctl.core.usage.usage import By, UsageReport
 from adbray_ctl.services import usage as service
 
 _TIME = click.DateTime(formats=("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"))
@@ -60,6 +60,10 @@ def usage(
         write_csv(report)
     else:
         print_usage(report)
+    _require_complete(report)
+
+
+def _require_complete(report: UsageReport) -> None:
     if not report.complete:
         raise HostError(
             "incomplete:\n" + "\n".join(report.problems),

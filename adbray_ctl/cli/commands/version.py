@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version as installed
-
 import click
 
 from adbray_ctl.cli.render.screen import print_json, say
+from adbray_ctl.cli.versions import versions
 
 
 @click.command(short_help="Print the versions of adbray, Ansible, Ray and Python.")
@@ -20,9 +18,3 @@ def version(as_json: bool) -> None:
         return
     for name, value in found.items():
         say(f"{name} {value}")
-
-
-def versions() -> dict[str, str]:
-    """Of adbray, and of what it runs on."""
-    packages = ("adbray", "ansible-core", "ansible-runner", "ray")
-    return {name: installed(name) for name in packages} | {"python": platform.python_version()}

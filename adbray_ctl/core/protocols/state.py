@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from adbray_ctl.core.backup import Secrets
+from adbray_ctl.core.backup import Backup, Secrets
+from adbray_ctl.core.bundle import Bundle
 from adbray_ctl.core.desired.grafana import GrafanaSecrets
 from adbray_ctl.core.desired.web import WebSecrets
 from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
@@ -72,6 +73,26 @@ class InventoryStore(Protocol):
 
     def forget(self, group: str) -> None:
         """Remove the group's rendered inventory."""
+
+
+class Archives(Protocol):
+    """Files that a command hands to its user, readable by their owner alone."""
+
+    def write_backup(self, path: Path, backup: Backup) -> None:
+        """Raises RefusedError if there is something at ``path``."""
+
+    def read_backup(self, path: Path) -> Backup:
+        """Raises UsageError if it is not a backup that this version can read."""
+
+    def write_bundle(self, path: Path, bundle: Bundle, made_at: float) -> None:
+        """Raises RefusedError if there is something at ``path``; what broke off does not stay."""
+
+
+class CrashReports(Protocol):
+    """What is kept of faults of adbray itself."""
+
+    def write(self, trace: str, now: float) -> Path:
+        """Keep ``trace`` without secrets. Raises AdbrayError or OSError."""
 
 
 class Lock(Protocol):

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.cli.commands.apply import Consent, _ask, apply
+from adbray_ctl.cli import console
+from adbray_ctl.cli.commands.apply import apply
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import RefusedError, RunError
+from adbray_ctl.core.plan.consent import Consent, open_question
 from adbray_ctl.core.plan.plan import ChangePlan
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -34,6 +36,12 @@ def deleting() -> ChangePlan:
     before = RayClusterSpec.model_validate(keys | {"worker_groups": workers})
     after = RayClusterSpec.model_validate(keys | {"worker_groups": workers[:1]})
     return planned(fleet, after, applied(fleet, before, placed(fleet, before)))
+
+
+def _ask(plan: ChangePlan, consent: Consent, *, production: bool) -> None:
+    question = open_question(plan, consent, production=production)
+    if question is not None:
+        console.Terminal().confirm(question)
 
 
 @pytest.mark.parametrize(("production", "typed"), [(False, "y"), (True, "demo")])

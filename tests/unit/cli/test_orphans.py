@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.cli.commands.orphans import _agreed, _chosen, _require_whole, _targets
+from adbray_ctl import wiring
 from adbray_ctl.cli.render.orphans import print_report
-from adbray_ctl.cli.state import State
 from adbray_ctl.core.errors import HostError, RefusedError, UsageError
+from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.orphans import Orphan, OrphanKind, OrphanReport
+from adbray_ctl.core.plan.consent import Consent
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.services.orphans import Found
+from adbray_ctl.services.removal import chosen_of, is_agreed, require_whole, targets_of
+from adbray_ctl.testing.console import FakeConsole
+from adbray_ctl.testing.outside import Outside
 
 URL = "redis://10.0.0.9:6379"
 
@@ -23,31 +29,33 @@ GROUP = (orphan(OrphanKind.GROUP, "old"), orphan(OrphanKind.GROUP, "old", "b", r
 SHARED = orphan(OrphanKind.SHARED, "c", "c")
 KEYS = orphan(OrphanKind.KEYS, "gone-00000001", URL)
 LED = orphan(OrphanKind.KEYS, "led-00000001", URL, runs=True)
+FLEET = Fleet.model_validate({"kind": "Fleet", "hosts": [{"name": "a", "address": "10.0.0.1"}]})
+FOUND = Found(fleet=FLEET, observed=Observed(), report=OrphanReport(orphans=()), sources={})
 ALL = (*GROUP, SHARED, orphan(OrphanKind.PROCESS, "77"), KEYS, LED)
 
 
-def test_without_names_all_that_can_go_is_chosen() -> None:
-    assert _chosen(ALL, ()) == (*GROUP, SHARED, KEYS)
+def test_without_names_all_that_can_go_ischosen_of() -> None:
+    assert chosen_of(ALL, ()) == (*GROUP, SHARED, KEYS)
 
 
 def test_names_choose() -> None:
-    assert _chosen(ALL, ("old",)) == GROUP
-    assert _chosen(ALL, ("gone-00000001", "c")) == (SHARED, KEYS)
+    assert chosen_of(ALL, ("old",)) == GROUP
+    assert chosen_of(ALL, ("gone-00000001", "c")) == (SHARED, KEYS)
     with pytest.raises(UsageError, match="no orphan is called 'olf'") as error:
-        _chosen(ALL, ("olf",))
+        chosen_of(ALL, ("olf",))
     assert error.value.hint == "did you mean 'old'?"
 
 
 @pytest.mark.parametrize("name", ["77", "led-00000001"])
 def test_what_cannot_go_is_refused_with_its_remedy(name: str) -> None:
     with pytest.raises(RefusedError) as error:
-        _chosen(ALL, ("old", name))
+        chosen_of(ALL, ("old", name))
     assert error.value.hint == "r"
 
 
 def test_a_group_goes_from_all_its_hosts_at_once() -> None:
     twice = (KEYS, KEYS.model_copy(update={"place": "redis://10.0.0.8:6379"}))
-    targets = _targets((*GROUP, SHARED, *twice))
+    targets = targets_of((*GROUP, SHARED, *twice))
     assert [(one.name, len(one.orphans)) for one in targets] == [
         ("old", 2),
         ("c", 1),
@@ -71,9 +79,10 @@ def test_a_group_goes_from_all_its_hosts_at_once() -> None:
 def test_yes_covers_what_was_made_here_and_force_the_rest(
     one: Orphan, flags: set[str], agreed: bool, tmp_path: Path
 ) -> None:
-    (target,) = _targets((one,))
-    state = State(directory=tmp_path)
-    assert _agreed(state, target, yes="yes" in flags, force="force" in flags) is agreed
+    (target,) = targets_of((one,))
+    tools = Outside(wiring.project_files(tmp_path)).tools
+    consent = Consent(yes="yes" in flags, force="force" in flags)
+    assert is_agreed(tools, FOUND, target, consent, FakeConsole()) is agreed
 
 
 def test_what_could_not_be_looked_at_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,5 +94,5 @@ def test_what_could_not_be_looked_at_is_a_failure(capsys: pytest.CaptureFixture[
     assert "! b: no answer" in shown
     assert "not looked at: c: retired" in shown
     with pytest.raises(HostError, match="b: no answer"):
-        _require_whole(report)
-    _require_whole(OrphanReport(orphans=ALL))
+        require_whole(report)
+    require_whole(OrphanReport(orphans=ALL))

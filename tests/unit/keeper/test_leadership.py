@@ -43,7 +43,7 @@ class Site:
 
     def __init__(self) -> None:
         server = fakeredis.FakeServer()
-        self.redis = fakeredis.FakeRedis(server=server, decode_responses=True)
+        self.redis: Any = fakeredis.FakeRedis(server=server, decode_responses=True)
         self.clock = Clock()
         self.connections = {me: Connection(server) for me in "ab"}
         self.keepers = {

@@ -9,7 +9,9 @@ import pytest
 from adbray_ctl.core.backup import Backup, Entry
 from adbray_ctl.core.errors import ClusterError, RefusedError
 from adbray_ctl.core.observed.units import KeeperState, KeeperView
-from adbray_ctl.services.backup import fill, take, unpack
+from adbray_ctl.core.plan.consent import Consent
+from adbray_ctl.services.backup import fill, restore, save, take, unpack
+from adbray_ctl.testing.console import FakeConsole
 from tests.unit.cluster import NAMESPACE
 from tests.unit.converging import CHANGED, GROUP, Cluster
 
@@ -81,6 +83,22 @@ def test_it_becomes_the_group_on_other_hosts(cluster: Cluster, tmp_path: Path) -
     assert there.state.entries["demo"] == STATE
     there.change(text=GROUP)
     assert there.states(2) == {"head": "done"}, "the head starts again, on the state"
+
+
+def test_it_is_saved_restored_and_shown_once(cluster: Cluster, tmp_path: Path) -> None:
+    there, console = elsewhere(tmp_path / "there"), FakeConsole()
+    saved = save(cluster.tools, "demo", tmp_path / "b")
+    there.archives.backups = cluster.archives.backups
+    looks = len(there.hosts.asked)
+    restored = restore(there.tools, there.project, tmp_path / "b", Consent(), console)
+    assert restored == saved
+    assert there.state.entries["demo"] == STATE
+    assert [run.command for run in there.history.details] == ["restore", "restore"]
+    assert (len(console.plans), len(console.statuses), console.asked) == (1, 1, [])
+    assert console.statuses[0].ready
+    assert there.hosts.observed.namespace("demo") == NAMESPACE
+    before_lease = there.hosts.asked[looks : looks + 2]
+    assert before_lease == [("a", "b", "c")] * 2, "unpacked and planned on one look, then the lease"
 
 
 def test_a_standby_may_not_lead_while_the_state_is_put_there(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_canary_that_does_not_please_is_the_last_step(cluster: Cluster) -> Non
     with pytest.raises(RefusedError) as caught:
         cluster.change(canary=1)
     assert caught.value.what == "stopped after the canary; 4 steps were not begun"
-    assert not caught.value.untouched
+    assert cluster.touched
     assert cluster.changed == ["w-0"]
     run = cluster.history.run(1)
     assert (run.outcome, run.error) == (RunOutcome.FAILED, caught.value.what)

@@ -12,7 +12,7 @@ from adbray_ctl import wiring
 from adbray_ctl.core.drill import Fault
 from adbray_ctl.core.errors import AdbrayError, ClusterError, UsageError
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
-from adbray_ctl.services import drill, lease, scaling
+from adbray_ctl.services import drill_target, lease, scaling
 from adbray_ctl.services.status import addresses
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.hosts import FakeHosts
@@ -35,7 +35,7 @@ ASK: dict[str, Callable[[Tools], object]] = {
     "addresses": lambda tools: addresses(tools, "demo"),
     "events": lambda tools: scaling.events(tools, "demo", 1),
     "unlock": lambda tools: lease.find(tools, "demo"),
-    "drill": lambda tools: drill.prepare(tools, "demo", Fault.HEAD_PROCESS),
+    "drill": lambda tools: drill_target.prepare(tools, "demo", Fault.HEAD_PROCESS),
 }
 
 
