@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 import subprocess
@@ -11,8 +10,9 @@ from pathlib import Path
 import pytest
 import ray.dashboard.modules.metrics.dashboards as ray_dashboards
 
+from adbray_host import metrics
+
 ROOT = Path(__file__).resolve().parents[2]
-OWN = ROOT / "roles" / "node_exporter" / "files" / "metrics.py"
 
 
 def promtool(*arguments: str) -> None:
@@ -25,13 +25,7 @@ def promtool(*arguments: str) -> None:
 
 def own_metrics() -> set[str]:
     """What a host tells of its slots."""
-    tree = ast.parse(OWN.read_text(encoding="utf-8"))
-    (found,) = (
-        node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "HELP"
-    )
-    return set(ast.literal_eval(found))
+    return set(metrics.HELP)
 
 
 def ray_panels() -> set[str]:

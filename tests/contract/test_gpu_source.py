@@ -24,7 +24,7 @@ PLAY = """\
   tasks:
     - name: Look at what is here
       ansible.builtin.include_role:
-        name: gpu
+        name: adbray.ray.gpu
         tasks_from: source
       vars: {_gpu_family: debian, _gpu_uninstaller: "{{ uninstaller }}"}
 """
