@@ -82,20 +82,24 @@ class Project:
         return result.out.strip()
 
     def try_on(self, host: str, command: str, within_s: float = 120) -> Result:
+        return run(["ssh", *self._login, self._root_at(host), command], timeout_s=within_s)
+
+    def send(self, file: Path, host: str, path: str) -> None:
+        """Copy a file to a lab host, as root."""
+        result = run(
+            ["scp", *self._login, str(file), f"{self._root_at(host)}:{path}"], timeout_s=60
+        )
+        assert result.code == 0, f"{host}: {path}: {result.err}"
+
+    @property
+    def _login(self) -> list[str]:
         known = self.directory / ".adbray" / "known_hosts"
         key = self.directory / ".adbray" / "lab" / "id_ed25519"
         options = ["-o", f"UserKnownHostsFile={known}", "-o", "StrictHostKeyChecking=accept-new"]
-        ssh = [
-            "ssh",
-            "-o",
-            "LogLevel=ERROR",
-            "-i",
-            str(key),
-            *options,
-            f"root@{self.addresses[host]}",
-            command,
-        ]
-        return run(ssh, timeout_s=within_s)
+        return ["-o", "LogLevel=ERROR", "-i", str(key), *options]
+
+    def _root_at(self, host: str) -> str:
+        return f"root@{self.addresses[host]}"
 
     def inside(self, host: str, command: str) -> str:
         """As ``on``, but past the network and sshd; for hosts that may have lost either."""

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from adbray_ctl.adapters.host_package import host_package
 from adbray_ctl.provider.link import Login, SshLink
 from adbray_ctl.provider.model import HostAddress, SlotState
-from tests.e2e.conftest import REPOSITORY, RESTART_SSHD, Project, run
+from tests.e2e.conftest import RESTART_SSHD, Project, run
 
 HOST = "lab3"
-GATE = REPOSITORY / "roles" / "host_base" / "files" / "slot.py"
+PROGRAM = "/usr/local/bin/gate.pyz"
+GATE = f"""\
+#!/bin/sh
+exec /usr/bin/python3 -I -S {PROGRAM} gate "$@"
+"""
 UNIT = "/run/systemd/system/adbray-worker@demo.w-0.service"
 RECORD = {"group": "demo", "slot": "w-0", "kind": "worker", "worker_group": "w"}
 HOME = "/etc/adbray/.slot"
@@ -28,8 +33,9 @@ echo 'echo Authorized use only' > /etc/ssh/sshrc; echo 'echo Welcome' > {HOME}/.
 chmod 755 /etc/adbray {HOME}/.ssh
 """
 UNMAKE = f"""
-systemctl stop adbray-worker@demo.w-0; rm -rf {UNIT} /etc/adbray /run/adbray /usr/local/bin/gate
-rm -f /etc/sudoers.d/gate /etc/ssh/sshd_config.d/gate.conf /etc/ssh/sshrc; systemctl daemon-reload
+systemctl stop adbray-worker@demo.w-0; rm -rf {UNIT} /etc/adbray /run/adbray /usr/local/bin/gate {PROGRAM}
+rm -f /etc/sudoers.d/gate /etc/ssh/sshd_config.d/gate.conf /etc/ssh/sshrc
+systemctl daemon-reload
 {RESTART_SSHD}; pkill -u adbray-slot; sleep 1; userdel adbray-slot
 """
 
@@ -41,7 +47,8 @@ def link(lab: Project, tmp_path: Path) -> Iterator[SshLink]:
     run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], timeout_s=30)
     public = key.with_suffix(".pub").read_text().strip()
     command = 'restrict,command="sudo -n /usr/local/bin/gate --group demo"'
-    lab.on(HOST, f"cat > /usr/local/bin/gate <<'END'\n{GATE.read_text()}\nEND")
+    lab.send(host_package().written(tmp_path), HOST, PROGRAM)
+    lab.on(HOST, f"cat > /usr/local/bin/gate <<'END'\n{GATE}END")
     lab.on(HOST, f"chmod 755 /usr/local/bin/gate\n{MAKE}")
     lab.on(HOST, f"echo '{command} {public}' > {HOME}/.ssh/authorized_keys")
     lab.on(HOST, f"echo '{json.dumps(RECORD)}' > /etc/adbray/demo/w-0.json")
