@@ -33,8 +33,9 @@ echo 'echo Authorized use only' > /etc/ssh/sshrc; echo 'echo Welcome' > {HOME}/.
 chmod 755 /etc/adbray {HOME}/.ssh
 """
 UNMAKE = f"""
-systemctl stop adbray-worker@demo.w-0; rm -rf {UNIT} /etc/adbray /run/adbray /usr/local/bin/gate {PROGRAM}
-rm -f /etc/sudoers.d/gate /etc/ssh/sshd_config.d/gate.conf /etc/ssh/sshrc
+systemctl stop adbray-worker@demo.w-0; rm -rf {UNIT} /etc/adbray /run/adbray
+rm -f /usr/local/bin/gate {PROGRAM} /etc/sudoers.d/gate
+rm -f /etc/ssh/sshd_config.d/gate.conf /etc/ssh/sshrc
 systemctl daemon-reload
 {RESTART_SSHD}; pkill -u adbray-slot; sleep 1; userdel adbray-slot
 """
