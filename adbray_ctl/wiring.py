@@ -28,44 +28,35 @@ _STATE = ".adbray"
 
 def tools(directory: Path) -> Tools:
     """The adapters of the project in ``directory``; nothing is touched until they are used."""
-    from adbray_ctl.adapters.ssh.bundle_probe import SshBundleProbe
-    from adbray_ctl.adapters.ssh.cleaning import SshDisks
-    from adbray_ctl.adapters.ssh.drill import SshDrills
-    from adbray_ctl.adapters.ssh.head_state import SshHeadState
-    from adbray_ctl.adapters.ssh.hosts import SshHosts
-    from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
-    from adbray_ctl.adapters.ssh.lease import HostLease
-    from adbray_ctl.adapters.ssh.leftovers import SshLeftovers
-    from adbray_ctl.adapters.ssh.loads import SshLoads
-    from adbray_ctl.adapters.ssh.node_logs import SshNodeLogs
-    from adbray_ctl.adapters.ssh.nodes import SshNodes
-    from adbray_ctl.adapters.ssh.redis_check import SshRedis
-    from adbray_ctl.adapters.ssh.usage_log import SshUsage
+    return _tools(directory, directory / _STATE)
 
-    state = directory / _STATE
-    hosts = SshHosts(KnownHosts(state / "known_hosts"))
+
+def _tools(directory: Path, state: Path) -> Tools:
+    from adbray_ctl.adapters.ssh import adapters as ssh
+
+    hosts = ssh.SshHosts(ssh.KnownHosts(state / "known_hosts"))
     return Tools(
         specs=project_files(directory),
         hosts=hosts,
-        leftovers=SshLeftovers(hosts),
-        usage=SshUsage(hosts),
-        nodes=SshNodes(hosts),
-        logs=SshNodeLogs(hosts),
-        bundles=SshBundleProbe(hosts),
-        loads=SshLoads(hosts),
-        disks=SshDisks(hosts),
+        leftovers=ssh.SshLeftovers(hosts),
+        usage=ssh.SshUsage(hosts),
+        nodes=ssh.SshNodes(hosts),
+        logs=ssh.SshNodeLogs(hosts),
+        bundles=ssh.SshBundleProbe(hosts),
+        loads=ssh.SshLoads(hosts),
+        disks=ssh.SshDisks(hosts),
         secrets=SecretFiles(state, cache_dir(), package_dir()),
         inventories=InventoryFiles(state),
         archives=ArchiveFiles(),
         runner=AnsibleRunner(state / "runs"),
         lock=LockFile(state / "lock"),
-        lease=HostLease(hosts, state / "identity"),
+        lease=ssh.HostLease(hosts, state / "identity"),
         history=HistoryDb(state / "history.db"),
         clock=SystemClock(),
         power=LocalPower(),
-        drills=SshDrills(hosts),
-        redis=SshRedis(hosts),
-        state=SshHeadState(hosts),
+        drills=ssh.SshDrills(hosts),
+        redis=ssh.SshRedis(hosts),
+        state=ssh.SshHeadState(hosts),
         jobs=lambda address, token_file: RayJobs(address=address, token_file=token_file),
         list_files=list_files,
     )

@@ -68,14 +68,7 @@ def decide(
             )
     for index, (_, profile, count) in sorted(migs.items()):
         here = [i for i in instances if i.card == index]
-        if cards[index].mig not in ("Enabled", "Disabled"):
-            raise Refused(f"GPU {index} has no MIG: set isolation: mps, or use other cards")
-        if here and index not in ours:
-            raise Refused(
-                f"GPU {index} has MIG instances that adbray did not make: remove them"
-                f" (nvidia-smi mig -dci -i {index}; nvidia-smi mig -dgi -i {index}), or leave the"
-                " card out of capacity.gpus in fleet.yml"
-            )
+        _require_ours(index, cards[index], here, index in ours)
         if cards[index].mig == "Disabled":
             work.enable.append(index)
         work.destroy.extend(i for i in here if i.profile != profile)
@@ -83,6 +76,18 @@ def decide(
         if lacks > 0:
             work.create.append((index, profile, lacks))
     return work
+
+
+def _require_ours(index: int, card: Card, instances: list[Instance], ours: bool) -> None:
+    """Raise Refused if the card cannot be cut, or others have cut it."""
+    if card.mig not in ("Enabled", "Disabled"):
+        raise Refused(f"GPU {index} has no MIG: set isolation: mps, or use other cards")
+    if instances and not ours:
+        raise Refused(
+            f"GPU {index} has MIG instances that adbray did not make: remove them"
+            f" (nvidia-smi mig -dci -i {index}; nvidia-smi mig -dgi -i {index}), or leave"
+            " the card out of capacity.gpus in fleet.yml"
+        )
 
 
 def _cuts(wanted: list[Slice], cards: dict[int, Card]) -> dict[int, tuple[str, str, int]]:

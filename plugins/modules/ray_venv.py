@@ -7,7 +7,6 @@ import glob
 import json
 import os
 import shutil
-import stat
 import subprocess
 import tarfile
 import tempfile
@@ -15,6 +14,14 @@ import zipfile
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.adbray.ray.plugins.module_utils.wheels import (
+    SITE,
+    VenvError,
+    place_bytecode,
+    unpack,
+    unzip_uv,
+)
 
 DOCUMENTATION = r"""
 module: ray_venv
@@ -72,13 +79,7 @@ ARGUMENTS = {
 MARKER = ".adbray.json"
 # Seldom used, and a fifth of all there is to compile.
 LEFT_UNCOMPILED = r"/(rllib|tests?)/"
-BYTECODE = "bytecode.tar.gz"
-SITE = os.path.join("lib", "python3*", "site-packages")
 PYTHON_DIRS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/opt/python/bin"))
-
-
-class VenvError(Exception):
-    """The environment cannot be made here."""
 
 
 def interpreter(version: str) -> str:
@@ -151,29 +152,6 @@ def install(arguments: dict[str, Any]) -> None:
     os.unlink(arguments["archive"])
 
 
-def place_bytecode(wheels: str, path: str) -> bool:
-    """Take over the bytecode that came with the wheels, beside its sources; whether there is any.
-
-    What came with no wheel keeps none: it is little.
-    """
-    archive = os.path.join(wheels, BYTECODE)
-    (site,) = glob.glob(os.path.join(path, SITE))
-    if not os.path.exists(archive):
-        return False
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            folder, name = os.path.split(os.path.normpath(member.name))
-            source = os.path.join(site, os.path.dirname(folder), name.split(".")[0] + ".py")
-            if not (member.isfile() and name.endswith(".pyc") and ".." not in folder.split("/")):
-                continue
-            content = tar.extractfile(member)
-            if content is not None and os.path.isfile(source):
-                os.makedirs(os.path.join(site, folder), exist_ok=True)
-                with content, open(os.path.join(site, folder, name), "wb") as file:
-                    shutil.copyfileobj(content, file)
-    return True
-
-
 def compile_all(*paths: str, venv: str) -> None:
     """Write bytecode below ``paths``: the user that Ray runs as may not.
 
@@ -189,31 +167,6 @@ def compile_all(*paths: str, venv: str) -> None:
         stderr=subprocess.DEVNULL,
         check=False,
     )
-
-
-def unpack(archive: str, target: str) -> None:
-    """Only plain wheel files and their bytecode leave the archive, and only into ``target``."""
-    os.mkdir(target)
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            source = tar.extractfile(member)
-            if source is None or not (member.name.endswith(".whl") or member.name == BYTECODE):
-                continue
-            with source, open(os.path.join(target, os.path.basename(member.name)), "wb") as file:
-                shutil.copyfileobj(source, file)
-
-
-def unzip_uv(wheels: str, work: str) -> str:
-    found = glob.glob(os.path.join(wheels, "uv-*.whl"))
-    if not found:
-        raise VenvError("the archive holds no uv wheel")
-    with zipfile.ZipFile(found[0]) as wheel:
-        name = next(n for n in wheel.namelist() if n.endswith(".data/scripts/uv"))
-        target = os.path.join(work, "uv")
-        with wheel.open(name) as source, open(target, "wb") as file:
-            shutil.copyfileobj(source, file)
-    os.chmod(target, stat.S_IRWXU)
-    return target
 
 
 def write_marker(path: str, text: str) -> None:

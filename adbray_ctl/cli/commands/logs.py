@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import click
 
 from adbray_ctl.cli.params import GROUP
@@ -11,7 +9,7 @@ from adbray_ctl.cli.render.logs import print_kept, print_line
 from adbray_ctl.cli.render.screen import print_json, print_json_line
 from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, HostError, UsageError
-from adbray_ctl.core.observed.logs import LogLine, LogRequest, moment
+from adbray_ctl.core.observed.logs import LogRequest, moment
 from adbray_ctl.services import node_logs as service
 
 
@@ -46,7 +44,6 @@ def logs(
     state: State,
     group: str,
     node: str | None,
-    *,
     follow: bool,
     lines: int,
     since: str | None,
@@ -58,38 +55,41 @@ def logs(
 ) -> None:
     """Show the journal of NODE's unit, and Ray's logs of the session that runs on it.
 
-    A job's own output is shown by `adbray job logs`. Hosts keep the logs of workers that ended for
-    as long as `kept_logs` in fleet.yml says.
+    `adbray job logs` shows a job's own output; `kept_logs` in fleet.yml bounds what is kept.
     """
     if listed:
         _list(state, group, node, as_json=as_json)
         return
-    if node is None:
-        raise UsageError("which node?", hint=f"`adbray status {group}` lists them; or --list")
-    if follow and (previous or start):
-        raise UsageError("what has ended does not go on", where="--follow")
     wanted = LogRequest(
         group=group,
-        node=node,
+        node=_checked(node, group, ended_followed=follow and (previous or bool(start))),
         lines=lines,
         since=moment(since, state.tools.clock.time()) if since else 0,
         file=file,
         start=start,
         follow=follow,
     )
-    with service.read(state.tools, wanted, previous=previous) as found:
-        _print(found, wanted, as_json=as_json)
+    _print(state, wanted, previous=previous, as_json=as_json)
 
 
-def _print(found: Iterator[LogLine], wanted: LogRequest, *, as_json: bool) -> None:
+def _checked(node: str | None, group: str, *, ended_followed: bool) -> str:
+    if node is None:
+        raise UsageError("which node?", hint=f"`adbray status {group}` lists them; or --list")
+    if ended_followed:
+        raise UsageError("what has ended does not go on", where="--follow")
+    return node
+
+
+def _print(state: State, wanted: LogRequest, *, previous: bool, as_json: bool) -> None:
     """Each line as it comes. Raises ClusterError if logs were named and there is none."""
     empty, some = True, wanted.file != "*"
-    for line in found:
-        empty = False
-        if as_json:
-            print_json_line(line._asdict())
-        else:
-            print_line(line, alone="*" not in wanted.file)
+    with service.read(state.tools, wanted, previous=previous) as found:
+        for line in found:
+            empty = False
+            if as_json:
+                print_json_line(line._asdict())
+            else:
+                print_line(line, alone="*" not in wanted.file)
     if empty and some:
         raise ClusterError(
             f"nothing is in logs of {wanted.node} with names like {wanted.file}",
