@@ -28,9 +28,10 @@ PLAYED = {
 }
 
 
-def options(role: str) -> dict[str, Any]:
+def options(role: str, entry: str = "main") -> dict[str, Any]:
+    """What an entry point of a role takes; nothing where there is no such entry point."""
     text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text()
-    found = dict(yaml.safe_load(text)["argument_specs"]["main"]["options"])
+    found = dict(yaml.safe_load(text)["argument_specs"].get(entry, {}).get("options", {}))
     # Some name the role's own directory, which only a role's task knows.
     return {name: {k: v for k, v in one.items() if k != "default"} for name, one in found.items()}
 
@@ -65,19 +66,25 @@ def test_playbooks_take_the_inventory(play: Any, inventory: str) -> None:
 def test_every_role_is_given_what_its_specs_require(
     play: Any, inventory: str, tmp_path: Path
 ) -> None:
+    made = [(role, "main", hosts) for role, hosts in PLAYED.items()]
+    # What delete.yml removes, also of roles that the group has no use for.
+    removed = [(role, "delete", "adbray_hosts") for role in ROLES if options(role, "delete")]
+    assert removed
     plays = [
         {
-            "name": role,
+            "name": f"{role} {entry}",
             "hosts": hosts,
             "gather_facts": False,
             "tasks": [
                 {
                     "name": "Hold what the inventory gives against the specs",
-                    "ansible.builtin.validate_argument_spec": {"argument_spec": options(role)},
+                    "ansible.builtin.validate_argument_spec": {
+                        "argument_spec": options(role, entry)
+                    },
                 }
             ],
         }
-        for role, hosts in PLAYED.items()
+        for role, entry, hosts in (*made, *removed)
     ]
     path = tmp_path / "validate.yml"
     path.write_text(json.dumps(plays))
@@ -85,7 +92,8 @@ def test_every_role_is_given_what_its_specs_require(
 
 
 def test_every_variable_belongs_to_a_role_or_is_the_inventorys_own() -> None:
-    known = {name for role in ROLES for name in options(role)}
+    entries = ("main", "delete")
+    known = {name for role in ROLES for entry in entries for name in options(role, entry)}
     for path in (ROOT / "inventories" / "example").rglob("*_vars/**/*.yml"):
         for name in yaml.safe_load(path.read_text()):
             of_role = name.startswith(tuple(f"{role}_" for role in ROLES))
