@@ -63,12 +63,24 @@ def file_systems(besides: str) -> list[dict[str, Any]]:
                     "kind": mount.kind,
                     "read_only": mount.read_only,
                     "project_quota": mount.project_quota,
-                    "free_gb": stat.f_bavail * stat.f_frsize / 2**30,
-                    "total_gb": stat.f_blocks * stat.f_frsize / 2**30,
-                    "free_files": stat.f_favail if stat.f_files else None,
+                    "free_files": free_files(stat),
+                    **space(stat),
                 }
             )
     return found
+
+
+def space(stat: os.statvfs_result) -> dict[str, float]:
+    """What users other than root can have of a file system, and how large it is, in GiB."""
+    return {
+        "free_gb": stat.f_bavail * stat.f_frsize / 2**30,
+        "total_gb": stat.f_blocks * stat.f_frsize / 2**30,
+    }
+
+
+def free_files(stat: os.statvfs_result) -> int | None:
+    """How many more files there can be; btrfs and others do not count them."""
+    return stat.f_favail if stat.f_files else None
 
 
 def disk_use(disk: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import glob
 import os
 
 from .. import layout
+from ..files import write
 from ..systemd import escape
 from .host import Host, mounted, run
 
@@ -65,9 +66,7 @@ class MountUnit:
         if self._text() == text:
             return False
         if self._host.change(f"write {self.path}"):
-            with open(f"{self.path}.new", "w", encoding="utf-8") as file:
-                file.write(text)
-            os.rename(f"{self.path}.new", self.path)
+            write(self.path, text)
         return True
 
     def is_mounted(self) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adbray_host import layout
-from adbray_host.files import read
+from adbray_host.files import read, write
 from adbray_host.gpu_share.cards import Refused, cards, instances, parse_uuids, run, smi
 from adbray_host.gpu_share.decisions import Slice, Work, assign, decide, mps_environment
 
@@ -84,9 +84,7 @@ class Host:
             os.unlink(path)
             return
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            file.write(content)
-        os.rename(path + ".new", path)
+        write(path, content)
 
 
 def ensure(host: Host) -> None:

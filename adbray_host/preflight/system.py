@@ -8,7 +8,7 @@ import platform
 from typing import Any
 
 from adbray_host import files, layout, programs
-from adbray_host.mounts import mount_of
+from adbray_host.mounts import free_files, mount_of, space
 from adbray_host.preflight.network import PATIENCE_S
 
 # Where the ray_venv module looks for an interpreter.
@@ -70,10 +70,8 @@ def disk(path: str) -> dict[str, Any]:
         "file_system": mount.kind,
         "project_quota": mount.project_quota,
         "read_only": mount.read_only,
-        "free_gb": stat.f_bavail * stat.f_frsize / 2**30,
-        "total_gb": stat.f_blocks * stat.f_frsize / 2**30,
-        # btrfs and others count no inodes at all.
-        "free_inodes": stat.f_favail if stat.f_files else None,
+        "free_inodes": free_files(stat),
+        **space(stat),
     }
 
 
