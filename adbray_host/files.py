@@ -8,7 +8,7 @@ from typing import Any
 
 
 def read(path: str) -> str:
-    """A file's text; nothing where there is no such file, or it cannot be read."""
+    """A file's text; nothing where the file is missing or cannot be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()

@@ -41,7 +41,7 @@ def main(words: list[str]) -> None:
 
 
 class State:
-    """The keys of one head, but for the one that says who leads: that is no part of the state."""
+    """The keys of one head, without the one that says who leads."""
 
     def __init__(self, store: dict[str, Any]) -> None:
         path = store["password_file"]

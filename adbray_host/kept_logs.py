@@ -43,7 +43,7 @@ def aside(disk: str, now: float) -> None:
             began = os.stat(mark if os.path.exists(mark) else logs).st_mtime
             name = time.strftime(STARTED, time.gmtime(began))
             os.rename(logs, unused(os.path.join(disk, "logs", name)))
-    # Made anew: a job may have put a FIFO there, which would hold the slot up, or a link.
+    # Made again: a job may have put a FIFO there, which would hold the slot up, or a link.
     remove(mark)
     handle = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     os.utime(handle, (now, now))

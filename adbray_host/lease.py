@@ -22,7 +22,7 @@ def main(words: list[str]) -> None:
 
 
 def _change(verb: str, group: str, owner: dict[str, str], seconds: int) -> dict[str, Any] | None:
-    """Who else holds the lease; for `show`, whoever holds it."""
+    """Who else holds the lease; for `show`, its holder."""
     path = layout.lease_of(group)
     # Renewed also where the host has booted meanwhile, but not where the last group was removed.
     if verb == "take" or (verb == "renew" and os.path.isdir(layout.ETC)):

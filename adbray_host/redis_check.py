@@ -1,4 +1,4 @@
-"""The command `redis VERB`: what an external Redis tells a head's host.
+"""The command `redis VERB`: what an external Redis answers a head's host.
 
     check         can it keep a head's state?
     namespaces    which clusters have keys there, of those whose names have our form

@@ -10,7 +10,7 @@ from adbray_host.redis_client import Primary, Redis, RedisError
 
 
 def keys(redis: Redis | Primary, prefix: str) -> list[str]:
-    """All keys that begin with ``prefix``, by SCAN: it holds up nobody else."""
+    """All keys that begin with ``prefix``, by SCAN, which does not hold up other clients."""
     pattern = re.sub(r"([*?\[\]\\])", r"\\\1", prefix) + "*"
     found: set[str] = set()
     cursor = "0"

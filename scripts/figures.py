@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SHIPPED = ("adbray_ctl", "adbray_host", "playbooks", "plugins", "roles")
-# Each place that sorts hosts that do not answer from those that do is a way to ask of its own.
+# Each place that sorts hosts that do not answer from those that do is a separate way to ask.
 WAY_TO_ASK = re.compile(r"^ *except HostKeyError:\n *raise$", re.MULTILINE)
 UNIT_FIELDS = re.compile(r"""\bdict\(\s*\w+\.(split|partition)\("=".*for""")
 SHELL_IN_UNIT = re.compile(r"\bsh -c\b")

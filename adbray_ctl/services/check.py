@@ -75,7 +75,7 @@ def check_and_fix(tools: Tools, group: str | None) -> CheckReport:
         if not wanted:
             return before
         results = tools.hosts.fix_hosts(fleet, wanted)
-        # What stands on the hosts is as it was.
+        # What is on the hosts is as it was.
         fixed = _judge(tools, fleet, spec, tools.hosts.read_hosts(fleet), observed)
         return fixed.model_copy(update={"fixes": results})
 

@@ -90,7 +90,7 @@ def _lease(tools: Tools, removal: Removal) -> AbstractContextManager[None]:
 
 
 def prepare(tools: Tools, group: str, observed: Observed | None = None) -> Removal:
-    """Needs no group file: the hosts, if they were not ``observed`` just now, say what stands.
+    """Needs no group file: the hosts, if they were not ``observed`` just now, show what is there.
 
     Raises HostError if a host is silent that is not retired, SpecError if two are one machine.
     """

@@ -21,7 +21,7 @@ from adbray_ctl.services.tools import Tools
 _POLL_S = 0.5
 # Longer than any change takes, drains aside; it ends by itself when an apply was killed.
 _CHANGE_S = 1800.0
-# Ray tells of a task a second after it has begun (RAY_task_events_report_interval_ms).
+# Ray reports a task a second after it has begun (RAY_task_events_report_interval_ms).
 _TOLD_S = 3.0
 
 
@@ -46,7 +46,7 @@ def named(prepared: Prepared, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def require_workers(prepared: Prepared, nodes: Collection[str]) -> None:
-    """Raise UsageError if any of ``nodes`` is no worker: a head or a Redis cannot be drained."""
+    """Raise UsageError unless all ``nodes`` are workers: a head or a Redis cannot be drained."""
     records = [r for _, r in prepared.observed.records() if r.group == prepared.spec.name]
     if any(r.kind is not SlotKind.WORKER for r in records if r.slot in nodes):
         raise UsageError("only workers can be drained", hint="adbray restart, or destroy")

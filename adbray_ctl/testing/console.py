@@ -24,7 +24,7 @@ def _silence(_: str) -> None:
 class FakeConsole:
     """Console. Each question takes the next of ``answers``: yes, no, or a name to be typed.
 
-    Without any left there is nobody to ask. ``asked`` has the questions, ``shown`` and ``notes``
+    Without any left it cannot ask. ``asked`` has the questions, ``shown`` and ``notes``
     the lines, ``plans`` and ``statuses`` what was shown of them, ``events`` those of all runs.
     ``before_answer`` is called with each question: there a test lets something happen meanwhile.
     """

@@ -3,7 +3,7 @@
     kill|hang UNIT PROCESS      a process of a unit, by the first 15 letters of its name, or all
     cut SECONDS ADDRESS...      no way to these addresses for so long
 
-What lasts ends by itself: a timer of systemd's repairs the host even if nobody comes back to it.
+What lasts ends by itself: a timer of systemd's repairs it even if no command comes back.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def groups() -> list[str]:
 
 @contextlib.contextmanager
 def sole(group: str, slot: str) -> Iterator[None]:
-    """One start or stop of a slot at a time, and none while the host is told to rest."""
+    """One start or stop of a slot at a time, and none while the host is to rest."""
     host, own = (
         os.path.join(layout.RUN, "host.lock"),
         os.path.join(layout.RUN, group, f"{slot}.lock"),
@@ -121,7 +121,7 @@ def stop(group: str, slot: str, which: str | None) -> dict[str, Any]:
         done = run(SYSTEMCTL, "stop", "--", unit_of(group, slot))
         if done.returncode != 0:
             raise Refused(f"{unit_of(group, slot)} does not stop: {done.stdout.strip()[:600]}")
-        # Ended while it began, it counts as failed, which nobody needs to look at.
+        # Ended while it began, it counts as failed, which needs no attention.
         run(SYSTEMCTL, "reset-failed", "--", unit_of(group, slot))
         empty(os.path.join(layout.DATA, group, slot))
         (now,) = listed(group, slot)

@@ -1,4 +1,4 @@
-"""A CUDA program through the driver alone: uses the first GPU it is shown, and tells what it saw.
+"""A CUDA program through the driver alone: uses the first GPU it is shown, and prints what it saw.
 
     cuda-client [--mps]
 

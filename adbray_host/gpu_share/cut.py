@@ -1,4 +1,4 @@
-"""Cuts this host's GPUs into what its slots have of them, and tells each slot which part it has.
+"""Cuts this host's GPUs into what its slots have of them, and writes down each one's part.
 
     gpu-share ensure [--check]
 
@@ -130,7 +130,7 @@ def mig_environments(host: Host, wanted: list[Slice]) -> dict[str, str]:
 
 
 def prove(environments: dict[str, str], created: list[int], wanted: list[Slice]) -> None:
-    """Use each instance that was just made; one that runs nothing yet is in nobody's way."""
+    """Use each instance that was just made; one that runs nothing yet is in no one's way."""
     for part in wanted:
         if part.card in created:
             uuid = environments[part.slot].strip().partition("=")[2]

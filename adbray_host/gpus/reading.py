@@ -21,7 +21,7 @@ from adbray_host import files, programs
 from adbray_host.gpus.faults import judged, with_lost, xids_in
 from adbray_host.gpus.nvml import cards_of
 
-# A sick card can keep whoever asks for ever: another process asks, and is left to it.
+# A sick card may never answer: another process asks it, which this one can leave behind.
 PATIENCE_S = 8.0
 LOADED = "/proc/driver/nvidia/version"
 MODPROBE = "/etc/modprobe.d/nvidia.conf"

@@ -2,7 +2,7 @@
 
     begin DISK                              move logs aside, remove what a loss of power left
     run NODE DISK STORE_MB DIRECT PROGRAM   become PROGRAM, Ray's own, with the environment it needs
-    end DISK                                move logs aside, remove what nobody can use any more
+    end DISK                                move logs aside, remove what nothing can use any more
 
 DIRECT is a list, with commas, of what is reached without a proxy.
 """
@@ -66,7 +66,7 @@ def find(*words: str) -> None:
 
 
 def main(words: list[str]) -> int:
-    # As the logs that are moved: nobody else's business.
+    # As the logs that are moved: other users must not read it.
     os.umask(0o077)
     verb, *rest = words or [""]
     if verb == "run" and len(rest) > 4:

@@ -18,7 +18,7 @@ START_S = 60
 def keep_reserve(disk: str, now: float) -> None:
     """Grow it to its size as far as there is room, but while a start may need what was given."""
     with opened(disk) as base:
-        # The directory's owner is root, so that nobody else can have made it.
+        # The directory's owner is root, so that no other user can have made it.
         with contextlib.suppress(FileExistsError):
             os.mkdir(".reserve", 0o700, dir_fd=base)
         with opened(".reserve", at=base) as reserve:

@@ -11,7 +11,7 @@ from ansible_collections.adbray.ray.plugins.module_utils.systemd import RUNNING,
 # Of a barred unit: a drop-in whose condition never holds.
 BAR = "adbray.conf"
 BAR_TEXT = """\
-# Written by adbray, which brings this package for an instance of its own.
+# Written by adbray, which brings this package to run a separate instance.
 [Unit]
 ConditionPathExists=!/
 """

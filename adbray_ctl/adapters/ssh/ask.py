@@ -136,7 +136,7 @@ class Commands:
         ``words`` and ``stdin`` are as in `Question`. Raises HostError.
         """
         with session(self._known_hosts, fleet, host) as (client, ssh):
-            # Logging in is no part of the span in which a host reads its clock.
+            # The time to log in is not part of the span in which a host reads its clock.
             asked_at = time.time()
             running = Command(client, ssh, host, _request(command, words, stdin))
             running.close_input()

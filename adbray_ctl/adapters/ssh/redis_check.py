@@ -1,4 +1,4 @@
-"""What an external Redis tells a head's host, asked there."""
+"""What an external Redis answers a head's host, asked there."""
 
 from __future__ import annotations
 

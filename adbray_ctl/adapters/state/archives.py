@@ -1,4 +1,4 @@
-"""Backups and bundles as files of whoever runs a command."""
+"""Backups and bundles, as files of the user who runs a command."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def _made(placement: Placement, origins: Origins) -> _Fate:
 def _fate(
     placement: Placement, record: SlotRecord, slot: ObservedSlot, unit: UnitState | None
 ) -> _Fate:
-    """Of a node that stands there."""
+    """Of a node that is there."""
     runs = unit is not None and unit.runs
     # What reaches a running head, or a host, without a restart.
     live = tuple(differences(_live_settings(slot.record), _live_settings(record)))

@@ -84,7 +84,7 @@ def _work(changes: Iterable[NodeChange], hosts: HostWork) -> _Work:
         gone=[change for change in todo if change.action is Impact.DELETE],
         stay=stay,
         together=together,
-        # One that is cut anew goes with the others that are: cards are not cut in two ways at once.
+        # One that is cut again goes with the others: cards are not cut in two ways at once.
         aside=[c for c in rest if c.action is Impact.STOP and not c.recuts],
         base=[c for c in rest if not rolls(c) and (c.action is not Impact.STOP or c.recuts)],
         rolling=[change for change in rest if rolls(change)],
