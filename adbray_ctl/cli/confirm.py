@@ -35,5 +35,5 @@ def is_interactive() -> bool:
 def _require_terminal() -> None:
     if not is_interactive():
         raise RefusedError(
-            "this needs a yes, and there is no terminal to ask on", hint="pass --yes"
+            "this needs a yes, and no terminal is there to ask on", hint="pass --yes"
         )

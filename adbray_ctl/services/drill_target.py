@@ -42,7 +42,7 @@ def prepare(tools: Tools, group: str, fault: Fault) -> DrillSetup:
         raise ClusterError(
             "it is not ready, and a drill needs a sound group",
             where=f"group {group}",
-            hint=f"`adbray status {group}` tells what is missing",
+            hint=f"`adbray status {group}` shows what is missing",
         )
     view = observed.ray(group)
     target = _target(observed, status, fault, leading)

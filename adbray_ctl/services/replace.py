@@ -70,7 +70,7 @@ def _question(found: Found, host: str) -> Question:
     """A silent host may only be cut off: its nodes would then run twice until it is cleaned."""
     groups = ", ".join(found.groups) or "no group"
     return Question(
-        text=f"Host {host} gives no answer. Its nodes ({groups}) are made anew elsewhere, and what"
+        text=f"Host {host} gives no answer. Its nodes ({groups}) are made again elsewhere, and what"
         " is on it is removed when it comes back. Go on?"
     )
 

@@ -80,6 +80,6 @@ class FakeConsole:
     def _answer(self, text: str) -> str:
         self.asked.append(text)
         if not self.answers:
-            raise RefusedError("this needs a yes, and there is no terminal to ask on")
+            raise RefusedError("this needs a yes, and no terminal is there to ask on")
         self.before_answer(text)
         return self.answers.pop(0)

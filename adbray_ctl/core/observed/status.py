@@ -138,7 +138,7 @@ def _problems(
     if view is not None and view.error:
         yield f"Ray does not answer on the head: {view.error}"
     if view is not None and view.scaling is not None and view.scaling.age_s > SILENT_AFTER_S:
-        yield f"the autoscaler has told nothing for {view.scaling.age_s:.0f} s"
+        yield f"the autoscaler has reported nothing for {view.scaling.age_s:.0f} s"
 
 
 def _disks(slot: ObservedSlot) -> dict[str, float | str | None]:

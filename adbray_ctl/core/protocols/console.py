@@ -37,7 +37,7 @@ class Console(Protocol):
         """Print what is good to know, beside the result."""
 
     def confirm(self, question: Question) -> None:
-        """Ask. Raises RefusedError on a no, and where there is no terminal to ask on."""
+        """Ask. Raises RefusedError on a no, and where no terminal is there to ask on."""
 
     def go_on(self, step: Step) -> bool:
         """Ask whether to go on after a canary's ``step``; no where there is no terminal."""

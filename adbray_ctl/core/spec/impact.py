@@ -116,7 +116,7 @@ GROWS_WORKERS = replace(GROWS_HEAD, on=RESTARTS_WORKERS.on)
 RECUTS = replace(RESTARTS_WORKERS, reach=frozenset({Reach.CARDS}))
 MOVES_HEAD = replace(RESTARTS_WORKERS, reach=frozenset({Reach.HEAD_ADDRESS}))
 REMAKES_DISKS = Effect(
-    Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER), "whose disks are made anew there"
+    Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER), "whose disks are made again there"
 )
 DELETES_WORKERS = Effect(Impact.DELETE, (SlotKind.WORKER,), "and makes those of the new name")
 MOVES = Effect(Impact.KEEP, note="nothing, but nodes on hosts no longer admitted move")

@@ -59,7 +59,7 @@ def test_what_is_not_agreed_to_raises(typing: Typing, question: Question, answer
 def test_without_a_terminal_nothing_is_agreed_to(typing: Typing, question: Question) -> None:
     console = typing(None)
     assert not console.interactive
-    with pytest.raises(RefusedError, match="there is no terminal to ask on"):
+    with pytest.raises(RefusedError, match="no terminal is there to ask on"):
         console.confirm(question)
     assert not console.go_on(STEP)
 

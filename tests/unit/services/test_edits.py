@@ -156,7 +156,7 @@ def test_a_silent_host_is_given_up_after_a_question(spare: Cluster) -> None:
     console = FakeConsole(["no"])
     with pytest.raises(RefusedError, match="not confirmed"):
         move(spare, console, Consent())
-    assert console.asked[0].startswith("Host c gives no answer. Its nodes (demo) are made anew")
+    assert console.asked[0].startswith("Host c gives no answer. Its nodes (demo) are made again")
     assert (fleet_of(spare), spare.history.details) == (RACKED, [])
 
 

@@ -79,7 +79,7 @@ def test_what_the_autoscaler_tells_is_in_the_status() -> None:
     view = host.ray[0].model_copy(update={"scaling": ScalingView.model_validate(shown)})
     seen = Observed(hosts=(host.model_copy(update={"ray": (view,)}),))
     status = group_status("g", seen)
-    assert status.problems == ("the autoscaler has told nothing for 61 s",)
+    assert status.problems == ("the autoscaler has reported nothing for 61 s",)
     assert status.scaling is not None
     held = (
         "3 x (1 CPU) for request_resources() has kept workers running for 10 min and does so until"
