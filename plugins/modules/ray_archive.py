@@ -148,7 +148,7 @@ def zipped(folder: str) -> bytes:
 
 def pack(build: str, reader: str, dest: str) -> None:
     """Write the archive and its checksum; renamed into place when whole."""
-    options = {
+    options: dict[int, int] = {
         zstd.CompressionParameter.compression_level: LEVEL,
         zstd.CompressionParameter.checksum_flag: 1,
         # One or more make the same bytes; none makes others.
