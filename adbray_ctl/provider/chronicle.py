@@ -91,7 +91,7 @@ class Chronicle:
         with self._lock:
             node = self._seen.nodes.get(instance) if self._seen else None
             if not joined:
-                reason = "it did not join Ray in time"
+                reason = "nothing needs it any more"
             elif node is None:
                 reason = "its node ended"
             elif node.idle_s:

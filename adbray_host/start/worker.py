@@ -1,7 +1,8 @@
 """A worker's start and end, as its own user within its unit.
 
     begin DISK                              move logs aside, remove what a loss of power left
-    run NODE DISK STORE_MB DIRECT PROGRAM   become PROGRAM, Ray's own, with the environment it needs
+    run NODE DISK STORE_MB DIRECT PROGRAM   once its head answers and its turn has come: become
+                                            PROGRAM, Ray's own, with the environment it needs
     end DISK                                move logs aside, remove what nothing can use any more
 
 DIRECT is a list, with commas, of what is reached without a proxy.
@@ -13,10 +14,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from adbray_host import layout
 from adbray_host.kept_logs import aside
 from adbray_host.start.ray import environment, sessions
+from adbray_host.turns.ask import await_turn
+
+AGENT_PORT = "dashboard-agent-listen-port"
 
 
 def begin(disk: str) -> None:
@@ -30,11 +35,24 @@ def begin(disk: str) -> None:
 
 
 def run(node: str, disk: str, store_mb: str, direct: str, *program: str) -> None:
+    agent = place(setting(program, "node-ip-address"), setting(program, AGENT_PORT))
+    turn = await_turn(place(*setting(program, "address").rpartition(":")[::2]), agent)
+    turn.hand_over()
     spill = os.path.join(disk, "spill")
     given = environment(
         os.environ, node=node, spill=spill, store_mb=int(store_mb), direct=direct.split(",")
     )
     os.execve(program[0], program, given)
+
+
+def setting(program: Sequence[str], name: str) -> str:
+    """What Ray's words say of ``name``."""
+    start = "--" + name + "="
+    return next((word[len(start) :] for word in program if word.startswith(start)), "")
+
+
+def place(host: str, port: str) -> tuple[str, int] | None:
+    return (host, int(port)) if host and port.isdigit() else None
 
 
 def end(disk: str) -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.observed.units import KeeperState, KeeperView, UnitState
+from adbray_ctl.core.observed.units import KeeperState, KeeperView, UnitState, Wait
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 # systemd's words for how a unit ended (systemd.exec(5)), in ours.
@@ -46,7 +46,7 @@ class SlotStatus(BaseModel):
 
     ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two;
     ``disk_full`` is why it takes nothing any more. ``gpu`` is its cards, or its slice of one and
-    what holds it to that.
+    what holds it to that. ``wait`` is what its start waits for before it begins Ray.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +65,7 @@ class SlotStatus(BaseModel):
     gpu: str = ""
     state: SlotState
     detail: str = ""
+    wait: Wait | None = None
     ports: dict[str, int]
     ray_node: str | None = None
     revision: str
@@ -72,7 +73,12 @@ class SlotStatus(BaseModel):
 
 
 def state_of(
-    record: SlotRecord, unit: UnitState | None, keeper: KeeperView | None, *, joined: bool
+    record: SlotRecord,
+    unit: UnitState | None,
+    keeper: KeeperView | None,
+    wait: Wait | None = None,
+    *,
+    joined: bool,
 ) -> tuple[SlotState, str]:
     """The state, and what to know of it; ``joined`` says that Ray knows the slot's node."""
     if unit is None:
@@ -87,6 +93,8 @@ def state_of(
         return SlotState.FAILED, f"it keeps exiting ({unit.restarts} restarts){_see(record)}"
     if unit.active in ("inactive", "deactivating"):
         return _stopped(record, unit)
+    if wait is not None and not joined:
+        return SlotState.STARTING, wait.text + (_see(record) if wait.failed else "")
     if keeper is not None and keeper.state is KeeperState.WAITS:
         if keeper.leader:
             return SlotState.STANDBY, f"{keeper.leader} leads"
@@ -176,7 +184,8 @@ def what_lacks(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[s
 def why(slot: SlotStatus, least: Mapping[str, int]) -> str:
     """An unready slot's state with its reason, which is never empty."""
     wanted = least.get(slot.worker_group or "", 0)
-    return f"{slot.state} ({slot.detail or f'stopped, and fewer than {wanted} of its group run'})"
+    stopped = f"stopped, and fewer than {wanted} of its group run: the autoscaler starts one"
+    return f"{slot.state} ({slot.detail or stopped})"
 
 
 def _running(slots: Sequence[SlotStatus]) -> Counter[str]:

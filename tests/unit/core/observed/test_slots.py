@@ -144,7 +144,9 @@ def test_a_stopped_worker_is_missed_below_the_minimum_alone() -> None:
     assert what_lacks(slots, {"w": 1}) == ()
     (missed,) = unready(slots, {"w": 2})
     assert missed.slot == "w-1"
-    assert why(missed, {"w": 2}) == "prepared (stopped, and fewer than 2 of its group run)"
+    assert why(missed, {"w": 2}) == (
+        "prepared (stopped, and fewer than 2 of its group run: the autoscaler starts one)"
+    )
     assert what_lacks(slots, {"w": 2}) == ("1 of 2 w run",)
 
 
