@@ -20,7 +20,7 @@ HOLD_S = 60.0
 WELL_S = 60.0
 LONGEST_REST_S = 30.0
 
-FOR_HEAD, RESTS, WAITS, STARTS = "for head", "rests", "waits", "starts"
+CAME, FOR_HEAD, RESTS, WAITS, STARTS = "came", "for head", "rests", "waits", "starts"
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Entry:
     start: str
     rank: int
     number: int
-    state: str = FOR_HEAD
+    state: str = CAME
     at: float = 0.0
 
 
@@ -90,7 +90,7 @@ class Queue:
     def asks(self, unit: str) -> None:
         """It could start now."""
         entry = self.entries[unit]
-        if entry.state == FOR_HEAD:
+        if entry.state in (CAME, FOR_HEAD):
             self._numbers += 1
             entry.number, entry.state = self._numbers, RESTS
 

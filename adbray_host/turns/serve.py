@@ -88,9 +88,10 @@ class Server:
     def serve(self, idle_s: float) -> None:
         """Until nobody has been here for so long."""
         while True:
-            for unit in self._queue.due():
-                self._give(self._links[unit])
+            due = self._queue.due()
             self._show()
+            for unit in due:
+                self._give(self._links[unit])
             next_at = self._queue.next_at()
             within_s = None if next_at is None else max(next_at - self._queue.clock(), 0.0) + 0.01
             ready = self._selector.select(within_s if self._links else idle_s)
@@ -98,6 +99,13 @@ class Server:
                 return
             for key, _ in ready:
                 key.data()
+
+    def close(self) -> None:
+        for link in self._links.values():
+            link.close()
+        self._selector.close()
+        self._heard.close()
+        self._wake.close()
 
     def _accept(self) -> None:
         try:
@@ -165,11 +173,20 @@ class Server:
             self._write(text)
 
 
-def main(_words: list[str]) -> int:
-    # The first of what systemd hands over (sd_listen_fds(3)).
-    listener = socket.socket(fileno=3)
+def give_turns(listener: socket.socket, cpus: int, idle_s: float) -> None:
+    """Go on with what the last one knew, until nobody has been here for so long."""
     path, clock = layout.turns_view(), time.monotonic
     pasts = pasts_of(files.read_json(path) or {}, clock())
-    queue = Queue(len(os.sched_getaffinity(0)), clock, random.random, pasts)
-    Server(listener, queue, lambda text: files.write(path, text)).serve(IDLE_S)
+    queue = Queue(cpus, clock, random.random, pasts)
+    server = Server(listener, queue, lambda text: files.write(path, text))
+    try:
+        server.serve(idle_s)
+    finally:
+        server.close()
+
+
+def main(_words: list[str]) -> int:
+    # The first of what systemd hands over (sd_listen_fds(3)).
+    with socket.socket(fileno=3) as listener:
+        give_turns(listener, len(os.sched_getaffinity(0)), IDLE_S)
     return 0

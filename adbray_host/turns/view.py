@@ -25,7 +25,7 @@ def waits() -> dict[str, dict[str, Any]]:
 
 
 def in_words(entry: dict[str, Any], now: float) -> str:
-    """Nothing for one that starts."""
+    """Nothing for one that starts, or has said nothing yet."""
     if entry["state"] == FOR_HEAD:
         return "waiting for the head"
     if entry["state"] == RESTS:

@@ -61,6 +61,10 @@ class FakeHost:
     def close(self) -> None:
         self.log.append("close")
 
+    def wait(self, slot: str, text: str) -> None:
+        """What its start waits for, or that it does not: the host gives turns."""
+        self.slots[slot] = replace(self.slots[slot], waits=text)
+
     def restart(self, slot: str) -> None:
         """A new start, by whomever."""
         start = f"{next(self.starts):032x}"
