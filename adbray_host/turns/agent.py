@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 
@@ -28,5 +29,7 @@ class AgentWatch:
         while not self._stopped.wait(EVERY_S):
             if not self._probe():
                 self.up = True
-                self._wake.send(b".")
+                # The service may have ended.
+                with contextlib.suppress(OSError):
+                    self._wake.send(b".")
                 return

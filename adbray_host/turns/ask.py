@@ -17,6 +17,7 @@ from adbray_host import layout
 CONNECT_S = 2.0
 # The service ends and is started again: whoever waits connects once more.
 TRIES = 5
+AGAIN_S = 0.2
 HEAD_S = 1.0
 
 
@@ -28,6 +29,7 @@ class Turn:
         self._link: socket.socket | None = None
         self._said = ""
         self._tries = 0
+        self._met = False
 
     def fileno(self) -> int:
         """Readable when there is something to hear, for select(); -1 while not connected."""
@@ -87,6 +89,7 @@ class Turn:
         return True
 
     def _connect(self) -> None:
+        """Once more, if the service was ever there."""
         self.close()
         self.granted, why = True, ""
         while self._tries < TRIES:
@@ -95,16 +98,18 @@ class Turn:
             link.settimeout(CONNECT_S)
             try:
                 link.connect(layout.turns_socket())
+                link.sendall(self._said.encode() + b"\n")
             except OSError as error:
                 link.close()
-                why, self._tries = str(error), TRIES
-                break
-            self._link = link
-            if self._send():
+                why = str(error)
+                if self._met:
+                    time.sleep(AGAIN_S)
+                    continue
+                self._tries = TRIES
+            else:
                 link.settimeout(None)
-                self.granted = False
+                self._link, self._met, self.granted = link, True, False
                 return
-            self.close()
         if why:
             say(f"it starts at once, for nobody gives turns here: {why}")
 

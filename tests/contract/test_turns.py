@@ -302,7 +302,7 @@ def test_a_keeper_that_waits_for_its_turn_lives_and_can_be_stopped(host: Host) -
     with keeper(host) as (process, systemd):
         until(lambda: host.shown().get(HEAD_UNIT) == "waits")
         host.ask("w-1")
-        said = []
+        said: list[str] = []
         while said[-1:] != ["WATCHDOG=1"] or said.count("WATCHDOG=1") < 2:
             said.append(systemd.recv(1000).decode())
         assert "STATUS=waits for its turn to start" in said

@@ -93,12 +93,9 @@ def state_of(
         return SlotState.FAILED, f"it keeps exiting ({unit.restarts} restarts){_see(record)}"
     if unit.active in ("inactive", "deactivating"):
         return _stopped(record, unit)
-    if wait is not None and not joined:
-        return SlotState.STARTING, wait.text + (_see(record) if wait.failed else "")
-    if keeper is not None and keeper.state is KeeperState.WAITS:
-        if keeper.leader:
-            return SlotState.STANDBY, f"{keeper.leader} leads"
-        return SlotState.STARTING, f"waits {keeper.detail}"
+    waiting = None if joined else _waiting(record, keeper, wait)
+    if waiting is not None:
+        return waiting
     if record.kind is SlotKind.REDIS or joined:
         running = unit.active == "active"
         return (
@@ -108,6 +105,19 @@ def state_of(
     if unit.restarts:
         detail += f"; systemd has started it {unit.restarts + 1} times{_see(record)}"
     return SlotState.STARTING, detail
+
+
+def _waiting(
+    record: SlotRecord, keeper: KeeperView | None, wait: Wait | None
+) -> tuple[SlotState, str] | None:
+    """The state of a slot where Ray is not begun yet; None of any other."""
+    if wait is not None:
+        return SlotState.STARTING, wait.text + (_see(record) if wait.failed else "")
+    if keeper is None or keeper.state is not KeeperState.WAITS:
+        return None
+    if keeper.leader:
+        return SlotState.STANDBY, f"{keeper.leader} leads"
+    return SlotState.STARTING, f"waits {keeper.detail}"
 
 
 def failure(unit: UnitState) -> str:
