@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from adbray_ctl.provider.model import Slot, SlotState
 
@@ -16,12 +16,14 @@ class Joins:
     Ray would count from its launch, and take one for lost that waits for its turn to start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
         self._since: dict[str, float] = {}
         self._joined: set[str] = set()
 
-    def late(self, slots: Iterable[Slot], joined: Collection[str], now: float) -> list[Slot]:
+    def late(self, slots: Iterable[Slot], joined: Collection[str]) -> list[Slot]:
         """The workers that are to be given up; ``joined`` are the instances that Ray knows."""
+        now = self._clock()
         running = {s.instance: s for s in slots if s.state is SlotState.RUNNING}
         self._joined = running.keys() & (self._joined | set(joined))
         starting = {name: s for name, s in running.items() if name not in self._joined}

@@ -83,8 +83,7 @@ class SlotProvider(NodeProvider):
             sleep=sleep,
             report=self._journal.write,
         )
-        self._clock = clock
-        self._joins = Joins()
+        self._joins = Joins(clock)
         self._read_ray = read_ray or RayReader(settings.gcs_address, lambda: self._orders.types)
         self._lost_jobs = LostJobs(jobs or GcsJobTable(settings.gcs_address), time.time)
         # The monitor inherits the head's own id from the head's process.
@@ -162,7 +161,7 @@ class SlotProvider(NodeProvider):
 
     def _give_up_late(self, slots: tuple[Slot, ...], ray: RayState) -> None:
         """Another slot may do better; given up in the next tick."""
-        for slot in self._joins.late(slots, ray.nodes, self._clock()):
+        for slot in self._joins.late(slots, ray.nodes):
             self._fleet.give_up(slot, LATE)
 
     def _end_lost_jobs(self) -> None:

@@ -152,13 +152,18 @@ def _await_back(
             moments.append((now, "everything is back"))
             return status
         if patience.is_over(status):
-            why = ", ".join(missing) or "calls still fail"
-            raise ClusterError(
-                f"not back {now - fault_at:.0f} s after the fault: {why}",
-                where=setup.group,
-                hint="`adbray status` shows what is missing; `adbray apply` fixes what it can",
-            )
+            raise _not_back(status, now - fault_at, missing)
         tools.clock.sleep(_POLL_S)
+
+
+def _not_back(status: GroupStatus, after_s: float, missing: tuple[str, ...]) -> ClusterError:
+    lines = [f"not back after {after_s:.0f} s: {', '.join(missing) or 'calls still fail'}"]
+    lines += [f"    {s.slot}: {s.host}: {s.state} ({s.detail})" for s in status.slots if s.detail]
+    return ClusterError(
+        "\n".join(lines),
+        where=status.group,
+        hint="`adbray status` shows what is missing; `adbray apply` fixes what it can",
+    )
 
 
 def _states(status: GroupStatus) -> dict[str, str]:

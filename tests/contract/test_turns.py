@@ -22,7 +22,7 @@ from adbray_host.turns.ask import Turn, await_turn
 from adbray_host.turns.queue import DEMAND, HEAD, LEAST
 from adbray_host.turns.serve import give_turns
 from tests import host_command
-from tests.contract.test_keeper_probe import serving
+from tests.contract.health_server import serving
 
 IDLE_S = 0.05
 

@@ -94,13 +94,15 @@ def state_of(
     if unit.active in ("inactive", "deactivating"):
         return _stopped(record, unit)
     waiting = None if joined else _waiting(record, keeper, wait)
-    if waiting is not None:
-        return waiting
+    return waiting or _begun(record, unit, joined=joined)
+
+
+def _begun(record: SlotRecord, unit: UnitState, *, joined: bool) -> tuple[SlotState, str]:
+    """The state of a slot whose program has been started."""
     if record.kind is SlotKind.REDIS or joined:
-        running = unit.active == "active"
-        return (
-            (SlotState.RUNNING, "") if running else (SlotState.STARTING, f"its unit is {unit.sub}")
-        )
+        if unit.active == "active":
+            return SlotState.RUNNING, ""
+        return SlotState.STARTING, f"its unit is {unit.sub}"
     detail = "Ray does not know this node yet"
     if unit.restarts:
         detail += f"; systemd has started it {unit.restarts + 1} times{_see(record)}"

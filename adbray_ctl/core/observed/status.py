@@ -182,8 +182,7 @@ def _slot(
     name = str(SlotKind.HEAD) if record.kind is SlotKind.HEAD else record.slot
     node = None if waits else nodes.get((name, record.address))
     state, detail = state_of(record, unit, keeper, slot.wait, joined=node is not None)
-    if state is SlotState.RUNNING:
-        detail = _redis_role(record, observed)
+    detail = _redis_role(record, observed) if state is SlotState.RUNNING else detail
     return SlotStatus(
         slot=record.slot,
         kind=record.kind,
