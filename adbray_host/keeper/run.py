@@ -13,8 +13,8 @@ from adbray_host.keeper.config import Config, load
 from adbray_host.keeper.health import Line, Watch, http_probe
 from adbray_host.keeper.leadership import GIVE_UP, Leadership
 from adbray_host.keeper.state import StateFile, notify
+from adbray_host.keeper.turn import await_turn
 from adbray_host.redis_client import Primary, Redis, RedisError
-from adbray_host.turns.ask import Turn
 
 TICK_S = 0.5
 # Bounds a claim at less than the share of the term that may pass without one.
@@ -91,7 +91,7 @@ class Keeper:
         """Run Ray until it ends, hangs, or may no longer run."""
         self._cut_off_others()
         self._hold_address()
-        turn = self._await_turn()
+        turn = await_turn(self._bell, TICK_S, self._wait_in_line)
         self._state.write("starts", leader=self._config.me)
         self._redis_of_ray = self._primary()
         self._ray = start(self._command, self._config.user, self._redis_of_ray)
@@ -113,17 +113,10 @@ class Keeper:
                 self._state.write("leads", leader=self._config.me)
             self._bell.wait(TICK_S, lines)
 
-    def _await_turn(self) -> Turn:
-        """This host's cores may be busy with other starts. Until then it leads without a head."""
-        turn = Turn()
-        turn.say("turn")
-        while not turn.granted:
-            self._bell.wait(TICK_S, [turn])
-            turn.hear()
-            if not turn.granted:
-                self._state.write("waits", detail="for its turn to start")
-                self._keep_leading()
-        return turn
+    def _wait_in_line(self) -> None:
+        """Lead without a head: other starts have this host's cores."""
+        self._state.write("waits", detail="for its turn to start")
+        self._keep_leading()
 
     def _keep_leading(self) -> None:
         """Claim again. Without a standby nobody else would lead, so a silent Redis ends nothing."""
