@@ -52,7 +52,7 @@ class HostAddress:
 class Slot:
     """A worker slot as its host reports it; ``start`` is the id of its unit's last start.
 
-    ``waits`` is what a start waits for that has not begun Ray; None on a host that gives no turns.
+    ``waits`` is why its host keeps a start waiting, if it does; None where hosts give no turns.
     """
 
     host: str

@@ -11,6 +11,7 @@ from typing import Any
 
 from adbray_host import layout, systemd
 from adbray_host.turns import view
+from adbray_host.turns.queue import FOR_HEAD
 
 SLOT = re.compile(r"[a-z][a-z0-9-]{0,31}-[0-9]{1,5}", re.ASCII)
 # systemd stops a worker within 15 s (TimeoutStopSec) and starts one within a few.
@@ -72,10 +73,15 @@ def listed(group: str, only: str | None = None) -> list[dict[str, Any]]:
     return [
         dict(
             described(group, slot, slots[slot], known.get(slot, {})),
-            waits=waits.get(unit_of(group, slot), {}).get("text", ""),
+            waits=waited_for(waits.get(unit_of(group, slot))),
         )
         for slot in slots
     ]
+
+
+def waited_for(wait: dict[str, Any] | None) -> str:
+    """What keeps a start waiting; nothing of one that cannot reach its head, which asks this."""
+    return "" if wait is None or wait["state"] == FOR_HEAD else str(wait["text"])
 
 
 def described(group: str, slot: str, worker_group: str, fields: dict[str, str]) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from adbray_host.turns.queue import FOR_HEAD, RESTS, WAITS
 
 
 def waits() -> dict[str, dict[str, Any]]:
-    """By unit, for each that has not its turn: a ``text``, how many are ``before`` it or None.
+    """By unit, for each that has not its turn: its ``state``, the same as a ``text``, and more.
 
-    ``failed`` is how many of its starts failed in a row.
+    ``before`` is how many have their turn before it, or None; so many of its starts ``failed`` in a
+    row.
     """
     shown = (files.read_json(layout.turns_view()) or {}).get("units", {})
     found = {}
@@ -20,7 +21,12 @@ def waits() -> dict[str, dict[str, Any]]:
         text = in_words(entry, time.monotonic())
         if text:
             before = entry["before"] if entry["state"] == WAITS else None
-            found[unit] = {"text": text, "before": before, "failed": entry["failed"]}
+            found[unit] = {
+                "state": entry["state"],
+                "text": text,
+                "before": before,
+                "failed": entry["failed"],
+            }
     return found
 
 

@@ -118,11 +118,13 @@ def test_the_next_one_starts_when_a_node_is_up(host: Host) -> None:
     first.wait()
     assert view.waits() == {
         unit("w-1"): {
+            "state": "waits",
             "text": "waiting for its turn to start (it is next)",
             "before": 0,
             "failed": 0,
         },
         unit("w-2"): {
+            "state": "waits",
             "text": "waiting for its turn to start (1 before it)",
             "before": 1,
             "failed": 0,

@@ -114,10 +114,11 @@ def test_list_tells_of_this_groups_workers_alone(gate: Gate) -> None:
 
 def test_list_says_what_a_start_waits_for(gate: Gate) -> None:
     entry = {"state": "waits", "before": 3, "at": 0, "failed": 0}
-    view = {"units": {"adbray-worker@demo.w-0.service": entry}}
-    (gate.base / "run" / "turns.json").write_text(json.dumps(view))
+    lost = {"state": "for head", "before": 0, "at": 0, "failed": 0}
+    units = {"adbray-worker@demo.w-0.service": entry, "adbray-worker@demo.w-1.service": lost}
+    (gate.base / "run" / "turns.json").write_text(json.dumps({"units": units}))
     assert gate.slot("w-0")["waits"] == "waiting for its turn to start (3 before it)"
-    assert gate.slot("w-1")["waits"] == ""
+    assert gate.slot("w-1")["waits"] == "", "the head that asks is there: to it this is a fault"
 
 
 def test_what_work_asks_for_is_marked_and_starts_after_the_rest(gate: Gate) -> None:

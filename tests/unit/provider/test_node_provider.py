@@ -97,7 +97,7 @@ def test_a_waiting_worker_that_nothing_needs_is_stopped_without_a_fault(driven: 
     driven.running()
     driven.adapter.launch({"v": 1}, "request")
     until(lambda: "v-0" in driven.running())
-    driven.hosts["a"].wait("v-0", "waiting for the head")
+    driven.hosts["a"].wait("v-0", "waiting for its turn to start (it is next)")
     driven.adapter.terminate([driven.instance("v-0")], "request")
     until(lambda: driven.running() == {})
     assert driven.events()[-1] == ("stop", "stopped v-0 on a: nothing needs it any more")
