@@ -1,27 +1,19 @@
-"""The composition root: the one place that makes adapters and hands them to the services."""
+"""The composition root: the one place that makes adapters and hands them to the services.
+
+Each is imported when it is made.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from adbray_ctl.adapters.ansible.runner import AnsibleRunner
-from adbray_ctl.adapters.clock import SystemClock
-from adbray_ctl.adapters.content import package_dir
-from adbray_ctl.adapters.lab.lab import MachineLab
-from adbray_ctl.adapters.power import LocalPower
-from adbray_ctl.adapters.ray.jobs import RayJobs
-from adbray_ctl.adapters.ray.working_dir import list_files
-from adbray_ctl.adapters.specs.project import ProjectFiles
-from adbray_ctl.adapters.state.archives import ArchiveFiles
-from adbray_ctl.adapters.state.crash_file import CrashFiles
-from adbray_ctl.adapters.state.history_db import HistoryDb
-from adbray_ctl.adapters.state.inventory_store import InventoryFiles
-from adbray_ctl.adapters.state.lock_file import LockFile
-from adbray_ctl.adapters.state.secret_files import SecretFiles
-from adbray_ctl.core.lab import Lab
-from adbray_ctl.core.protocols.state import CrashReports
-from adbray_ctl.services.tools import Tools
+if TYPE_CHECKING:
+    from adbray_ctl.core.lab import Lab
+    from adbray_ctl.core.protocols.specs import ProjectFiles
+    from adbray_ctl.core.protocols.state import CrashReports
+    from adbray_ctl.services.tools import Tools
 
 _STATE = ".adbray"
 
@@ -32,7 +24,19 @@ def tools(directory: Path) -> Tools:
 
 
 def _tools(directory: Path, state: Path) -> Tools:
+    from adbray_ctl.adapters.ansible.runner import AnsibleRunner
+    from adbray_ctl.adapters.clock import SystemClock
+    from adbray_ctl.adapters.content import package_dir
+    from adbray_ctl.adapters.power import LocalPower
+    from adbray_ctl.adapters.ray.jobs import RayJobs
+    from adbray_ctl.adapters.ray.working_dir import list_files
     from adbray_ctl.adapters.ssh import adapters as ssh
+    from adbray_ctl.adapters.state.archives import ArchiveFiles
+    from adbray_ctl.adapters.state.history_db import HistoryDb
+    from adbray_ctl.adapters.state.inventory_store import InventoryFiles
+    from adbray_ctl.adapters.state.lock_file import LockFile
+    from adbray_ctl.adapters.state.secret_files import SecretFiles
+    from adbray_ctl.services.tools import Tools
 
     hosts = ssh.SshHosts(ssh.KnownHosts(state / "known_hosts"))
     return Tools(
@@ -64,16 +68,22 @@ def _tools(directory: Path, state: Path) -> Tools:
 
 def project_files(directory: Path) -> ProjectFiles:
     """The spec files of ``directory``."""
+    from adbray_ctl.adapters.specs.project import ProjectFiles
+
     return ProjectFiles(directory)
 
 
 def lab(directory: Path) -> Lab:
     """The lab of ``directory``."""
+    from adbray_ctl.adapters.lab.lab import MachineLab
+
     return MachineLab(directory, cache_dir())
 
 
 def crash_reports(directory: Path) -> CrashReports:
     """What is kept of faults in the project of ``directory``."""
+    from adbray_ctl.adapters.state.crash_file import CrashFiles
+
     return CrashFiles(directory / _STATE)
 
 

@@ -18,6 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from adbray_ctl.cli.app import cli
+from adbray_ctl.cli.sections import Verb
 from tests.contract.checkout import ROOT, named, tracked
 
 # Places to install from: a mirror, a local index, a folder of wheels of some machine.
@@ -205,6 +206,8 @@ def test_every_command_is_documented() -> None:
 
 
 def commands(command: click.Command, name: str) -> Iterator[str]:
+    if isinstance(command, Verb):
+        command = command.load()
     if not isinstance(command, click.Group):
         yield name
         return
