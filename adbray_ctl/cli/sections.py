@@ -60,7 +60,7 @@ SECTIONS: Mapping[str, Sequence[Verb]] = {
         Verb("history", "Show past runs: what, by whom, with which outcome."),
         Verb("usage", "Show hours used and costs, as AnalyticDB Ray bills them."),
         Verb("addresses", "Show the addresses of a group.", "status"),
-        Verb("env", "Print the environment for Ray's own tools, for eval.", "status"),
+        Verb("env", "Print the environment for Ray's own tools, for eval."),
         Verb("collect", "Write a support bundle of a group, without its secrets."),
         Verb("version", "Print the versions of adbray, Ansible, Ray and Python."),
         Verb("completion", "Print the script for shell completion."),
