@@ -11,6 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from adbray_ctl.adapters.clock import SystemClock
+from adbray_ctl.services.tools import Tools
+
 if TYPE_CHECKING:
     from adbray_ctl.adapters.ssh.hosts import SshHosts
     from adbray_ctl.core.jobs import DirectoryFile
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
         InventoryStore,
         SecretStore,
     )
-    from adbray_ctl.services.tools import Tools
 
 _STATE = ".adbray"
 
@@ -46,10 +48,8 @@ def tools(directory: Path) -> Tools:
 
 
 def _tools(directory: Path, state: Path) -> Tools:
-    from adbray_ctl.adapters.clock import SystemClock
     from adbray_ctl.adapters.power import LocalPower
     from adbray_ctl.adapters.state.lock_file import LockFile
-    from adbray_ctl.services.tools import Tools
 
     hosts = _when_used(lambda: _hosts(state))
     return Tools(
