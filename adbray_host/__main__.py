@@ -33,9 +33,11 @@ COMMANDS = {
     "read-usage": "read_usage",
     "redis": "redis_check",
     "start-head": "start.head",
+    "start-ray": "start.command",
     "start-redis": "start.redis",
     "start-worker": "start.worker",
     "store-memory": "store_memory",
+    "turns": "turns.serve",
     "usage": "usage",
 }
 

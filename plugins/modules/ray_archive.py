@@ -74,7 +74,7 @@ ARGUMENTS = {
 PLATFORM = "manylinux_2_28"
 # Reads the archive on hosts, whose Python has no Zstandard before 3.14.
 READER = "backports.zstd"
-# Fast, and a tenth smaller than the fastest (decision 47).
+# Fast, and a tenth smaller than the fastest (decision 48).
 LEVEL = 3
 # The first moment that a zip file can name.
 EPOCH_S = 315532800
