@@ -7,7 +7,7 @@ import re
 import socket
 import threading
 
-EVERY_S = 0.5
+EVERY_S = 0.2
 PROBE_S = 3.0
 _ASKED = b"GET /api/local_raylet_healthz HTTP/1.0\r\n\r\n"
 # A refusal to answer strangers is an answer.
