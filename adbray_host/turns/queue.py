@@ -166,9 +166,15 @@ class Queue:
 
 
 def pasts_of(shown: dict[str, Any], now: float) -> dict[str, Past]:
-    """The pasts that a process before this one has ``shown``; what started then is taken for up."""
-    found = {unit: Past(**past) for unit, past in shown.get("pasts", {}).items()}
-    for unit, entry in shown.get("units", {}).items():
-        if entry["state"] == STARTS:
-            found[unit].up_at = now
+    """The pasts that a process before this one has ``shown``; what started then is taken for up.
+
+    Nothing of one that kept them in another way.
+    """
+    try:
+        found = {unit: Past(**past) for unit, past in shown.get("pasts", {}).items()}
+        for unit, entry in shown.get("units", {}).items():
+            if entry["state"] == STARTS:
+                found[unit].up_at = now
+    except (AttributeError, KeyError, TypeError):  # whatever another version wrote
+        return {}
     return found

@@ -220,6 +220,18 @@ def test_the_next_process_goes_on_with_what_is_known() -> None:
     assert pasts_of({}, host.now) == {}
 
 
+OTHERS = [
+    {"pasts": {"a": {"start": "1", "of_another_version": 1}}},
+    {"pasts": {}, "units": {"a": {"state": "starts"}}},
+    {"pasts": [], "units": {}},
+]
+
+
+@pytest.mark.parametrize("shown", OTHERS)
+def test_what_another_version_kept_is_left_alone(shown: dict[str, object]) -> None:
+    assert pasts_of(shown, 1.0) == {}
+
+
 @pytest.mark.parametrize(("failed", "text"), [(1, "1 start failed"), (3, "3 starts failed")])
 def test_words_count(failed: int, text: str) -> None:
     entry = {"state": "rests", "before": 0, "at": 112.0, "failed": failed}
