@@ -9,17 +9,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 from adbray_host import layout
 from adbray_host.files import names_in
+from adbray_host.start import command, daemons
 from adbray_host.start.ray import MIB, environment, remove, sessions
 
 # Less than this, and Ray may not start.
 LEAST = 4 * MIB
+# Of the autoscaler, in place of what units say.
+AUTOSCALER = {
+    # The provider stops a worker that does not join within two minutes of its turn to start; Ray
+    # would count from its launch.
+    "RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S": "3600",
+    # A worker that still waits for its turn when nothing needs it any more is stopped (Ray 2.60).
+    "RAY_AUTOSCALER_PENDING_NODE_IDLE_TIMEOUT_S": "60",
+}
 
 
 @dataclass(frozen=True)
@@ -87,11 +93,7 @@ def main(words: list[str]) -> int:
             spill=spill,
             store_mb=config.object_store_mb,
             direct=[config.address],
-        )
+        ),
+        **AUTOSCALER,
     )
-    # What is bundled with this program is not Ray's.
-    sys.path[:] = [path for path in sys.path if path != sys.argv[0]]
-    sys.argv = ["ray", *words[1:], *login(config)]
-    scripts: Any = import_module("ray.scripts.scripts")
-    scripts.main()
-    return 0
+    return daemons.watch(lambda: command.main([*daemons.without_block(words[1:]), *login(config)]))

@@ -1,8 +1,9 @@
 """A worker's start and end, as its own user within its unit.
 
     begin DISK                              move logs aside, remove what a loss of power left
-    run NODE DISK STORE_MB DIRECT PROGRAM   once its head answers and its turn has come: become
-                                            PROGRAM, Ray's own, with the environment it needs
+    run NODE DISK STORE_MB DIRECT RAY...    once its head answers and its turn has come: start Ray
+                                            by its own command, with the environment it needs, and
+                                            watch it
     end DISK                                move logs aside, remove what nothing can use any more
 
 DIRECT is a list, with commas, of what is reached without a proxy.
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 
 from adbray_host import layout
 from adbray_host.kept_logs import aside
+from adbray_host.start import daemons
 from adbray_host.start.ray import environment, sessions
 from adbray_host.turns.ask import await_turn
 
@@ -34,21 +36,25 @@ def begin(disk: str) -> None:
         delete(session, itself=True)
 
 
-def run(node: str, disk: str, store_mb: str, direct: str, *program: str) -> None:
-    agent = place(setting(program, "node-ip-address"), setting(program, AGENT_PORT))
-    turn = await_turn(place(*setting(program, "address").rpartition(":")[::2]), agent)
-    turn.hand_over()
+def run(node: str, disk: str, store_mb: str, direct: str, ray: str, *words: str) -> int:
+    agent = place(setting(words, "node-ip-address"), setting(words, AGENT_PORT))
+    turn = await_turn(place(*setting(words, "address").rpartition(":")[::2]), agent)
     spill = os.path.join(disk, "spill")
     given = environment(
         os.environ, node=node, spill=spill, store_mb=int(store_mb), direct=direct.split(",")
     )
-    os.execve(program[0], program, given)
+    python = os.path.join(os.path.dirname(ray), "python")
+    program = [python, layout.PROGRAM, "start-ray", *daemons.without_block(list(words))]
+    code = daemons.watch(lambda: os.execve(python, program, given))
+    # Its turn has ended before, unless the node never came up.
+    turn.close()
+    return code
 
 
-def setting(program: Sequence[str], name: str) -> str:
+def setting(words: Sequence[str], name: str) -> str:
     """What Ray's words say of ``name``."""
     start = "--" + name + "="
-    return next((word[len(start) :] for word in program if word.startswith(start)), "")
+    return next((word[len(start) :] for word in words if word.startswith(start)), "")
 
 
 def place(host: str, port: str) -> tuple[str, int] | None:
@@ -88,8 +94,8 @@ def main(words: list[str]) -> int:
     os.umask(0o077)
     verb, *rest = words or [""]
     if verb == "run" and len(rest) > 4:
-        run(*rest)
-    elif verb in ("begin", "end") and len(rest) == 1:
+        return run(*rest)
+    if verb in ("begin", "end") and len(rest) == 1:
         (begin if verb == "begin" else end)(rest[0])
     else:
         print(__doc__, file=sys.stderr)

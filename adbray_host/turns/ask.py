@@ -70,11 +70,6 @@ class Turn:
                 select.select([self._link], [], [])
             self.hear()
 
-    def hand_over(self) -> None:
-        """Keep the connection through exec(): it ends with what this process becomes."""
-        if self._link is not None:
-            self._link.set_inheritable(True)
-
     def close(self) -> None:
         if self._link is not None:
             self._link.close()

@@ -14,6 +14,7 @@ from adbray_ctl.provider import joins, link
 from adbray_ctl.uploads.door import Door
 from adbray_ctl.uploads.room import LARGEST, MIB, refusal
 from adbray_host.gate import slots
+from adbray_host.start import head
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "roles" / "ray_worker" / "templates" / "worker.service.j2").read_text()
@@ -39,10 +40,8 @@ def test_the_head_waits_for_the_longest_answer_of_a_gate() -> None:
 
 def test_the_provider_gives_a_worker_up_before_ray_would() -> None:
     """Ray counts the time that a start waits for its turn, which is no fault."""
-    head = (ROOT / "roles" / "ray_head" / "templates" / "head.service.j2").read_text()
-    found = re.search(r"ALLOCATE_STATUS_TIMEOUT_S=(\d+)", head)
-    assert found
-    assert int(found[1]) > 20 * joins.WITHIN_S
+    allocated = head.AUTOSCALER["RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S"]
+    assert int(allocated) > 20 * joins.WITHIN_S
 
 
 def test_the_client_and_the_head_take_packages_of_one_size() -> None:

@@ -256,23 +256,26 @@ def test_ranks_are_by_unit_and_by_what_the_gate_wrote() -> None:
     assert peers.rank_of(unit("w-0")) == DEMAND
 
 
-def test_a_worker_that_becomes_ray_keeps_its_turn_until_it_ends(host: Host) -> None:
+def test_a_worker_keeps_its_turn_until_it_ends(host: Host) -> None:
     """The service and the starts as processes; `sleep` stands in for Ray."""
     service = served(host)
     first, second = start(host, "w-0"), start(host, "w-1")
     try:
         until(lambda: host.shown() == {unit("w-0"): "starts", unit("w-1"): "waits"})
-        until(lambda: comm(first) == "sleep")
-        assert comm(second) != "sleep"
+        until(lambda: ray_of(host, "w-0").exists())
+        assert not ray_of(host, "w-1").exists()
         first.send_signal(signal.SIGKILL)
         until(lambda: host.shown() == {unit("w-1"): "starts"})
-        until(lambda: comm(second) == "sleep")
+        until(lambda: ray_of(host, "w-1").exists())
         known = json.loads(Path(layout.turns_view()).read_text())["pasts"]
         assert known[unit("w-0")]["ended_at"] is not None
     finally:
         for process in (first, second, service):
             process.kill()
             process.wait()
+        for file in host.base.glob("*.pid"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(file.read_text()), signal.SIGKILL)
 
 
 HEAD_UNIT = "adbray-head@g.service"
@@ -341,7 +344,13 @@ def served(host: Host) -> subprocess.Popen[bytes]:
 def start(host: Host, slot: str) -> subprocess.Popen[bytes]:
     """A worker's start."""
     (host.base / "spill").mkdir(exist_ok=True)
-    words = ["start-worker", "run", slot, str(host.base), "1", "127.0.0.1", "/bin/sleep", "60"]
+    python = host.base / "python"
+    python.write_text(
+        f"#!/bin/sh\necho $$ > {host.base}/$RAY_CLOUD_INSTANCE_ID.pid\nexec sleep 60\n"
+    )
+    python.chmod(0o755)
+    ray = str(host.base / "ray")
+    words = ["start-worker", "run", slot, str(host.base), "1", "127.0.0.1", ray, "start"]
     return begin(host, unit(slot), words, {"INVOCATION_ID": "ab" * 16})
 
 
@@ -363,5 +372,6 @@ def begin(
     return process
 
 
-def comm(process: subprocess.Popen[bytes]) -> str:
-    return Path(f"/proc/{process.pid}/comm").read_text().strip()
+def ray_of(host: Host, slot: str) -> Path:
+    """Written by what stands in for Ray."""
+    return host.base / f"{slot}.{'ab' * 16}.pid"

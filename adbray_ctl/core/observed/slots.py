@@ -49,7 +49,7 @@ class SlotStatus(BaseModel):
     what holds it to that. ``wait`` is what its start waits for before it begins Ray.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     slot: str
     kind: SlotKind

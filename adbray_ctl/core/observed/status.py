@@ -29,7 +29,7 @@ class Addresses(BaseModel):
     control machine.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     dashboard: str
     client: str
@@ -51,7 +51,7 @@ class GroupStatus(BaseModel):
     ``protection`` is None without a head.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     group: str
     ready: bool

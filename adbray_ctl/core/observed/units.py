@@ -12,7 +12,7 @@ from adbray_ctl.core.slot.record import SlotRecord
 
 
 class _Observed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class UnitState(_Observed):
