@@ -1,4 +1,4 @@
-"""Ansible action: holds what every host gives to a playbook's roles against their specs, at once."""
+"""Ansible action: holds what all hosts give to a playbook's roles against their specs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
             for error in self._errors(specified(role), variables["hostvars"].raw_get(host))
         ]
         if errors:
-            raise AnsibleActionFail("\n".join(["what roles are given is not what they take:", *errors]))
+            raise AnsibleActionFail(
+                "\n".join(["what roles are given is not what they take:", *errors])
+            )
         return result | {"changed": False}
 
     def _errors(self, options: dict[str, Any], variables: dict[str, Any]) -> list[str]:

@@ -33,16 +33,16 @@ class PackageError(Exception):
 def install(names: list[str]) -> None:
     """Bring the packages now. Raises PackageError with what apt wrote."""
     if _stale():
-        # Another apt may hold the lists at this moment: what is there may do.
+        # Another apt may hold the lists at this moment; those that are there may do.
         _apt(UPDATE)
     done = _apt((*INSTALL, *names))
     if done.returncode != 0:
-        # The lists may name versions that are there no more.
+        # The lists may name versions that the mirror has no more.
         updated = _apt(UPDATE)
         done = _apt((*INSTALL, *names))
-    if done.returncode != 0:
-        told = (updated.stderr + done.stderr).strip() or done.stdout.strip()
-        raise PackageError(f"apt-get cannot install {', '.join(names)}: {told[-1500:]}")
+        if done.returncode != 0:
+            said = (updated.stderr + done.stderr).strip() or done.stdout.strip()
+            raise PackageError(f"apt-get cannot install {', '.join(names)}: {said[-1500:]}")
 
 
 def begin(names: list[str]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 SHADOW = "/etc/shadow"
+LOCKED = "!"
 
 
 class UserError(Exception):
@@ -20,8 +21,9 @@ def ensure_user(user: dict[str, Any], *, check_mode: bool) -> list[str]:
     except KeyError:
         return _act(["useradd", "--system", "--no-create-home"], wanted(user), user, check_mode)
     now = {"-c": found.pw_gecos, "-d": found.pw_dir, "-s": found.pw_shell}
-    now["-p"] = user["password"] if _holds(user) else ""
-    wrong = {option: value for option, value in wanted(user).items() if now[option] != value}
+    if _holds(user):
+        now["-p"] = user["password"]
+    wrong = {option: value for option, value in wanted(user).items() if now.get(option) != value}
     return _act(["usermod"], wrong, user, check_mode) if wrong else []
 
 
@@ -36,7 +38,7 @@ def _holds(user: dict[str, Any]) -> bool:
     with open(SHADOW, encoding="utf-8", errors="replace") as file:
         fields = (line.split(":") for line in file)
         found = next((entry[1] for entry in fields if entry[0] == user["name"]), "")
-    return found.startswith("!") if user["password"] == "!" else found == user["password"]
+    return found.startswith(LOCKED) if user["password"] == LOCKED else found == user["password"]
 
 
 def _act(

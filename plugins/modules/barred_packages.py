@@ -54,22 +54,29 @@ ARGUMENTS = {
 }
 
 
+def bring(systemd: Systemd, packages: list[dict[str, str]], *, wait: bool) -> list[str]:
+    """Bar and bring what is missing of ``packages``; gives the names."""
+    if wait:
+        # A program may be there before its package is set up.
+        await_begun(systemd)
+    missing = [package for package in packages if not os.path.exists(package["program"])]
+    names = [package["name"] for package in missing]
+    if missing:
+        bar(systemd, [package["unit"] for package in missing if package["unit"]])
+        (install if wait else begin)(names)
+    return names
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if module.check_mode:
         module.exit_json(changed=False)
-    systemd, wait = Systemd(check_mode=False), module.params["wait"]
+    systemd = Systemd(check_mode=False)
     try:
-        if wait:
-            # A program may be there before its package is set up.
-            await_begun(systemd)
-        missing = [p for p in module.params["packages"] if not os.path.exists(p["program"])]
-        if missing:
-            bar(systemd, [package["unit"] for package in missing if package["unit"]])
-            (install if wait else begin)([package["name"] for package in missing])
+        brought = bring(systemd, module.params["packages"], wait=module.params["wait"])
     except (PackageError, UnitError, OSError) as error:
         module.fail_json(msg=str(error), changed=bool(systemd.done))
-    module.exit_json(changed=bool(missing), packages=[package["name"] for package in missing])
+    module.exit_json(changed=bool(brought), packages=brought)
 
 
 if __name__ == "__main__":
