@@ -33,6 +33,7 @@ COMMANDS = {
     "read-usage": "read_usage",
     "redis": "redis_check",
     "start-head": "start.head",
+    "start-ray": "start.command",
     "start-redis": "start.redis",
     "start-worker": "start.worker",
     "store-memory": "store_memory",

@@ -1,4 +1,4 @@
-"""Changes three functions of Ray when their modules are imported, and imports none itself.
+"""Changes four functions of Ray when their modules are imported, and imports none itself.
 
 A module without the function, as a later Ray may have, stays as it is: then Ray's own limits hold.
 """
@@ -37,9 +37,17 @@ def _dashboard(module: Any) -> None:
     handle.proxy_http = proxy_http
 
 
+def _client_server(module: Any) -> None:
+    from adbray_ctl.uploads import clients
+
+    proxy = module.RayletServicerProxy
+    proxy.KVPut = clients.answering(proxy.KVPut)
+
+
 CHANGES: dict[str, Callable[[Any], None]] = {
     "ray.experimental.internal_kv": _kv,
     "ray.dashboard.subprocesses.handle": _dashboard,
+    "ray.util.client.server.proxier": _client_server,
 }
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 from adbray_host import layout
 from adbray_host.files import names_in
+from adbray_host.start import command, daemons
 from adbray_host.start.ray import MIB, environment, remove, sessions
 
 # Less than this, and Ray may not start.
@@ -89,9 +87,4 @@ def main(words: list[str]) -> int:
             direct=[config.address],
         )
     )
-    # What is bundled with this program is not Ray's.
-    sys.path[:] = [path for path in sys.path if path != sys.argv[0]]
-    sys.argv = ["ray", *words[1:], *login(config)]
-    scripts: Any = import_module("ray.scripts.scripts")
-    scripts.main()
-    return 0
+    return daemons.watch(lambda: command.main([*daemons.without_block(words[1:]), *login(config)]))

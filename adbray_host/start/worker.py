@@ -1,7 +1,8 @@
 """A worker's start and end, as its own user within its unit.
 
     begin DISK                              move logs aside, remove what a loss of power left
-    run NODE DISK STORE_MB DIRECT PROGRAM   become PROGRAM, Ray's own, with the environment it needs
+    run NODE DISK STORE_MB DIRECT RAY...    start Ray by its own command, with the environment it
+                                            needs, and watch it
     end DISK                                move logs aside, remove what nothing can use any more
 
 DIRECT is a list, with commas, of what is reached without a proxy.
@@ -16,6 +17,7 @@ import time
 
 from adbray_host import layout
 from adbray_host.kept_logs import aside
+from adbray_host.start import daemons
 from adbray_host.start.ray import environment, sessions
 
 
@@ -29,12 +31,14 @@ def begin(disk: str) -> None:
         delete(session, itself=True)
 
 
-def run(node: str, disk: str, store_mb: str, direct: str, *program: str) -> None:
+def run(node: str, disk: str, store_mb: str, direct: str, ray: str, *words: str) -> int:
     spill = os.path.join(disk, "spill")
     given = environment(
         os.environ, node=node, spill=spill, store_mb=int(store_mb), direct=direct.split(",")
     )
-    os.execve(program[0], program, given)
+    python = os.path.join(os.path.dirname(ray), "python")
+    program = [python, layout.PROGRAM, "start-ray", *daemons.without_block(list(words))]
+    return daemons.watch(lambda: os.execve(python, program, given))
 
 
 def end(disk: str) -> None:
@@ -70,8 +74,8 @@ def main(words: list[str]) -> int:
     os.umask(0o077)
     verb, *rest = words or [""]
     if verb == "run" and len(rest) > 4:
-        run(*rest)
-    elif verb in ("begin", "end") and len(rest) == 1:
+        return run(*rest)
+    if verb in ("begin", "end") and len(rest) == 1:
         (begin if verb == "begin" else end)(rest[0])
     else:
         print(__doc__, file=sys.stderr)

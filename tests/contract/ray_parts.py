@@ -141,6 +141,19 @@ def dashboard(
             process.terminate()
 
 
+@contextmanager
+def client_server(one: Gcs, environment: dict[str, str]) -> Iterator[int]:
+    """The port of the proxy that `ray.init("ray://...")` asks."""
+    port = free_port()
+    words = ["--mode=proxy", "--host=127.0.0.1", f"--port={port}", f"--address={one.address}"]
+    command = [sys.executable, "-m", "ray.util.client.server", *words]
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            yield port
+        finally:
+            process.terminate()
+
+
 def _await(port: int, folder: Path) -> None:
     deadline = time.monotonic() + 240
     while True:

@@ -107,9 +107,14 @@ def worker(slot: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
-def test_a_worker_becomes_ray_with_that_environment(slot: Path) -> None:
-    done = worker(slot, "run", "w-3", str(slot), "100", "10.0.0.1,10.0.0.2", "/usr/bin/env")
-    found = dict(line.split("=", 1) for line in done.stdout.splitlines())
+def test_a_worker_starts_ray_with_that_environment(slot: Path) -> None:
+    python = slot / "python"
+    python.write_text('#!/bin/sh\necho "ARGUMENTS=$*"\nenv\n')
+    python.chmod(0o755)
+    words = ("10.0.0.1,10.0.0.2", str(slot / "ray"), "start", "--block", "--num-cpus=1")
+    done = worker(slot, "run", "w-3", str(slot), "100", *words)
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    assert found["ARGUMENTS"].endswith(" start-ray start --num-cpus=1")
     assert found["RAY_CLOUD_INSTANCE_ID"] == "w-3." + "cd" * 16
     assert found["no_proxy"].endswith("::1,10.0.0.1,10.0.0.2")
 

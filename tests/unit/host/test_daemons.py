@@ -1,0 +1,128 @@
+"""Ray's daemons as a node's supervisor sees them: real processes, named as Ray's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+
+# Stands for `ray start`: leaves two daemons that write down when they are asked to end.
+_PROGRAM = """
+import os, subprocess, sys
+from adbray_host.start import daemons
+
+def start():
+    for name in ("gcs_server", "raylet"):
+        subprocess.Popen([sys.argv[1] + "/" + name, sys.argv[1] + "/daemon.sh", name])
+    return int(sys.argv[2])
+
+sys.exit(daemons.watch(start))
+"""
+_DAEMON = """
+trap 'echo "$1" >> "${0%/*}/ended"; exit 0' TERM
+echo $$ > "${0%/*}/$1.pid"
+while :; do sleep 0.05; done
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "daemon.sh").write_text(_DAEMON)
+    for name in ("gcs_server", "raylet"):
+        shutil.copy("/bin/dash", tmp_path / name)
+    yield tmp_path
+    for file in tmp_path.glob("*.pid"):
+        with suppress(ProcessLookupError):
+            os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+def begin(folder: Path, status: int = 0) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, str(folder), str(status)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+
+
+def pid_of(folder: Path, name: str) -> int:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with suppress(FileNotFoundError, ValueError):
+            return int((folder / f"{name}.pid").read_text())
+        time.sleep(0.02)
+    raise AssertionError(f"{name} has not started")
+
+
+def runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def await_adoption(watcher: subprocess.Popen[str], pid: int) -> None:
+    """Until the starter has ended, and the daemon is the watcher's."""
+    deadline = time.monotonic() + 10
+    while f"PPid:\t{watcher.pid}\n" not in Path(f"/proc/{pid}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_daemon_that_fails_ends_the_node(folder: Path) -> None:
+    watcher = begin(folder)
+    raylet, gcs = pid_of(folder, "raylet"), pid_of(folder, "gcs_server")
+    await_adoption(watcher, raylet)
+    os.kill(raylet, signal.SIGKILL)
+    out, _ = watcher.communicate(timeout=10)
+    assert watcher.returncode == 1
+    assert "raylet ended with -9" in out
+    assert not runs(gcs)
+
+
+def test_a_daemon_that_was_asked_to_end_does_not(folder: Path) -> None:
+    watcher = begin(folder)
+    raylet, gcs = pid_of(folder, "raylet"), pid_of(folder, "gcs_server")
+    await_adoption(watcher, gcs)
+    os.kill(raylet, signal.SIGTERM)
+    deadline = time.monotonic() + 10
+    while runs(raylet):
+        assert time.monotonic() < deadline, "it is not reaped"
+        time.sleep(0.02)
+    with pytest.raises(subprocess.TimeoutExpired):
+        watcher.wait(0.2)
+    assert runs(gcs)
+    watcher.terminate()
+    watcher.communicate(timeout=10)
+    assert not runs(gcs)
+
+
+def test_the_raylet_is_asked_first_to_end(folder: Path) -> None:
+    watcher = begin(folder)
+    raylet, gcs = pid_of(folder, "raylet"), pid_of(folder, "gcs_server")
+    await_adoption(watcher, raylet)
+    watcher.terminate()
+    watcher.communicate(timeout=10)
+    assert watcher.returncode == 0
+    assert (folder / "ended").read_text().split() == ["raylet", "gcs_server"]
+    assert not runs(raylet)
+    assert not runs(gcs)
+
+
+def test_a_start_that_fails_leaves_nothing(folder: Path) -> None:
+    watcher = begin(folder, status=3)
+    watcher.communicate(timeout=10)
+    assert watcher.returncode == 3
+    for file in folder.glob("*.pid"):
+        assert not runs(int(file.read_text()))
