@@ -1,36 +1,40 @@
 #!/usr/bin/python
-"""Ansible module: a Ray virtual environment on a host, made from an archive of wheels."""
+"""Ansible module: a Ray virtual environment on a host, unpacked from its archive."""
 
 from __future__ import annotations
 
+import fcntl
 import glob
 import json
 import os
 import shutil
-import subprocess
-import tarfile
 import tempfile
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.adbray.ray.plugins.module_utils.wheels import (
-    SITE,
+from ansible_collections.adbray.ray.plugins.module_utils.archive import ArchiveError, unpack
+from ansible_collections.adbray.ray.plugins.module_utils.environment import (
     VenvError,
-    place_bytecode,
-    unpack,
-    unzip_uv,
+    add,
+    compile_all,
+    compiled,
+    give_python,
+    prove,
+    run,
 )
 
 DOCUMENTATION = r"""
 module: ray_venv
 short_description: Query, install or clear away Ray virtual environments
 description:
-  - C(query) tells whether the environment is missing and what archive it would need; it fails when
-    the host has no fitting Python.
-  - C(present) installs from I(archive), without any network, and removes the archive. Where only
-    requirements are missing they are added in place, and nothing else is touched.
+  - C(query) reports whether the environment is missing and what archive it would need; it fails
+    when the host has no fitting Python.
+  - C(present) unpacks I(archive), whose SHA-256 must be I(digest), and removes it. The environment
+    appears whole, by a rename. Where only requirements are missing their packages are added in
+    place, and nothing else is touched.
   - C(unused) removes every environment below I(root) that no adbray unit refers to.
 options:
   state:
@@ -49,7 +53,10 @@ options:
     description: What is installed.
   archive:
     type: path
-    description: A tar file of wheels, among them uv's.
+    description: What C(ray_archive) built for this path.
+  digest:
+    type: str
+    description: The archive's SHA-256.
   root:
     type: path
     description: Where all environments live.
@@ -65,6 +72,10 @@ arch:
   description: The host's machine type.
   type: str
   returned: for query
+digest:
+  description: SHA-256 of the archive that the environment is; nothing where it was added to.
+  type: str
+  returned: for query
 """
 
 ARGUMENTS = {
@@ -73,12 +84,13 @@ ARGUMENTS = {
     "python": {"type": "str", "default": ""},
     "requirements": {"type": "list", "elements": "str", "default": []},
     "archive": {"type": "path", "default": ""},
+    "digest": {"type": "str", "default": ""},
     "root": {"type": "path", "default": "/opt/adbray"},
 }
 # Written last, so a half-made environment never counts.
 MARKER = ".adbray.json"
-# Seldom used, and a fifth of all there is to compile.
-LEFT_UNCOMPILED = r"/(rllib|tests?)/"
+# What an install works in, beside the environment.
+UNDONE = ".install-"
 PYTHON_DIRS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/opt/python/bin"))
 
 
@@ -100,94 +112,83 @@ def interpreter(version: str) -> str:
     )
 
 
-def wanted(arguments: dict[str, Any]) -> str:
-    """The marker's text for what is asked for."""
-    content = {k: arguments[k] for k in ("python", "requirements")}
-    return json.dumps(content, sort_keys=True) + "\n"
+def wanted(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {k: arguments[k] for k in ("python", "requirements")}
 
 
-def installed(path: str) -> str:
+def installed(path: str) -> dict[str, Any]:
+    """What the marker says; nothing if there is none."""
     try:
         with open(os.path.join(path, MARKER), encoding="utf-8") as file:
-            return file.read()
-    except OSError:
-        return ""
+            return dict(json.load(file))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def lacks(arguments: dict[str, Any]) -> bool:
+    """Whether the environment is not what is asked for. Which archive it came from is the same."""
+    there = installed(arguments["path"])
+    return {k: there.get(k) for k in wanted(arguments)} != wanted(arguments)
 
 
 def lacks_only(arguments: dict[str, Any]) -> bool:
     """Whether the environment is whole, and some requirements were not asked for before."""
-    try:
-        there = json.loads(installed(arguments["path"]))
-        same = there["python"] == arguments["python"]
-        return same and set(there["requirements"]) <= set(arguments["requirements"])
-    except (ValueError, KeyError, TypeError):
-        return False
+    there = installed(arguments["path"])
+    same = there.get("python") == arguments["python"] and "requirements" in there
+    return same and set(there["requirements"]) <= set(arguments["requirements"])
 
 
 def install(arguments: dict[str, Any]) -> None:
     """Make the environment, or add to it: processes may run from one that is there."""
     path, python = arguments["path"], interpreter(arguments["python"])
     adding = lacks_only(arguments)
-    work = tempfile.mkdtemp(prefix=".install-", dir=os.path.dirname(path))
-    try:
-        wheels = os.path.join(work, "wheels")
-        unpack(arguments["archive"], wheels)
-        uv = unzip_uv(wheels, work)
-        # uv's cache on the same file system: it unpacks once and links, copying nothing.
-        environment = {**os.environ, "UV_CACHE_DIR": os.path.join(work, "cache")}
-        if not adding:
-            run([uv, "venv", "--quiet", "--clear", "--python", python, path], environment)
-        before = set(glob.glob(os.path.join(path, SITE, "*")))
-        options = ["--quiet", "--offline", "--no-index", "--find-links", wheels, "--python", path]
-        run([uv, "pip", "install", *options, *arguments["requirements"]], environment)
+    with tempfile.TemporaryDirectory(prefix=UNDONE, dir=os.path.dirname(path)) as work:
+        new = unpack(arguments["archive"], arguments["digest"], python, work)
+        give_python(new, python)
+        if not compiled(new):
+            compile_all(python, new, path)
+        prove(new)
         if adding:
-            compile_all(*sorted(set(glob.glob(os.path.join(path, SITE, "*"))) - before), venv=path)
-        elif not place_bytecode(wheels, path):
-            compile_all(os.path.join(path, "lib"), venv=path)
-        run([os.path.join(path, "bin", "ray"), "--version"], environment)
-        os.unlink(os.path.join(path, ".lock"))  # uv leaves it, writable for all
-        write_marker(path, wanted(arguments))
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    os.unlink(arguments["archive"])
+            add(new, path)
+            write_marker(path, wanted(arguments))
+        else:
+            write_marker(new, {**wanted(arguments), "archive": arguments["digest"]})
+            # A host that loses its power has the whole of it, or none.
+            run("sync", "-f", new)
+            if os.path.lexists(path):
+                os.rename(path, os.path.join(work, "old"))
+            os.rename(new, path)
 
 
-def compile_all(*paths: str, venv: str) -> None:
-    """Write bytecode below ``paths``: the user that Ray runs as may not.
-
-    It would compile at every start.
-
-    A process of Ray starts in half a second less for it. Files that are no valid Python, which some
-    packages bring as test data, are left.
-    """
-    options = ["-q", "-j", "0", "-x", LEFT_UNCOMPILED, *paths]
-    subprocess.run(
-        [os.path.join(venv, "bin", "python"), "-m", "compileall", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-    )
-
-
-def write_marker(path: str, text: str) -> None:
+def write_marker(path: str, content: dict[str, Any]) -> None:
     target = os.path.join(path, MARKER)
     with open(f"{target}.new", "w", encoding="utf-8") as file:
-        file.write(text)
+        file.write(json.dumps(content, sort_keys=True) + "\n")
     os.rename(f"{target}.new", target)
 
 
-def run(command: list[str], environment: dict[str, str]) -> None:
-    result = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    if result.returncode != 0:
-        shown = " ".join(command[:3])
-        raise VenvError(f"{shown} failed: {result.stdout.strip()[-2000:]}")
+@contextmanager
+def sole(root: str) -> Iterator[None]:
+    """Let one install at a time, and clear away what one that was killed has left."""
+    root_fd = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(root_fd, fcntl.LOCK_EX)
+        for path in glob.glob(os.path.join(root, UNDONE + "*")):
+            shutil.rmtree(path, ignore_errors=True)
+        yield
+    finally:
+        os.close(root_fd)
+
+
+def ensure(arguments: dict[str, Any]) -> bool:
+    """Whether it had to be installed. The archive goes either way."""
+    with sole(os.path.dirname(arguments["path"])):
+        needed = lacks(arguments)
+        if needed:
+            install(arguments)
+    if os.path.exists(arguments["archive"]):
+        os.unlink(arguments["archive"])
+    return needed
 
 
 def clear_unused(root: str, check_mode: bool) -> list[str]:
@@ -216,12 +217,12 @@ def main() -> None:
             gone = clear_unused(arguments["root"], module.check_mode)
             module.exit_json(changed=bool(gone), removed=gone, needed=False)
         interpreter(arguments["python"])
-        needed = installed(arguments["path"]) != wanted(arguments)
         if arguments["state"] == "query":
-            module.exit_json(changed=False, needed=needed, arch=os.uname().machine)
-        if needed and not module.check_mode:
-            install(arguments)
-    except (VenvError, OSError, tarfile.TarError, zipfile.BadZipFile) as error:
+            there = installed(arguments["path"]).get("archive", "")
+            needed = lacks(arguments)
+            module.exit_json(changed=False, needed=needed, digest=there, arch=os.uname().machine)
+        needed = lacks(arguments) if module.check_mode else ensure(arguments)
+    except (ArchiveError, VenvError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=needed, needed=needed)
 
