@@ -1,4 +1,4 @@
-"""Ansible action: brings an environment to a host that has none, for the module of the same name."""
+"""Ansible action: hands a host the archive of its environment, for the module of the same name."""
 
 from __future__ import annotations
 
