@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import glob
 import hashlib
@@ -13,6 +14,8 @@ from ansible_collections.adbray.ray.plugins.module_utils.environment import site
 
 # As RECORD names them, from site-packages.
 PROGRAMS = "../../../bin/"
+# When a wheel of a local folder was written.
+NOTE = "uv_cache.json"
 
 
 def detach(build: str, venv: str, python: str) -> None:
@@ -29,8 +32,15 @@ def detach(build: str, venv: str, python: str) -> None:
             content = file.read()
         if build.encode() in content:
             replace(program.path, content.replace(build.encode(), venv.encode()))
-    for record in glob.glob(os.path.join(site(build), "*.dist-info", "RECORD")):
-        record_programs(record)
+    forget_cache(site(build))
+
+
+def forget_cache(packages: str) -> None:
+    """Take out what uv notes of its cache, and let each RECORD say what is there now."""
+    for about in glob.glob(os.path.join(packages, "*.dist-info")):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(about, NOTE))
+        record_all(os.path.join(about, "RECORD"))
 
 
 def replace(path: str, content: bytes) -> None:
@@ -42,11 +52,11 @@ def replace(path: str, content: bytes) -> None:
     os.chmod(path, mode)
 
 
-def record_programs(record: str) -> None:
-    """Let RECORD say what the programs are now: their first lines were others."""
+def record_all(record: str) -> None:
     with open(record, newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
+        rows = [row for row in csv.reader(file) if os.path.basename(row[0]) != NOTE]
     for row in rows:
+        # Their first lines were others.
         if row[0].startswith(PROGRAMS):
             with open(os.path.join(os.path.dirname(record), "..", row[0]), "rb") as program:
                 content = program.read()

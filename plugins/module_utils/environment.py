@@ -24,15 +24,6 @@ class VenvError(Exception):
     """The environment cannot be made here."""
 
 
-def run(*command: str) -> None:
-    result = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    if result.returncode != 0:
-        shown = " ".join(command[:2])
-        raise VenvError(f"{shown} failed: {result.stdout.strip()[-2000:]}")
-
-
 def compile_all(python: str, build: str, venv: str) -> None:
     """Write the bytecode of ``build``, which shall be ``venv``: the user that Ray runs as may not.
 
@@ -74,7 +65,12 @@ def give_python(venv: str, python: str) -> None:
 
 def prove(venv: str) -> None:
     """Raises VenvError where Ray could not run from ``venv``."""
-    run(os.path.join(venv, "bin", "python"), "-c", PROOF)
+    command = [os.path.join(venv, "bin", "python"), "-c", PROOF]
+    result = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise VenvError(f"Ray cannot run on this host: {result.stdout.strip()[-2000:]}")
 
 
 def add(new: str, venv: str) -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.adbray.ray.plugins.module_utils.archive import sha256, write_reader
-from ansible_collections.adbray.ray.plugins.module_utils.detached import detach
+from ansible_collections.adbray.ray.plugins.module_utils.detached import detach, forget_cache
 from ansible_collections.adbray.ray.plugins.module_utils.environment import compile_all
 
 if sys.version_info >= (3, 14):
@@ -118,8 +118,9 @@ def install(folder: str, venv: str, requirements: list[str], python: str, arch: 
     detach(build, venv, python)
     if known:
         compile_all(known, build, venv)
-    reader = ["--target", os.path.join(folder, "reader"), READER]
-    run("fetch what unpacks archives", "uv", "pip", "install", *target, *reader)
+    reader = os.path.join(folder, "reader")
+    run("fetch what unpacks it", "uv", "pip", "install", *target, "--target", reader, READER)
+    forget_cache(reader)
     return build
 
 

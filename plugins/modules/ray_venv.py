@@ -23,7 +23,6 @@ from ansible_collections.adbray.ray.plugins.module_utils.environment import (
     compiled,
     give_python,
     prove,
-    run,
 )
 
 DOCUMENTATION = r"""
@@ -159,8 +158,6 @@ def install(arguments: dict[str, Any]) -> None:
             write_marker(path, wanted(arguments))
         else:
             write_marker(new, {**wanted(arguments), "archive": arguments["digest"]})
-            # A host that loses its power has the whole of it, or none.
-            run("sync", "-f", new)
             if os.path.lexists(path):
                 os.rename(path, os.path.join(work, "old"))
             os.rename(new, path)
