@@ -37,6 +37,7 @@ COMMANDS = {
     "start-redis": "start.redis",
     "start-worker": "start.worker",
     "store-memory": "store_memory",
+    "turns": "turns.serve",
     "usage": "usage",
 }
 

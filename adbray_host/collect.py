@@ -23,7 +23,12 @@ from adbray_host.programs import said
 LOG_BYTES = 256 * 1024
 # One text of a command; what is longer is cut, and says so.
 TEXT_BYTES = 1024 * 1024
-SHARED_UNITS = {"usage": "adbray-usage.service", "logs": "adbray-logs@*", "gpus": "adbray-gpu*"}
+SHARED_UNITS = {
+    "usage": "adbray-usage.service",
+    "logs": "adbray-logs@*",
+    "gpus": "adbray-gpu*",
+    "turns": "adbray-turns.service",
+}
 OOM = ("out of memory", "oom-kill", "oom_reaper", "killed process", "memory cgroup")
 FIGURES = {
     "disks.txt": (["df", "-k", "-T"], ["df", "-i"]),

@@ -26,6 +26,8 @@ KEPT_LOGS_SETTINGS = ETC + "/.kept_logs.json"
 # A unit of a slot sees its disk's own there.
 TMP = "/tmp"  # noqa: S108
 PROC = "/proc"
+# Where systemd keeps the id of each unit's present start.
+INVOCATIONS = "/run/systemd/units"
 CGROUPS = "/sys/fs/cgroup"
 
 # Ray runs as the first, heads log in as the second.
@@ -67,6 +69,21 @@ def disks_of(record: dict[str, Any]) -> list[str]:
 def hold_of(group: str, slot: str) -> str:
     """The file that says until when the autoscaler leaves a slot alone."""
     return os.path.join(RUN, group, slot + ".hold")
+
+
+def demand_of(group: str, slot: str) -> str:
+    """The file that says that work asked for the slot, which its group does not always have."""
+    return os.path.join(RUN, group, slot + ".demand")
+
+
+def turns_socket() -> str:
+    """Where starts ask for their turns."""
+    return os.path.join(RUN, "turns.sock")
+
+
+def turns_view() -> str:
+    """Which starts wait, and what is known of those before."""
+    return os.path.join(RUN, "turns.json")
 
 
 def lease_of(group: str) -> str:

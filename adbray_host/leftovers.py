@@ -24,6 +24,7 @@ PATHS = (
     "/etc/systemd/system/adbray-disks.service",
     "/etc/systemd/system/adbray-usage.timer",
     "/etc/systemd/system/adbray-logs@.service",
+    "/etc/systemd/system/adbray-turns.socket",
     "/var/lib/adbray-logs",
 )
 

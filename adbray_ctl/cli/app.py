@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import click
-from click.shell_completion import shell_complete
 
 from adbray_ctl.cli import process
 from adbray_ctl.cli.render.errors import print_error, print_usage_error
@@ -102,6 +101,8 @@ def run(arguments: list[str]) -> int:
 def _invoke(arguments: list[str]) -> object:
     """As click's own ``main``, which would end the process without a word on a broken pipe."""
     if completion := os.environ.get(_COMPLETE):
+        from click.shell_completion import shell_complete  # noqa: PLC0415 - rare
+
         return shell_complete(cli, {}, "adbray", _COMPLETE, completion)
     try:
         with cli.make_context("adbray", list(arguments)) as context:

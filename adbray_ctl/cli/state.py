@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.lab import Lab
-from adbray_ctl.core.protocols.specs import ProjectFiles
 from adbray_ctl.services import groups as group_service
-from adbray_ctl.services.tools import Tools
+
+if TYPE_CHECKING:
+    from adbray_ctl.core.lab import Lab
+    from adbray_ctl.core.protocols.specs import ProjectFiles
+    from adbray_ctl.services.tools import Tools
 
 
 @dataclass(frozen=True)

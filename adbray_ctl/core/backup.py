@@ -13,7 +13,7 @@ class Entry(BaseModel):
     A hash has its fields and values in turn, a string one value.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     key: str
     kind: Literal["hash", "string"]
@@ -26,7 +26,7 @@ class Secrets(BaseModel):
     ``redis_cert`` and ``redis_key`` are PEM.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     token: str
     redis_password: str = ""
@@ -40,7 +40,7 @@ class Secrets(BaseModel):
 class Backup(BaseModel):
     """``made_at`` in seconds since the epoch; ``spec`` is the text of the group's file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     format: Literal[1] = 1
     made_at: float

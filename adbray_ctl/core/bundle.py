@@ -19,7 +19,7 @@ _ENVIRONMENT = "Environment="
 
 
 class _Bundle(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class Masked(_Bundle):

@@ -55,7 +55,7 @@ class Call(BaseModel):
     ``error`` is empty where it succeeded.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     kind: Kind
     began: float
@@ -71,7 +71,7 @@ class Call(BaseModel):
 class Moment(BaseModel):
     """Something that was seen, in seconds after the fault."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     at_s: float
     what: str
@@ -86,7 +86,7 @@ class Drill(BaseModel):
     actor's count went on, ``jobs`` are the running jobs with their state afterwards.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     group: str
     fault: Fault

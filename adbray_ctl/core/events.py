@@ -11,7 +11,7 @@ from adbray_ctl.core.slot.record import NodeAt
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class Outcome(StrEnum):

@@ -30,7 +30,7 @@ _CPU_STEP = 0.0001
 class JobRequest(BaseModel):
     """A job to submit; ``entrypoint`` is one shell command line."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     entrypoint: str
     working_dir: str | None = None
@@ -46,7 +46,7 @@ class UploadRoom(BaseModel):
     ``used`` of ``share`` are taken. An unused package goes after ``kept_s`` seconds.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     limit: int
     share: int
@@ -69,7 +69,7 @@ class UploadRoom(BaseModel):
 class Job(BaseModel):
     """A job as Ray lists it; times in seconds since the epoch."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     id: Foreign
     status: Foreign
@@ -100,7 +100,7 @@ def what_to_do(job: Job) -> str:
 class DirectoryFile(BaseModel):
     """A file of a working directory, relative to it; size in bytes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     path: str
     size: int

@@ -36,7 +36,7 @@ class VmDisk(StrEnum):
 class LabOrder(BaseModel):
     """What is asked of ``lab up``; ``vm_disk`` is for VMs that are still to be made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     hosts: int
     vms: int = 0
@@ -46,7 +46,7 @@ class LabOrder(BaseModel):
 class LabHost(BaseModel):
     """One test host; ``number`` counts from 1 in its kind and decides name and address."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     number: int
     subnet: str
@@ -69,7 +69,7 @@ class LabHost(BaseModel):
 class LabPlan(BaseModel):
     """A lab as it was asked for: remembered beside it, so that ``down`` knows what was made."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     id: str
     subnet: str
@@ -98,7 +98,7 @@ class LabHostStatus(BaseModel):
     ``pid`` is what the machine sees of it: a container's PID 1, or the qemu that is the VM.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     name: str
     address: str
@@ -110,7 +110,7 @@ class LabHostStatus(BaseModel):
 class LabStatus(BaseModel):
     """A lab as it is now; no hosts when there is none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     directory: str
     hosts: tuple[LabHostStatus, ...] = ()

@@ -43,7 +43,7 @@ class Orphan(BaseModel):
     the epoch.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     kind: OrphanKind
     place: str
@@ -80,7 +80,7 @@ class Orphan(BaseModel):
 class OrphanReport(BaseModel):
     """``problems`` say what could not be looked at; ``notes`` what need not be."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     orphans: tuple[Orphan, ...]
     problems: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class OrphanReport(BaseModel):
 class Stray(BaseModel):
     """A process of the user that Ray runs as, in none of adbray's units."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     pid: int
     name: str
@@ -100,7 +100,7 @@ class Stray(BaseModel):
 class Leftovers(BaseModel):
     """What stands on a host beside the groups' own things."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     host: str
     shared: tuple[str, ...]

@@ -39,6 +39,8 @@ class Chronicle:
         self._lock = threading.Lock()
         self._seen: _Seen | None = None
         self._started: dict[str, float] = {}
+        # Until when each was seen to wait for its turn to start.
+        self._waited: dict[str, float] = {}
         self._reasons: dict[str, str] = {}
         self._waits = Waits(report)
 
@@ -56,6 +58,7 @@ class Chronicle:
             before, self._seen = self._seen, _Seen(running)
             if before is None:
                 self._report(Event(Kind.HEAD, f"the autoscaler began; {len(running)} workers run"))
+            self._note_waits(running, now)
             self._report_gone(before or _Seen(), running)
             self._report_joined(before, ray, now)
             for instance, node in ray.nodes.items():
@@ -91,7 +94,7 @@ class Chronicle:
         with self._lock:
             node = self._seen.nodes.get(instance) if self._seen else None
             if not joined:
-                reason = "it did not join Ray in time"
+                reason = "nothing needs it any more"
             elif node is None:
                 reason = "its node ended"
             elif node.idle_s:
@@ -131,14 +134,27 @@ class Chronicle:
                 self._seen.joined.add(instance)
                 if before is None:
                     continue
-                since = self._started.pop(instance, None)
-                took = f" {now - since:.1f} s after its start" if since is not None else ""
                 self._report(
                     Event(
                         Kind.JOIN,
-                        f"{slot.place} joined Ray{took}",
+                        f"{slot.place} joined Ray{self._took(instance, now)}",
                         slot.worker_group,
                         slot.name,
                         slot.host,
                     )
                 )
+
+    def _note_waits(self, running: Mapping[str, Slot], now: float) -> None:
+        before, self._waited = self._waited, {}
+        for instance, slot in running.items():
+            if slot.waits or instance in before:
+                self._waited[instance] = now if slot.waits else before[instance]
+
+    def _took(self, instance: str, now: float) -> str:
+        """How long its start took, and its turn to come; nothing of a start that was not seen."""
+        since = self._started.pop(instance, None)
+        if since is None:
+            return ""
+        waited_s = self._waited.get(instance, since) - since
+        turn = f", {waited_s:.1f} s of which it waited for its turn" if waited_s > 0 else ""
+        return f" {now - since:.1f} s after its start{turn}"

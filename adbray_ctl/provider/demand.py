@@ -66,11 +66,15 @@ class Demand:
 
 @dataclass(frozen=True)
 class Offer:
-    """What one worker of a worker group offers, and how many may run; memory in bytes."""
+    """What one worker of a worker group offers, and how many may run; memory in bytes.
+
+    ``least`` is how many always run.
+    """
 
     resources: Mapping[str, float]
     labels: Mapping[str, str]
     most: int
+    least: int = 0
 
     def why_not(self, shape: Shape) -> str | None:
         """Why a worker does not do, even an empty one; None when it does."""

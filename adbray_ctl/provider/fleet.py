@@ -7,7 +7,7 @@ from typing import Any
 
 from adbray_ctl.provider.journal import Event
 from adbray_ctl.provider.launches import Launches, Starter
-from adbray_ctl.provider.model import HostAddress, Slot, SlotState
+from adbray_ctl.provider.model import HostAddress, Slot
 from adbray_ctl.provider.power import PowerSwitch, run_command
 from adbray_ctl.provider.quarantine import Quarantine
 from adbray_ctl.provider.reservations import Reservations
@@ -74,19 +74,23 @@ class SlotFleet:
         self._stops.go_on()
         return self._reservations.show()
 
-    def launch(self, worker_group: str, count: int, started: Callable[[Slot], None]) -> None:
-        """Start ``count`` workers and wait for them; ``started`` gets each. Raises LaunchFault."""
-        self._launches.launch(worker_group, count, started)
+    def launch(
+        self, worker_group: str, count: int, started: Callable[[Slot], None], least: int = 0
+    ) -> None:
+        """Start ``count`` workers and wait for them; ``started`` gets each. Raises LaunchFault.
+
+        ``least`` is how many of the group are always to run.
+        """
+        self._launches.launch(worker_group, count, started, least)
 
     def stop(self, instance: str) -> None:
         """Stop ``instance``, now or when its host can be reached again; returns at once."""
         self._stops.stop(instance)
 
-    def set_aside(self, instance: str, reason: str) -> None:
-        """Do not start the slot of ``instance`` for a while."""
-        for slot in self._views.slots():
-            if slot.instance == instance and slot.state is not SlotState.STOPPED:
-                self._quarantine.add(slot, reason)
+    def give_up(self, slot: Slot, reason: str) -> None:
+        """Stop what runs in ``slot``, and do not start it for a while."""
+        self._quarantine.add(slot, reason)
+        self._stops.give_up(slot.instance, reason)
 
     def given_up(self) -> dict[str, str]:
         """What is stopped though Ray did not ask for it, and why; each is shown once."""

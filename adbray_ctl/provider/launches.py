@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from adbray_ctl.provider.journal import Event, Kind
 from adbray_ctl.provider.model import HostFault, Slot, SlotFault
@@ -50,6 +51,15 @@ class Patience:
             self._seconds.pop(worker_group, None)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """One worker of a group, on a slot that is free ``until`` then; ``least``: always wanted."""
+
+    worker_group: str
+    until: float
+    least: bool
+
+
 class Launches:
     """Launches of many workers at once.
 
@@ -67,21 +77,26 @@ class Launches:
         self._patience = Patience()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="adbray-launch")
 
-    def launch(self, worker_group: str, count: int, started: Callable[[Slot], None]) -> None:
+    def launch(
+        self, worker_group: str, count: int, started: Callable[[Slot], None], least: int
+    ) -> None:
         """Start ``count`` slots at once, or as soon as they are free; each is given to ``started``.
 
+        The first ones, so that ``least`` of the group run, come before what work asks for.
         A worker that apply has started meanwhile counts: Ray did not know of it when it asked.
         Raises LaunchFault when fewer could be started; the next launch of the group waits longer.
         """
         patience_s = self._patience.of(worker_group)
         known = self._reservations.known()
+        lacking = least - self._reservations.count(worker_group)
 
-        def start() -> None:
-            worker = self._starter.start(worker_group, self._clock() + patience_s, known)
+        def start(number: int) -> None:
+            wanted = Wanted(worker_group, self._clock() + patience_s, least=number < lacking)
+            worker = self._starter.start(wanted, known)
             if worker is not None:
                 started(worker)
 
-        launches: list[Future[None]] = [self._pool.submit(start) for _ in range(count)]
+        launches: list[Future[None]] = [self._pool.submit(start, n) for n in range(count)]
         wait(launches)
         faults = [fault for launch in launches if (fault := launch.exception())]
         if not faults:
@@ -119,21 +134,22 @@ class Starter:
         self._sleep = sleep
         self._report = report
 
-    def start(self, worker_group: str, until: float, known: frozenset[str]) -> Slot | None:
+    def start(self, wanted: Wanted, known: frozenset[str]) -> Slot | None:
         """The worker that was started; None where another has come to run that is not ``known``.
 
-        Raises LaunchFault when no slot is free ``until`` then.
+        Raises LaunchFault when no slot is free in time.
         """
         failed: list[str] = []
+        worker_group = wanted.worker_group
         while not self._reservations.take_over(worker_group, known):
             choice = self._reservations.reserve(worker_group)
             if isinstance(choice, str):
-                if self._clock() >= until + self._more_patience_s(worker_group):
+                if self._clock() >= wanted.until + self._more_patience_s(worker_group):
                     raise LaunchFault("; ".join(dict.fromkeys([*failed, choice])))
                 self._sleep(_LOOK_AGAIN_S)
                 continue
             try:
-                return self._start(worker_group, choice)
+                return self._start(wanted, choice)
             except (HostFault, SlotFault) as fault:
                 self._reservations.failed(choice, fault)
                 failed.append(f"{choice.slot.place}: {fault}")
@@ -145,18 +161,18 @@ class Starter:
         held = any(slot.held for slot in slots if slot.worker_group == worker_group)
         return LONGEST_PATIENCE_S if held else 0.0
 
-    def _start(self, worker_group: str, choice: Choice) -> Slot:
+    def _start(self, wanted: Wanted, choice: Choice) -> Slot:
         began, slot = self._clock(), choice.slot
         start = self._wake if choice.asleep else _start
-        worker = start(choice)
+        worker = start(choice, wanted.least)
         self._reservations.started(choice, worker)
         text = f"started {slot.place} within {self._clock() - began:.1f} s"
-        self._report(Event(Kind.START, text, worker_group, slot.name, slot.host))
+        self._report(Event(Kind.START, text, wanted.worker_group, slot.name, slot.host))
         return worker
 
-    def _wake(self, choice: Choice) -> Slot:
+    def _wake(self, choice: Choice, least: bool) -> Slot:
         try:
-            return self._power.wake(choice.view.host, lambda: _start(choice))
+            return self._power.wake(choice.view.host, lambda: _start(choice, least))
         except HostFault as fault:
             # The host's other slots would only wait as long again.
             slots = self._views.slots()
@@ -165,5 +181,7 @@ class Starter:
             raise
 
 
-def _start(choice: Choice) -> Slot:
-    return choice.view.link.start(choice.slot.name)
+def _start(choice: Choice, least: bool) -> Slot:
+    # A gate that gives no turns would refuse the word; one that was never asked may be such.
+    least = least and choice.slot.waits is not None
+    return choice.view.link.start(choice.slot.name, least=least)

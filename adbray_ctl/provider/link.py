@@ -58,9 +58,12 @@ class SshLink:
             self.close()
             raise HostFault(self._explain(error, within_s)) from error
 
-    def start(self, slot: str) -> Slot:
-        """Start a slot; gives it as it is then. Raises HostFault or SlotFault."""
-        return self._change(f"start {slot}")
+    def start(self, slot: str, *, least: bool = False) -> Slot:
+        """Start a slot; gives it as it is then. Raises HostFault or SlotFault.
+
+        Its group always has one that is of its ``least``: only a gate that gives turns knows that.
+        """
+        return self._change(f"start {slot} least" if least else f"start {slot}")
 
     def stop(self, instance: str) -> Slot:
         """Stop ``instance``, if that runs; gives its slot. Raises HostFault or SlotFault."""

@@ -50,7 +50,10 @@ class HostAddress:
 
 @dataclass(frozen=True)
 class Slot:
-    """A worker slot as its host reports it; ``start`` is the id of its unit's last start."""
+    """A worker slot as its host reports it; ``start`` is the id of its unit's last start.
+
+    ``waits`` is why its host keeps a start waiting, if it does; None where hosts give no turns.
+    """
 
     host: str
     name: str
@@ -59,6 +62,7 @@ class Slot:
     start: str = ""
     held: bool = False
     detail: str = ""
+    waits: str | None = None
 
     @property
     def instance(self) -> str:
@@ -98,6 +102,8 @@ def parse_slots(host: str, text: str | bytes) -> tuple[Slot, ...]:
                 start=str(slot["start"]),
                 held=bool(slot["held"]),
                 detail=str(slot["detail"]),
+                # A gate of an earlier version shows none.
+                waits=str(slot["waits"]) if "waits" in slot else None,
             )
             for slot in answer["slots"]
         )

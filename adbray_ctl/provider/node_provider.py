@@ -17,6 +17,7 @@ from ray.autoscaler.v2.instance_manager.node_provider import LaunchNodeError
 from adbray_ctl.provider.chronicle import Chronicle
 from adbray_ctl.provider.fleet import SlotFleet
 from adbray_ctl.provider.job_table import GcsJobTable
+from adbray_ctl.provider.joins import Joins
 from adbray_ctl.provider.journal import Event, Journal, Kind
 from adbray_ctl.provider.link import Login, SshLink
 from adbray_ctl.provider.lost_jobs import JobTable, LostJobs
@@ -29,6 +30,7 @@ from adbray_ctl.provider.view import Link
 logger = logging.getLogger(__name__)
 
 HEAD_TYPE = "ray.head"
+LATE = "it did not join Ray in time"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class SlotProvider(NodeProvider):
             sleep=sleep,
             report=self._journal.write,
         )
+        self._joins = Joins(clock)
         self._read_ray = read_ray or RayReader(settings.gcs_address, lambda: self._orders.types)
         self._lost_jobs = LostJobs(jobs or GcsJobTable(settings.gcs_address), time.time)
         # The monitor inherits the head's own id from the head's process.
@@ -114,13 +117,15 @@ class SlotProvider(NodeProvider):
         group = tags_[tags.TAG_RAY_USER_NODE_TYPE]
         why = self._chronicle.why_launched(group, self._orders.offers.get(group))
         self._journal.write(Event(Kind.LAUNCH, f"{count} of {group} {why}", group))
-        self._fleet.launch(group, count, self._chronicle.started)
+        offer = self._orders.offers.get(group)
+        least = offer.least if offer else 0
+        self._fleet.launch(group, count, self._chronicle.started, least)
 
     def terminate_node(self, node_id: str) -> None:
         self.terminate_nodes([node_id])
 
     def terminate_nodes(self, node_ids: list[str]) -> None:
-        """Ray has drained them, or they have ended, or they never came."""
+        """Ray has drained them, or they have ended, or nothing needs what has not joined yet."""
         workers = [node for node in node_ids if "." in node and not node.startswith("head.")]
         if not workers:
             return
@@ -130,9 +135,7 @@ class SlotProvider(NodeProvider):
             logger.exception("cannot ask Ray which workers joined")
             known = set(workers)
         for node in workers:
-            reason = self._chronicle.stopping(node, joined=node in known)
-            if node not in known:
-                self._fleet.set_aside(node, reason)
+            self._chronicle.stopping(node, joined=node in known)
             self._fleet.stop(node)
 
     def _read_config(self) -> None:
@@ -149,12 +152,17 @@ class SlotProvider(NodeProvider):
         for instance, reason in self._fleet.given_up().items():
             self._chronicle.given_up(instance, reason)
         try:
-            demands = self._chronicle.look(
-                slots, self._read_ray(), self._orders.offers, self._fleet.why_no_slot
-            )
+            ray = self._read_ray()
+            demands = self._chronicle.look(slots, ray, self._orders.offers, self._fleet.why_no_slot)
+            self._give_up_late(slots, ray)
             self._journal.show({**demands, **self._fleet.troubles()})
         except Exception:  # whatever Ray's client raises
             logger.exception("cannot report what the autoscaler does")
+
+    def _give_up_late(self, slots: tuple[Slot, ...], ray: RayState) -> None:
+        """Another slot may do better; given up in the next tick."""
+        for slot in self._joins.late(slots, ray.nodes):
+            self._fleet.give_up(slot, LATE)
 
     def _end_lost_jobs(self) -> None:
         """The head's monitor is the one process that looks at the GCS all the time."""

@@ -47,7 +47,12 @@ def parse_orders(text: str) -> Orders:
         return Orders(
             hosts=tuple(_host(host) for host in provider["hosts"]),
             offers={
-                name: Offer(kind["resources"], kind["labels"], int(kind["max_workers"]))
+                name: Offer(
+                    kind["resources"],
+                    kind["labels"],
+                    int(kind["max_workers"]),
+                    int(kind["min_workers"]),
+                )
                 for name, kind in config["available_node_types"].items()
                 if name != config["head_node_type"]
             },

@@ -14,7 +14,7 @@ from adbray_ctl.provider.views import Choice, HostViews
 class Reservations:
     """The slots that are being started, and the workers that Ray knows of.
 
-    Ray's threads call: ``set_rate``, ``show``, ``known``, ``starting``, ``why_no_slot``.
+    Ray's threads call: ``set_rate``, ``show``, ``known``, ``count``, ``starting``, ``why_no_slot``.
     Our threads, ``adbray-launch``, call: ``take_over``, ``reserve``, ``started``, ``failed``.
     Lock: around every method; with it held, those of ``HostViews`` and ``Quarantine`` may be taken.
     """
@@ -53,6 +53,17 @@ class Reservations:
         """The instances that Ray knew when it last asked."""
         with self._lock:
             return self._known
+
+    def count(self, worker_group: str) -> int:
+        """How many of the group run or are being started."""
+        with self._lock:
+            run = {
+                slot.place
+                for slot in self._views.slots()
+                if slot.worker_group == worker_group and slot.state is SlotState.RUNNING
+            }
+            being = {place for place, group in self._starting.items() if group == worker_group}
+            return len(run | being)
 
     def starting(self) -> frozenset[str]:
         """The places that are being started."""

@@ -19,6 +19,7 @@ from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.services import external_redis
 from adbray_ctl.services.boot import booted
 from adbray_ctl.services.nodes import drain_and_stop, held_back
+from adbray_ctl.services.patience import Patience
 from adbray_ctl.services.plan import Prepared, inventory_of
 from adbray_ctl.services.secrets import ensure_all
 from adbray_ctl.services.tools import Tools
@@ -114,17 +115,17 @@ def wait_ready(
     """Observe until Ray knows every one of the nodes ``wanted``, as they are now applied.
 
     A worker that the autoscaler has stopped again is not waited for: min_workers of its group run.
+    Raises ClusterError once nothing has gone on for so long.
     """
     group, hosts = prepared.spec.name, prepared.topology.hosts
     nodes = set(wanted)
-    deadline = tools.clock.now() + _READY_WITHIN_S
-    waiting = -1
+    patience, waiting = Patience(tools.clock, _READY_WITHIN_S), -1
     while True:
         status = group_status(group, tools.hosts.observe(prepared.fleet, hosts))
         missing = sorted(nodes - _ready(prepared, status))
         if not missing:
             return status
-        if tools.clock.now() > deadline:
+        if patience.is_over(status):
             raise _not_ready(prepared, status, missing)
         if waiting != len(missing):
             report(Note(text=f"waiting for {len(missing)} of {len(nodes)}: {', '.join(missing)}"))
@@ -210,7 +211,7 @@ def _joined(errors: list[AdbrayError], rest: list[Step]) -> AdbrayError:
 def _not_ready(prepared: Prepared, status: GroupStatus, missing: list[str]) -> ClusterError:
     slots = {slot.slot: slot for slot in status.slots}
     least = _least(prepared)
-    lines = [f"not ready after {_READY_WITHIN_S:g} s"]
+    lines = [f"not ready, and nothing has moved for {_READY_WITHIN_S:g} s"]
     for name in missing:
         slot = slots.get(name)
         state = f"{slot.host}: {why(slot, least)}" if slot else "no record on its host"

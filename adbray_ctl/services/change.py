@@ -31,7 +31,7 @@ class Change(BaseModel):
     plan is carried out only if nothing has moved since it was made.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     group: str
     command: str = "apply"

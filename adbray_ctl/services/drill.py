@@ -26,6 +26,7 @@ from adbray_ctl.core.protocols.console import Console
 from adbray_ctl.core.protocols.runs import Report
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.services.drill_target import DrillSetup, cuts, prepare
+from adbray_ctl.services.patience import Patience
 from adbray_ctl.services.tools import Tools
 
 # What a process is called, by the first 15 letters (proc(5), comm).
@@ -137,6 +138,7 @@ def _await_back(
 ) -> GroupStatus:
     """Until all that should run does, and calls go well; what is seen is told."""
     (fault_at, shows_s), last = fault, _states(setup.status)
+    patience = Patience(tools.clock, _BACK_WITHIN_S)
     while True:
         status = group_status(setup.group, tools.hosts.observe(setup.fleet), setup.fleet.retired)
         now = tools.clock.now()
@@ -149,13 +151,19 @@ def _await_back(
         if not missing and now - fault_at > shows_s and are_steady(calls(), fault_at):
             moments.append((now, "everything is back"))
             return status
-        if now - fault_at > _BACK_WITHIN_S:
-            raise ClusterError(
-                f"not back after {_BACK_WITHIN_S:g} s: {', '.join(missing) or 'calls still fail'}",
-                where=setup.group,
-                hint="`adbray status` shows what is missing; `adbray apply` fixes what it can",
-            )
+        if patience.is_over(status):
+            raise _not_back(status, now - fault_at, missing)
         tools.clock.sleep(_POLL_S)
+
+
+def _not_back(status: GroupStatus, after_s: float, missing: tuple[str, ...]) -> ClusterError:
+    lines = [f"not back after {after_s:.0f} s: {', '.join(missing) or 'calls still fail'}"]
+    lines += [f"    {s.slot}: {s.host}: {s.state} ({s.detail})" for s in status.slots if s.detail]
+    return ClusterError(
+        "\n".join(lines),
+        where=status.group,
+        hint="`adbray status` shows what is missing; `adbray apply` fixes what it can",
+    )
 
 
 def _states(status: GroupStatus) -> dict[str, str]:

@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from adbray_ctl.core.jobs import DirectoryFile
-from adbray_ctl.core.protocols.hosts import Drills, HeadState, HostAccess, Lease, Nodes, RedisProbe
-from adbray_ctl.core.protocols.nodes import (
-    BundleProbe,
-    DiskCleaner,
-    LeftoverProbe,
-    LoadProbe,
-    NodeLogs,
-    UsageLog,
-)
-from adbray_ctl.core.protocols.runs import Clock, JobApi, PlaybookRunner, PowerDriver
-from adbray_ctl.core.protocols.specs import Specs
-from adbray_ctl.core.protocols.state import Archives, History, InventoryStore, Lock, SecretStore
+if TYPE_CHECKING:
+    from adbray_ctl.core.jobs import DirectoryFile
+    from adbray_ctl.core.protocols.hosts import (
+        Drills,
+        HeadState,
+        HostAccess,
+        Lease,
+        Nodes,
+        RedisProbe,
+    )
+    from adbray_ctl.core.protocols.nodes import (
+        BundleProbe,
+        DiskCleaner,
+        LeftoverProbe,
+        LoadProbe,
+        NodeLogs,
+        UsageLog,
+    )
+    from adbray_ctl.core.protocols.runs import Clock, JobApi, PlaybookRunner, PowerDriver
+    from adbray_ctl.core.protocols.specs import Specs
+    from adbray_ctl.core.protocols.state import Archives, History, InventoryStore, Lock, SecretStore
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ client asked sshd to run. One JSON text a request; every start, stop and refusal
 
     list                    all slots of the group, and what runs in them
     watch                   one such list for each line that comes in
-    start SLOT              start it, if it is stopped and not held back
+    start SLOT [least]      start it, if it is stopped and not held back; one that its group always
+                            has starts before those that work asks for
     stop SLOT[.START]       stop it and empty its spill and temporary files; with START, the id of
                             one start of its unit, only while that very start runs
     rest                    start nothing for two minutes, of any group; refused while anything runs
@@ -26,7 +27,8 @@ from adbray_host.gate.changes import GROUP, Resting, rest, start, stop
 from adbray_host.gate.slots import SLOT, Refused, listed
 
 REQUEST = re.compile(
-    rf"(?P<list>list)|(?P<watch>watch)|(?P<rest>rest)|start (?P<start>{SLOT.pattern})"
+    rf"(?P<list>list)|(?P<watch>watch)|(?P<rest>rest)"
+    rf"|start (?P<start>{SLOT.pattern})(?P<least> least)?"
     rf"|stop (?P<stop>{SLOT.pattern})(\.(?P<which>[0-9a-f]{{32}}))?",
     re.ASCII,
 )
@@ -59,7 +61,7 @@ def obey(group: str, request: str) -> None:
     """Carry out one request. Raises Refused for everything that is not exactly one of ours."""
     asked = REQUEST.fullmatch(request) if len(request) <= LONGEST_REQUEST else None
     if asked is None:
-        raise Refused("allowed: list, watch, rest, start SLOT, stop SLOT[.START]")
+        raise Refused("allowed: list, watch, rest, start SLOT [least], stop SLOT[.START]")
     if asked["watch"]:
         watch(group)
     elif asked["list"]:
@@ -70,7 +72,7 @@ def obey(group: str, request: str) -> None:
             rest()
             say({"slots": []})
         elif asked["start"]:
-            say({"slots": [start(group, asked["start"])]})
+            say({"slots": [start(group, asked["start"], least=bool(asked["least"]))]})
         else:
             say({"slots": [stop(group, asked["stop"], asked["which"])]})
 

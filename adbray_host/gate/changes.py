@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from adbray_host import layout, mounts
+from adbray_host import files, layout, mounts
 from adbray_host.gate.slots import (
     RUNNING,
     SYSTEMD_S,
@@ -86,7 +86,7 @@ def rest() -> None:
             file.write(f"{time.time() + REST_S:.0f}")
 
 
-def start(group: str, slot: str) -> dict[str, Any]:
+def start(group: str, slot: str, *, least: bool) -> dict[str, Any]:
     with sole(group, slot):
         require(group, slot)
         if is_before(os.path.join(layout.RUN, "resting")):
@@ -100,6 +100,7 @@ def start(group: str, slot: str) -> dict[str, Any]:
         if fault:
             raise Refused(f"{slot} is set aside: {fault}")
         unit = unit_of(group, slot)
+        mark(layout.demand_of(group, slot), not least)
         run(SYSTEMCTL, "reset-failed", "--", unit)
         done = run(SYSTEMCTL, "start", "--", unit)
         if done.returncode != 0:
@@ -110,6 +111,15 @@ def start(group: str, slot: str) -> dict[str, Any]:
             raise Refused(f"{unit} does not start: {reason[:600]}")
         (now,) = listed(group, slot)
         return now
+
+
+def mark(path: str, wanted: bool) -> None:
+    """Have an empty file, or none."""
+    if wanted:
+        files.write(path, "")
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def stop(group: str, slot: str, which: str | None) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from adbray_host import layout, systemd
+from adbray_host.turns import view
+from adbray_host.turns.queue import FOR_HEAD
 
 SLOT = re.compile(r"[a-z][a-z0-9-]{0,31}-[0-9]{1,5}", re.ASCII)
 # systemd stops a worker within 15 s (TimeoutStopSec) and starts one within a few.
@@ -67,8 +69,19 @@ def states(group: str, slots: Iterable[str]) -> dict[str, dict[str, str]]:
 def listed(group: str, only: str | None = None) -> list[dict[str, Any]]:
     """The answer to `list`, or one slot's part of it."""
     slots = slots_of(group, only)
-    known = states(group, slots)
-    return [described(group, slot, slots[slot], known.get(slot, {})) for slot in slots]
+    known, waits = states(group, slots), view.waits()
+    return [
+        dict(
+            described(group, slot, slots[slot], known.get(slot, {})),
+            waits=waited_for(waits.get(unit_of(group, slot))),
+        )
+        for slot in slots
+    ]
+
+
+def waited_for(wait: dict[str, Any] | None) -> str:
+    """What keeps a start waiting; nothing of one that cannot reach its head, which asks this."""
+    return "" if wait is None or wait["state"] == FOR_HEAD else str(wait["text"])
 
 
 def described(group: str, slot: str, worker_group: str, fields: dict[str, str]) -> dict[str, Any]:

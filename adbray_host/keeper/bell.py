@@ -7,8 +7,13 @@ import signal
 import socket
 from collections.abc import Sequence
 from types import FrameType
+from typing import Protocol
 
-from adbray_host.keeper.health import Line
+
+class Heard(Protocol):
+    """What may be heard of during a wait; nothing while its number is -1."""
+
+    def fileno(self) -> int: ...
 
 
 class Stopped(Exception):
@@ -30,9 +35,9 @@ class Bell:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._stopping |= number == signal.SIGTERM
 
-    def wait(self, seconds: float, lines: Sequence[Line] = ()) -> None:
+    def wait(self, seconds: float, lines: Sequence[Heard] = ()) -> None:
         """Until then, or a signal comes, or a line moves. Stopped once SIGTERM has come."""
-        heard: list[socket.socket | Line] = [self._heard]
+        heard: list[Heard] = [self._heard]
         heard += (line for line in lines if line.fileno() >= 0)
         if not self._stopping and self._heard in select.select(heard, [], [], seconds)[0]:
             self._heard.recv(4096)

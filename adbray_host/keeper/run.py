@@ -13,6 +13,7 @@ from adbray_host.keeper.config import Config, load
 from adbray_host.keeper.health import Line, Watch, http_probe
 from adbray_host.keeper.leadership import GIVE_UP, Leadership
 from adbray_host.keeper.state import StateFile, notify
+from adbray_host.keeper.turn import await_turn
 from adbray_host.redis_client import Primary, Redis, RedisError
 
 TICK_S = 0.5
@@ -90,6 +91,7 @@ class Keeper:
         """Run Ray until it ends, hangs, or may no longer run."""
         self._cut_off_others()
         self._hold_address()
+        turn = await_turn(self._bell, TICK_S, self._wait_in_line)
         self._state.write("starts", leader=self._config.me)
         self._redis_of_ray = self._primary()
         self._ray = start(self._command, self._config.user, self._redis_of_ray)
@@ -107,8 +109,14 @@ class Keeper:
                 if verdict:
                     raise Ends(verdict)
             if up:
+                turn.is_up()
                 self._state.write("leads", leader=self._config.me)
             self._bell.wait(TICK_S, lines)
+
+    def _wait_in_line(self) -> None:
+        """Lead without a head: other starts have this host's cores."""
+        self._state.write("waits", detail="for its turn to start")
+        self._keep_leading()
 
     def _keep_leading(self) -> None:
         """Claim again. Without a standby nobody else would lead, so a silent Redis ends nothing."""

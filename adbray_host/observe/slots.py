@@ -13,13 +13,15 @@ from typing import Any
 from adbray_host import files, layout, records
 from adbray_host.cleaning import largest
 from adbray_host.mounts import disk_use, is_mounted
+from adbray_host.turns import view
 
 
 def slots(unseen: list[dict[str, str]]) -> list[dict[str, Any]]:
     """All slots, with how full their disks are and what their head and Sentinel say."""
-    found = recorded(unseen)
+    found, waits = recorded(unseen), view.waits()
     for slot in found:
         record = slot["record"]
+        slot["wait"] = waits.get(record.get("unit", ""))
         slot["disks"] = [disk_use(disk) for disk in layout.disks_of(record)]
         if record.get("kind") == "head":
             slot["keeper"] = files.read_json(layout.keeper_view_of(record["group"]))

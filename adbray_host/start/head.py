@@ -18,6 +18,14 @@ from adbray_host.start.ray import MIB, environment, remove, sessions
 
 # Less than this, and Ray may not start.
 LEAST = 4 * MIB
+# Of the autoscaler, in place of what units say.
+AUTOSCALER = {
+    # The provider stops a worker that does not join within two minutes of its turn to start; Ray
+    # would count from its launch.
+    "RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S": "3600",
+    # A worker that still waits for its turn when nothing needs it any more is stopped (Ray 2.60).
+    "RAY_AUTOSCALER_PENDING_NODE_IDLE_TIMEOUT_S": "60",
+}
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,7 @@ def main(words: list[str]) -> int:
             spill=spill,
             store_mb=config.object_store_mb,
             direct=[config.address],
-        )
+        ),
+        **AUTOSCALER,
     )
     return daemons.watch(lambda: command.main([*daemons.without_block(words[1:]), *login(config)]))

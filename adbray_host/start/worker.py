@@ -1,8 +1,9 @@
 """A worker's start and end, as its own user within its unit.
 
     begin DISK                              move logs aside, remove what a loss of power left
-    run NODE DISK STORE_MB DIRECT RAY...    start Ray by its own command, with the environment it
-                                            needs, and watch it
+    run NODE DISK STORE_MB DIRECT RAY...    once its head answers and its turn has come: start Ray
+                                            by its own command, with the environment it needs, and
+                                            watch it
     end DISK                                move logs aside, remove what nothing can use any more
 
 DIRECT is a list, with commas, of what is reached without a proxy.
@@ -14,11 +15,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from adbray_host import layout
 from adbray_host.kept_logs import aside
 from adbray_host.start import daemons
 from adbray_host.start.ray import environment, sessions
+from adbray_host.turns.ask import await_turn
+
+AGENT_PORT = "dashboard-agent-listen-port"
 
 
 def begin(disk: str) -> None:
@@ -32,13 +37,28 @@ def begin(disk: str) -> None:
 
 
 def run(node: str, disk: str, store_mb: str, direct: str, ray: str, *words: str) -> int:
+    agent = place(setting(words, "node-ip-address"), setting(words, AGENT_PORT))
+    turn = await_turn(place(*setting(words, "address").rpartition(":")[::2]), agent)
     spill = os.path.join(disk, "spill")
     given = environment(
         os.environ, node=node, spill=spill, store_mb=int(store_mb), direct=direct.split(",")
     )
     python = os.path.join(os.path.dirname(ray), "python")
     program = [python, layout.PROGRAM, "start-ray", *daemons.without_block(list(words))]
-    return daemons.watch(lambda: os.execve(python, program, given))
+    code = daemons.watch(lambda: os.execve(python, program, given))
+    # Its turn has ended before, unless the node never came up.
+    turn.close()
+    return code
+
+
+def setting(words: Sequence[str], name: str) -> str:
+    """What Ray's words say of ``name``."""
+    start = "--" + name + "="
+    return next((word[len(start) :] for word in words if word.startswith(start)), "")
+
+
+def place(host: str, port: str) -> tuple[str, int] | None:
+    return (host, int(port)) if host and port.isdigit() else None
 
 
 def end(disk: str) -> None:

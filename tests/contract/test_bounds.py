@@ -10,10 +10,11 @@ import pytest
 
 from adbray_ctl.core.errors import AdbrayError
 from adbray_ctl.core.jobs import MAX_WORKING_DIR_BYTES, DirectoryFile, UploadRoom, check_room
-from adbray_ctl.provider import link
+from adbray_ctl.provider import joins, link
 from adbray_ctl.uploads.door import Door
 from adbray_ctl.uploads.room import LARGEST, MIB, refusal
 from adbray_host.gate import slots
+from adbray_host.start import head
 
 ROOT = Path(__file__).parents[2]
 UNIT = (ROOT / "roles" / "ray_worker" / "templates" / "worker.service.j2").read_text()
@@ -35,6 +36,12 @@ def test_the_head_waits_for_the_longest_answer_of_a_gate() -> None:
     """A start that fails is stopped again before the gate answers."""
     assert seconds("TimeoutStartSec") + seconds("TimeoutStopSec") < link.CHANGE_S
     assert seconds("TimeoutStopSec") * 2 < slots.SYSTEMD_S, "also one that has to be killed"
+
+
+def test_the_provider_gives_a_worker_up_before_ray_would() -> None:
+    """Ray counts the time that a start waits for its turn, which is no fault."""
+    allocated = head.AUTOSCALER["RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S"]
+    assert int(allocated) > 20 * joins.WITHIN_S
 
 
 def test_the_client_and_the_head_take_packages_of_one_size() -> None:

@@ -18,6 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from adbray_ctl.cli.app import cli
+from adbray_ctl.cli.sections import Verb
 from tests.contract.checkout import ROOT, named, tracked
 
 # Places to install from: a mirror, a local index, a folder of wheels of some machine.
@@ -183,7 +184,7 @@ def assert_command(words: list[str]) -> None:
         if not isinstance(command, click.Group):
             return
         assert word in command.commands, f"adbray {' '.join(words)}"
-        command = command.commands[word]
+        command = loaded(command.commands[word])
 
 
 def test_spec_reference_is_up_to_date() -> None:
@@ -209,7 +210,12 @@ def commands(command: click.Command, name: str) -> Iterator[str]:
         yield name
         return
     for word, child in command.commands.items():
-        yield from commands(child, f"{name} {word}")
+        yield from commands(loaded(child), f"{name} {word}")
+
+
+def loaded(command: click.Command) -> click.Command:
+    """Itself, and not what stands for it in the help."""
+    return command.load() if isinstance(command, Verb) else command
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=named)

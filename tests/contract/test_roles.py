@@ -194,6 +194,14 @@ def test_what_begins_early_is_what_roles_bring_later() -> None:
     assert [package for package in early if package not in later] == []
 
 
+def test_the_heads_key_is_let_in_by_one_line_whichever_role_writes_it() -> None:
+    gates = {
+        load(ROOT / "roles" / role / "vars" / "main.yml")[f"_{role}_gate"].replace(role, "ROLE")
+        for role in ("host_base", "ray_worker")
+    }
+    assert len(gates) == 1
+
+
 def tasks_of(role: str) -> Path:
     return ROOT / "roles" / role / "tasks" / "main.yml"
 

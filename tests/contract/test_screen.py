@@ -289,9 +289,11 @@ def test_a_full_disk_under_the_output_is_said(arguments: str) -> None:
     assert len(done.stderr.splitlines()) == 2
 
 
-def test_where_errors_cannot_be_written_the_code_says_it() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_where_errors_cannot_be_written_the_code_says_it(unbuffered: str) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
-        assert adbray("nosuch", stderr=full).returncode == 1
+        assert adbray("nosuch", stderr=full, env=environment).returncode == 1
 
 
 @pytest.mark.parametrize("closed", ["<&- 2>&-", "<&- >&- 2>&-"])

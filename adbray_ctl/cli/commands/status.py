@@ -1,9 +1,6 @@
-"""`adbray status`, `adbray addresses` and `adbray env`."""
+"""`adbray status` and `adbray addresses`."""
 
 from __future__ import annotations
-
-import os
-import shlex
 
 import click
 
@@ -15,7 +12,6 @@ from adbray_ctl.cli.state import State, pass_state
 from adbray_ctl.core.errors import ClusterError, HostError, HostKeyError
 from adbray_ctl.core.observed.scaling import ScalingEvent
 from adbray_ctl.core.observed.status import GroupStatus
-from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import scaling
 from adbray_ctl.services import status as service
 
@@ -122,35 +118,3 @@ def addresses(state: State, group: str, as_json: bool) -> None:
         print_json(found)
     else:
         print_addresses(found)
-
-
-@click.command(
-    epilog='Example:\n\n  eval "$(adbray env analytics)" && ray job list',
-    short_help="Print the environment for Ray's own tools, for eval.",
-)
-@click.argument("group", type=GROUP)
-@_JSON
-@pass_state
-def env(state: State, group: str, as_json: bool) -> None:
-    """Print shell exports for Ray's own tools: address, and the token's file (not the token).
-
-    NO_PROXY excepts the fleet's hosts, so that the token never goes to a proxy of yours.
-
-    The address is tried first, because Ray starts a local cluster when it gets a wrong one.
-    """
-    client = job_service.client_environment(state.tools, group, os.environ)
-    variables = {
-        "RAY_ADDRESS": client.addresses.dashboard,
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": client.token_file,
-        **client.no_proxy,
-    }
-    if as_json:
-        print_json({**variables, "client": client.addresses.client, "ray": client.ray_version})
-        return
-    say(f"# group {group}: clients need ray=={client.ray_version}")
-    say(f"# in Python: ray.init({client.addresses.client!r})")
-    # A token in the environment would win over the file.
-    say("unset RAY_AUTH_TOKEN")
-    for name, value in variables.items():
-        say(f"export {name}={shlex.quote(value)}")

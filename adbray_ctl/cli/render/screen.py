@@ -11,13 +11,13 @@ import select
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
 import click
-from pydantic import BaseModel
-from rich import console, live, table, text
+
+if TYPE_CHECKING:
+    from rich.live import Live
 
 # Characters that steer a terminal or cannot be seen: C0 and C1, bidirectional overrides and other
 # formats, lone halves of pairs, line and paragraph separators.
@@ -26,8 +26,12 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 # Lines and columns, and the two joiners that Persian and emoji are written with.
 _KEPT = frozenset("\n\t\u200c\u200d")
-# Piped output is for grep and files, and has no terminal whose width could count.
-_PIPED_WIDTH = 200
+
+
+class Model(Protocol):
+    """What prints as JSON; all of pydantic's models do, which few command lines need."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...
 
 
 def shown(foreign: str) -> str:
@@ -44,24 +48,21 @@ def _visible(char: str) -> str:
 
 
 class Text:
-    """Text in styles."""
+    """Text in styles: ``parts`` are pairs of what is shown and its style."""
 
     def __init__(self, plain: str = "", style: str = "") -> None:
-        self._rich = text.Text()
+        self.parts: list[tuple[str, str]] = []
         self.append(plain, style)
 
     @property
     def plain(self) -> str:
         """Without styles."""
-        return self._rich.plain
+        return "".join(part for part, _ in self.parts)
 
     def append(self, more: str | Text, style: str = "") -> Self:
         """Add ``more`` in its own style."""
-        self._rich.append(_text(more, style))
+        self.parts += [(shown(more), style)] if isinstance(more, str) else more.parts
         return self
-
-    def __rich__(self) -> text.Text:
-        return self._rich
 
 
 class Table:
@@ -71,41 +72,34 @@ class Table:
     """
 
     def __init__(self, *columns: str) -> None:
-        self._rich = table.Table(
-            box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold"
-        )
-        for column in columns:
-            self._rich.add_column(_cell(column), overflow="fold")
+        self.columns = columns
+        self.rows: list[tuple[Sequence[str | Text], str]] = []
 
     def add(self, *cells: str | Text, style: str = "") -> None:
         """Add a row."""
-        self._rich.add_row(*(_cell(cell) for cell in cells), style=style)
+        self.rows.append((cells, style))
 
     def __len__(self) -> int:
-        return self._rich.row_count
-
-    def __rich__(self) -> table.Table:
-        return self._rich
+        return len(self.rows)
 
 
 class LiveView:
     """A picture on a terminal that changes in place. Outside a terminal there is none."""
 
     def __init__(self, draw: Callable[[], Table] | None = None, *, err: bool = False) -> None:
-        self._console = _console(err=err)
-        self._live = live.Live(
-            get_renderable=draw,
-            console=self._console,
-            auto_refresh=draw is not None,
-            refresh_per_second=4,
-        )
+        self._draw = draw
+        self._stream = _stream(err=err)
+        self._live: Live | None = None
 
     @property
     def possible(self) -> bool:
         """Whether there is a terminal."""
-        return self._console.is_terminal
+        return _is_terminal(self._stream)
 
     def __enter__(self) -> Self:
+        from adbray_ctl.cli.render import drawing
+
+        self._live = drawing.picture(self._draw, self._stream)
         self._live.__enter__()
         return self
 
@@ -115,44 +109,50 @@ class LiveView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._live.__exit__(kind, error, trace)
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
 
     def show(self, *things: Table | Text) -> None:
         """Replace the picture."""
-        self._live.update(console.Group(*things), refresh=True)
+        from adbray_ctl.cli.render import drawing
+
+        assert self._live is not None
+        self._live.update(drawing.together(*things), refresh=True)
 
     def say(self, line: str) -> None:
         """Print a line above the picture."""
-        self._console.print(_text(line), soft_wrap=True)
+        if self._live is not None:
+            _draw(Text(line), self._stream)
+        else:
+            _write(f"{shown(line)}\n", self._stream)
 
 
 def say(*things: str | Text | Table, err: bool = False) -> None:
     """Print each thing on its own line; a table is cut to a terminal's width, text is not."""
-    screen = _console(err=err)
+    stream = _stream(err=err)
     for thing in things:
-        if isinstance(thing, Table):
-            screen.print(thing)
-        elif screen.is_terminal:
-            screen.print(_text(thing), soft_wrap=True)
+        if isinstance(thing, str):
+            _write(f"{shown(thing)}\n", stream)
+        elif isinstance(thing, Table) or _is_terminal(stream):
+            _draw(thing, stream)
         else:
             # Much faster, which a long log needs.
-            line = shown(thing) if isinstance(thing, str) else thing.plain
-            _write(f"{line}\n", err=err)
+            _write(f"{thing.plain}\n", stream)
 
 
-def print_json(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> None:
+def print_json(value: Model | Sequence[Model] | dict[str, Any]) -> None:
     """One JSON text on standard output, for scripts."""
-    _write(f"{_ascii_json(_plain(value), indent=2)}\n")
+    _write(f"{_ascii_json(_plain(value), indent=2)}\n", sys.stdout)
 
 
-def print_json_line(value: BaseModel | dict[str, Any]) -> None:
+def print_json_line(value: Model | dict[str, Any]) -> None:
     """As ``print_json``, in one line."""
-    _write(f"{_ascii_json(_plain(value), indent=None)}\n")
+    _write(f"{_ascii_json(_plain(value), indent=None)}\n", sys.stdout)
 
 
 def pass_on(output: str, *, err: bool = False) -> None:
     """What a job wrote, as the job wrote it: its colours and progress bars are for a terminal."""
-    _write(output, err=err)
+    _write(output, _stream(err=err))
 
 
 def ask_yes(question: str) -> bool:
@@ -180,52 +180,43 @@ def reader_gone() -> bool:
 
 def finish() -> None:
     """Write what is left. What cannot be written was reported, and Python shall not try again."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class _Console(console.Console):
-    def on_broken_pipe(self) -> None:
-        # Rich would end the process with 1. Called where the error is being handled.
-        raise  # noqa: PLE0704
+def _is_terminal(stream: TextIO) -> bool:
+    """Rich decides, but for what is no terminal and is not to be taken for one either."""
+    if not (stream.isatty() or os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}):
+        return False
+    from adbray_ctl.cli.render import drawing
+
+    return drawing.console_on(stream).is_terminal
 
 
-def _console(*, err: bool) -> console.Console:
-    return _console_on(sys.stderr if err else sys.stdout)
+def _draw(thing: Text | Table, stream: TextIO) -> None:
+    from adbray_ctl.cli.render import drawing
+
+    drawing.draw(thing, stream)
 
 
-@lru_cache(maxsize=2)
-def _console_on(stream: TextIO) -> console.Console:
-    made = _Console(file=stream, markup=False, emoji=False, highlight=False)
-    if not made.is_terminal:
-        made.width = _PIPED_WIDTH
-    return made
+def _stream(*, err: bool) -> TextIO:
+    return sys.stderr if err else sys.stdout
 
 
-def _text(thing: str | Text, style: str = "") -> text.Text:
-    return text.Text(shown(thing), style) if isinstance(thing, str) else thing.__rich__()
-
-
-def _cell(thing: str | Text) -> text.Text:
-    # Line ends would make rows that look like others.
-    made = _text(thing.replace("\n", r"\n") if isinstance(thing, str) else thing).copy()
-    # Rich measures a tab as nothing.
-    made.expand_tabs(8)
-    return made
-
-
-def _write(output: str, *, err: bool = False) -> None:
-    stream = sys.stderr if err else sys.stdout
+def _write(output: str, stream: TextIO) -> None:
     stream.write(output)
     stream.flush()
 
 
-def _plain(value: BaseModel | Sequence[BaseModel] | dict[str, Any]) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return value if isinstance(value, dict) else [one.model_dump(mode="json") for one in value]
+def _plain(value: Model | Sequence[Model] | dict[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, Sequence):
+        return [one.model_dump(mode="json") for one in value]
+    return value.model_dump(mode="json")
 
 
 def _ascii_json(value: Any, *, indent: int | None) -> str:

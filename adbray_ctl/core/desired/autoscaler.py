@@ -38,7 +38,7 @@ _HEADS = 100
 class _File(BaseModel):
     """A part of autoscaling.json; what may be absent there is None here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     @model_serializer(mode="wrap")
     def _given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Desired(BaseModel):
     where browsers find all pages, and Grafana; empty if there is none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     topology: Topology
     namespace: str

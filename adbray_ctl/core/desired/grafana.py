@@ -31,7 +31,7 @@ RAY_DASHBOARDS = (
 class GrafanaSecrets(BaseModel):
     """What a Grafana is made with: its admin's password, and what it encrypts its database by."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     admin_password: str
     secret_key: str

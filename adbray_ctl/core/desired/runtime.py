@@ -16,7 +16,7 @@ _BESIDE_RAY = ("paramiko>=3.4", "pip", "uv")
 class Runtime(BaseModel):
     """One environment: its Python's version, where it is on hosts, and what pip installs there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     python: str
     venv: str

@@ -37,7 +37,7 @@ class GroupMonitoring(BaseModel):
     all of that, ``grafana`` that there is one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     host: str
     hosts: tuple[str, ...]

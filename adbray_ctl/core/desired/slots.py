@@ -19,7 +19,7 @@ REDIS_USER = "ray"
 
 
 class _Slot(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class RaySlot(_Slot):

@@ -20,7 +20,7 @@ ON_HOST = "/etc/adbray-web"
 class WebSecrets(BaseModel):
     """A password, and a certificate with its key as PEM; these are empty if they are not known."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     password: str
     certificate: str = ""

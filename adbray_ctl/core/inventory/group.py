@@ -67,7 +67,7 @@ def _hosts(fleet: Fleet, desired: Desired, site: Site) -> dict[str, dict[str, An
         host: connection(fleet, host, site.known_hosts)
         | {"host_base_reserved_memory_mb": reserved_mb(fleet, host)}
         | gpu_vars(fleet, host)
-        | host_vars(desired, placements)
+        | host_vars(desired, placements, f"{site.slot_key_file}.pub")
         | measured_vars(fleet.monitoring, host, placements[0].address)
         for host, placements in here.items()
     }

@@ -11,7 +11,7 @@ from adbray_ctl.core.slot.record import Slot, SlotKind
 class Scope(BaseModel):
     """A part of a playbook: these hosts, the roles of these names, and these slots alone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     hosts: tuple[str, ...]
     roles: tuple[str, ...]

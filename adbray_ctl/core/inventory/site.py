@@ -16,7 +16,7 @@ class Site(BaseModel):
     groups.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     known_hosts: str
     token_file: str
@@ -37,7 +37,7 @@ class Site(BaseModel):
 class Inventory(BaseModel):
     """``groups`` lists hosts by Ansible group; ``all_vars`` and ``host_vars`` are the variables."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     groups: dict[str, tuple[str, ...]]
     all_vars: dict[str, Any]

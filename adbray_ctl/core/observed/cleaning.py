@@ -10,7 +10,7 @@ from adbray_ctl.core.foreign import Foreign
 
 
 class _Cleaning(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class May(StrEnum):

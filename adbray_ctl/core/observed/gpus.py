@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class _Gpu(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class GpuCard(_Gpu):

@@ -18,7 +18,7 @@ from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 
 class _Observed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class HostFacts(_Observed):

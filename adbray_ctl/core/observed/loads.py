@@ -23,7 +23,7 @@ class SortBy(StrEnum):
 
 
 class _Loads(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class SlotLoad(_Loads):

@@ -24,7 +24,7 @@ class Level(StrEnum):
 class Protection(BaseModel):
     """How far a group is protected, and why not further."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     level: Level
     why: str

@@ -10,7 +10,7 @@ from adbray_ctl.core.observed.scaling import ScalingView
 
 
 class _Observed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class RayNode(_Observed):

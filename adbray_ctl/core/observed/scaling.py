@@ -18,7 +18,7 @@ SILENT_AFTER_S = 60.0
 
 class _Told(BaseModel):
     # A head may run another version of the provider, which tells more.
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class ScalingEvent(_Told):

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.observed.units import KeeperState, KeeperView, UnitState
+from adbray_ctl.core.observed.units import KeeperState, KeeperView, UnitState, Wait
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 # systemd's words for how a unit ended (systemd.exec(5)), in ours.
@@ -46,10 +46,10 @@ class SlotStatus(BaseModel):
 
     ``disk_used`` is the share (0 to 1) that is full of its disk, the fuller one of two;
     ``disk_full`` is why it takes nothing any more. ``gpu`` is its cards, or its slice of one and
-    what holds it to that.
+    what holds it to that. ``wait`` is what its start waits for before it begins Ray.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     slot: str
     kind: SlotKind
@@ -65,6 +65,7 @@ class SlotStatus(BaseModel):
     gpu: str = ""
     state: SlotState
     detail: str = ""
+    wait: Wait | None = None
     ports: dict[str, int]
     ray_node: str | None = None
     revision: str
@@ -72,7 +73,12 @@ class SlotStatus(BaseModel):
 
 
 def state_of(
-    record: SlotRecord, unit: UnitState | None, keeper: KeeperView | None, *, joined: bool
+    record: SlotRecord,
+    unit: UnitState | None,
+    keeper: KeeperView | None,
+    wait: Wait | None = None,
+    *,
+    joined: bool,
 ) -> tuple[SlotState, str]:
     """The state, and what to know of it; ``joined`` says that Ray knows the slot's node."""
     if unit is None:
@@ -87,19 +93,33 @@ def state_of(
         return SlotState.FAILED, f"it keeps exiting ({unit.restarts} restarts){_see(record)}"
     if unit.active in ("inactive", "deactivating"):
         return _stopped(record, unit)
-    if keeper is not None and keeper.state is KeeperState.WAITS:
-        if keeper.leader:
-            return SlotState.STANDBY, f"{keeper.leader} leads"
-        return SlotState.STARTING, f"waits {keeper.detail}"
+    waiting = None if joined else _waiting(record, keeper, wait)
+    return waiting or _begun(record, unit, joined=joined)
+
+
+def _begun(record: SlotRecord, unit: UnitState, *, joined: bool) -> tuple[SlotState, str]:
+    """The state of a slot whose program has been started."""
     if record.kind is SlotKind.REDIS or joined:
-        running = unit.active == "active"
-        return (
-            (SlotState.RUNNING, "") if running else (SlotState.STARTING, f"its unit is {unit.sub}")
-        )
+        if unit.active == "active":
+            return SlotState.RUNNING, ""
+        return SlotState.STARTING, f"its unit is {unit.sub}"
     detail = "Ray does not know this node yet"
     if unit.restarts:
         detail += f"; systemd has started it {unit.restarts + 1} times{_see(record)}"
     return SlotState.STARTING, detail
+
+
+def _waiting(
+    record: SlotRecord, keeper: KeeperView | None, wait: Wait | None
+) -> tuple[SlotState, str] | None:
+    """The state of a slot where Ray is not begun yet; None of any other."""
+    if wait is not None:
+        return SlotState.STARTING, wait.text + (_see(record) if wait.failed else "")
+    if keeper is None or keeper.state is not KeeperState.WAITS:
+        return None
+    if keeper.leader:
+        return SlotState.STANDBY, f"{keeper.leader} leads"
+    return SlotState.STARTING, f"waits {keeper.detail}"
 
 
 def failure(unit: UnitState) -> str:
@@ -176,7 +196,8 @@ def what_lacks(slots: Sequence[SlotStatus], least: Mapping[str, int]) -> tuple[s
 def why(slot: SlotStatus, least: Mapping[str, int]) -> str:
     """An unready slot's state with its reason, which is never empty."""
     wanted = least.get(slot.worker_group or "", 0)
-    return f"{slot.state} ({slot.detail or f'stopped, and fewer than {wanted} of its group run'})"
+    stopped = f"stopped, and fewer than {wanted} of its group run: the autoscaler starts one"
+    return f"{slot.state} ({slot.detail or stopped})"
 
 
 def _running(slots: Sequence[SlotStatus]) -> Counter[str]:

@@ -29,7 +29,7 @@ class Addresses(BaseModel):
     control machine.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     dashboard: str
     client: str
@@ -51,7 +51,7 @@ class GroupStatus(BaseModel):
     ``protection`` is None without a head.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     group: str
     ready: bool
@@ -181,9 +181,8 @@ def _slot(
     # Ray knows one head, on whichever of the hosts it runs.
     name = str(SlotKind.HEAD) if record.kind is SlotKind.HEAD else record.slot
     node = None if waits else nodes.get((name, record.address))
-    state, detail = state_of(record, unit, keeper, joined=node is not None)
-    if state is SlotState.RUNNING:
-        detail = _redis_role(record, observed)
+    state, detail = state_of(record, unit, keeper, slot.wait, joined=node is not None)
+    detail = _redis_role(record, observed) if state is SlotState.RUNNING else detail
     return SlotStatus(
         slot=record.slot,
         kind=record.kind,
@@ -197,6 +196,7 @@ def _slot(
         gpu=record.gpu.text if record.gpu else "",
         state=state,
         detail=detail,
+        wait=slot.wait if state is SlotState.STARTING else None,
         ports=record.ports,
         ray_node=node.node_id if node else None,
         revision=record.revision,

@@ -12,7 +12,7 @@ from adbray_ctl.core.slot.record import SlotRecord
 
 
 class _Observed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class UnitState(_Observed):
@@ -64,16 +64,29 @@ class KeeperView(_Observed):
     since: float = 0
 
 
+class Wait(_Observed):
+    """What a start waits for, in words; how many on its host have their turn ``before`` it.
+
+    ``before`` is None while it does not wait for its turn; ``failed`` starts went before, in a row.
+    """
+
+    text: Foreign
+    before: int | None = None
+    failed: int = 0
+
+
 class ObservedSlot(_Observed):
     """A slot's record, when it was applied (seconds since the epoch), and what was done to it.
 
     ``keeper`` is there for heads and standbys whose unit runs; ``primary`` is the Redis (host:port)
-    that this host's Sentinel takes for the primary; ``disks`` is how full its disks are.
+    that this host's Sentinel takes for the primary; ``disks`` is how full its disks are;
+    ``wait`` is there while a start has not begun Ray.
     """
 
     record: SlotRecord
     applied_at: float
     drift: tuple[str, ...] = ()
     keeper: KeeperView | None = None
+    wait: Wait | None = None
     primary: str = ""
     disks: tuple[DiskUse, ...] = ()

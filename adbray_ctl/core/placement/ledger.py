@@ -18,7 +18,7 @@ class Capacity(BaseModel):
     of a new slot is kept there.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     cpus: int
     memory_mb: int
@@ -34,7 +34,7 @@ class ResourceRequest(BaseModel):
     ``only`` names what a host can carry one of.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     cpus: int = 0
     memory_mb: int = 0

@@ -15,7 +15,7 @@ class Placement(BaseModel):
     ``card`` is what the host's GPUs are, of a slot that has a share of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     slot: str
     kind: SlotKind
@@ -41,7 +41,7 @@ class Topology(BaseModel):
     ``virtual_ip`` moves between the hosts of head and standbys.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     group: str
     placements: tuple[Placement, ...]
@@ -90,7 +90,7 @@ class Replacement(BaseModel):
     Nodes that stand nowhere go to ``new`` too: ``old`` may be dead, and then it carried them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     old: str
     new: str

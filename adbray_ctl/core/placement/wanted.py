@@ -31,7 +31,7 @@ class Wanted(BaseModel):
     ``sentinel`` says that a Redis Sentinel stands beside it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     slot: str
     kind: SlotKind

@@ -16,7 +16,7 @@ from adbray_ctl.core.spec.impact import Impact, Reach
 
 
 class _Plan(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class NodeChange(_Plan):

@@ -12,7 +12,7 @@ from adbray_ctl.core.spec.impact import Impact
 class Consent(BaseModel):
     """``yes`` covers ordinary changes, ``force`` also lost data and interrupted jobs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     yes: bool = False
     force: bool = False
@@ -21,7 +21,7 @@ class Consent(BaseModel):
 class Question(BaseModel):
     """To be answered with yes, or by typing ``name`` if there is one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     text: str
     name: str = ""

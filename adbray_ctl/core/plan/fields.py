@@ -13,7 +13,7 @@ from adbray_ctl.core.spec.settings import effect_of_setting
 class FieldChange(BaseModel):
     """One setting of a node that differs; None where there was or will be none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     field: str
     old: SkipValidation[JsonValue]

@@ -15,7 +15,7 @@ from adbray_ctl.core.spec.gpu import Driver, HostGpu
 class SilentHost(BaseModel):
     """A host that gave no answer, ``why``, and that the plan goes without."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     host: str
     retired: bool
@@ -44,7 +44,7 @@ def silent_hosts(fleet: Fleet, observed: Observed) -> tuple[SilentHost, ...]:
 class HostBoot(BaseModel):
     """A host that boots, and why; ``others`` are the slots of other groups that run there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     host: str
     reason: str
@@ -64,7 +64,7 @@ class HostWork(BaseModel):
     one than is wanted, and do not use it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     boots: tuple[HostBoot, ...] = ()
     drivers: tuple[str, ...] = ()

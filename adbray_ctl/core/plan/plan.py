@@ -24,7 +24,7 @@ from adbray_ctl.core.spec.impact import Impact
 
 
 class _Plan(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class ChangePlan(_Plan):

@@ -14,7 +14,7 @@ WORKER_ROLES = ("worker_disk", "ray_worker")
 
 
 class _Plan(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
 
 class Step(_Plan):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 class Advisory(BaseModel):
     """One vulnerability; versions from ``since`` up to, but not with, ``fixed`` have it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     id: str
     what: str

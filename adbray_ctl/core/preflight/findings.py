@@ -31,7 +31,7 @@ class FindingState(StrEnum):
 class Finding(BaseModel):
     """One thing looked at on one host; ``remedy`` is empty when there is nothing to do."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     host: str
     check: Check
@@ -57,7 +57,7 @@ class Finding(BaseModel):
 class CheckReport(BaseModel):
     """One check: of a group, or (None) of the fleet; findings after the ``fixes``, if any."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     group: str | None
     findings: tuple[Finding, ...]

@@ -19,7 +19,7 @@ class Fix(StrEnum):
 
 
 class _Reading(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class FixOutcome(StrEnum):

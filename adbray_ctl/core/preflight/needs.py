@@ -17,7 +17,7 @@ from adbray_ctl.core.spec.hosts import Host
 class PortNeed(BaseModel):
     """Ports ``first`` to ``last`` (both included) that ``slot`` listens on for one purpose."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     slot: str
     purpose: str
@@ -33,7 +33,7 @@ class HostNeeds(BaseModel):
     here: only the interpreter is asked for then.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     group: str
     python: str

@@ -36,7 +36,7 @@ class Check(StrEnum):
 
 
 class _Reading(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class SystemReading(_Reading):
@@ -206,10 +206,10 @@ class HostReadings(_Reading):
     time_sync: TimeSyncReading
     names: NamesReading
     packages: PackagesReading
-    proxies: ProxiesReading = ProxiesReading()
+    proxies: ProxiesReading = ProxiesReading.model_construct()
     gpu: GpuReading
     sysctls: SysctlReading
-    gate: GateReading = GateReading()
+    gate: GateReading = GateReading.model_construct()
     ray_versions: tuple[str, ...]
 
 

@@ -23,7 +23,7 @@ class RedisReading(BaseModel):
     leadership there, ``refused`` why not. ``idle_timeout_s`` of 0 is none.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     error: str = ""
     version: str = ""
@@ -43,7 +43,7 @@ class Namespace(BaseModel):
     any of it, where Redis tells.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     name: str
     keys: int
@@ -57,7 +57,7 @@ class Namespaces(BaseModel):
     ``sealed`` is how many more there are whose keys the user may not read.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     error: str = ""
     found: tuple[Namespace, ...] = ()
@@ -67,7 +67,7 @@ class Namespaces(BaseModel):
 class Cleared(BaseModel):
     """What became of a namespace (adbray_host.redis_keys.clear_namespace)."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     leader: str = ""
     refused: str = ""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from packaging.version import Version
-
 from adbray_ctl.core.preflight.findings import Finding, FindingState, Subject
 from adbray_ctl.core.preflight.fixes import Fix
 from adbray_ctl.core.preflight.readings import Check, SysctlReading
 from adbray_ctl.core.versions import release
 
 # The oldest release of each that has what the roles use and a Python for groups.
-_KNOWN_OS = {"debian": Version("12"), "ubuntu": Version("22.04")}
+_KNOWN_OS = {"debian": "12", "ubuntu": "22.04"}
 # Ray publishes wheels for these, and for glibc alone.
 _ARCHITECTURES = ("x86_64", "aarch64")
 _CONTROLLERS = ("cpu", "memory", "pids")
@@ -134,4 +132,4 @@ def _kernel_limits(seen: SysctlReading) -> list[tuple[str, int, int]]:
 
 def _is_known_os(name: str, version: str) -> bool:
     oldest = _KNOWN_OS.get(name)
-    return oldest is not None and release(version) >= oldest
+    return oldest is not None and release(version) >= release(oldest)

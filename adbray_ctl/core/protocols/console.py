@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from adbray_ctl.core.observed.status import GroupStatus
-from adbray_ctl.core.orphans import Orphan
-from adbray_ctl.core.plan.consent import Question
-from adbray_ctl.core.plan.plan import ChangePlan
-from adbray_ctl.core.plan.steps import Step
-from adbray_ctl.core.protocols.runs import Report
+if TYPE_CHECKING:
+    from adbray_ctl.core.observed.status import GroupStatus
+    from adbray_ctl.core.orphans import Orphan
+    from adbray_ctl.core.plan.consent import Question
+    from adbray_ctl.core.plan.plan import ChangePlan
+    from adbray_ctl.core.plan.steps import Step
+    from adbray_ctl.core.protocols.runs import Report
 
 
 class Console(Protocol):

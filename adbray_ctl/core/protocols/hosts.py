@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from adbray_ctl.core.backup import Entry
-from adbray_ctl.core.drill import Call
-from adbray_ctl.core.observed.gpus import BurnIn
-from adbray_ctl.core.observed.hosts import Observed
-from adbray_ctl.core.preflight.fixes import HostFixes, HostFixResults
-from adbray_ctl.core.preflight.readings import HostAnswer
-from adbray_ctl.core.preflight.redis import Cleared, Namespaces, RedisReading
-from adbray_ctl.core.slot.record import SlotRecord
-from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.redis import RedisSpec
+if TYPE_CHECKING:
+    from adbray_ctl.core.backup import Entry
+    from adbray_ctl.core.drill import Call
+    from adbray_ctl.core.observed.gpus import BurnIn
+    from adbray_ctl.core.observed.hosts import Observed
+    from adbray_ctl.core.preflight.fixes import HostFixes, HostFixResults
+    from adbray_ctl.core.preflight.readings import HostAnswer
+    from adbray_ctl.core.preflight.redis import Cleared, Namespaces, RedisReading
+    from adbray_ctl.core.slot.record import SlotRecord
+    from adbray_ctl.core.spec.fleet import Fleet
+    from adbray_ctl.core.spec.redis import RedisSpec
 
 
 class HostAccess(Protocol):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from adbray_ctl.core.bundle import CollectRequest, HostFiles
-from adbray_ctl.core.observed.cleaning import DiskItem, NodeDisk
-from adbray_ctl.core.observed.loads import HostLoads
-from adbray_ctl.core.observed.logs import HostLogs, LogLine, LogRequest
-from adbray_ctl.core.orphans import Leftovers
-from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.usage.usage import HostUsage
+if TYPE_CHECKING:
+    from adbray_ctl.core.bundle import CollectRequest, HostFiles
+    from adbray_ctl.core.observed.cleaning import DiskItem, NodeDisk
+    from adbray_ctl.core.observed.loads import HostLoads
+    from adbray_ctl.core.observed.logs import HostLogs, LogLine, LogRequest
+    from adbray_ctl.core.orphans import Leftovers
+    from adbray_ctl.core.spec.fleet import Fleet
+    from adbray_ctl.core.usage.usage import HostUsage
 
 
 class NodeLogs(Protocol):

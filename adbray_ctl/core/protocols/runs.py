@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from adbray_ctl.core.events import RunEvent
-from adbray_ctl.core.inventory.scope import Scope
-from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
+if TYPE_CHECKING:
+    from adbray_ctl.core.events import RunEvent
+    from adbray_ctl.core.inventory.scope import Scope
+    from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
 
-Report: TypeAlias = Callable[[RunEvent], None]
+Report: TypeAlias = "Callable[[RunEvent], None]"
 
 
 class PlaybookRunner(Protocol):

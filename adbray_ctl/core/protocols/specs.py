@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from adbray_ctl.core.bundle import Masked
-from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.group import RayClusterSpec
+if TYPE_CHECKING:
+    from adbray_ctl.core.bundle import Masked
+    from adbray_ctl.core.spec.fleet import Fleet
+    from adbray_ctl.core.spec.group import RayClusterSpec
 
 
 class Specs(Protocol):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from adbray_ctl.core.backup import Backup, Secrets
-from adbray_ctl.core.bundle import Bundle
-from adbray_ctl.core.desired.grafana import GrafanaSecrets
-from adbray_ctl.core.desired.web import WebSecrets
-from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
-from adbray_ctl.core.inventory.site import Inventory, Site
-from adbray_ctl.core.slot.record import NodeAt
+if TYPE_CHECKING:
+    from adbray_ctl.core.backup import Backup, Secrets
+    from adbray_ctl.core.bundle import Bundle
+    from adbray_ctl.core.desired.grafana import GrafanaSecrets
+    from adbray_ctl.core.desired.web import WebSecrets
+    from adbray_ctl.core.history import NodeState, Run, RunDetail, RunOutcome, RunStart
+    from adbray_ctl.core.inventory.site import Inventory, Site
+    from adbray_ctl.core.slot.record import NodeAt
 
 
 class SecretStore(Protocol):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from packaging.version import Version
-
 from adbray_ctl.core.rules.ports import port_faults
 from adbray_ctl.core.rules.values import disk_faults, repeated_faults, selector_faults, size_faults
 from adbray_ctl.core.rules.workers import worker_faults
@@ -17,9 +15,10 @@ from adbray_ctl.core.spec.head import HeadSpec
 from adbray_ctl.core.spec.hosts import Selector
 from adbray_ctl.core.spec.redis import GcsStorage, RedisMode, RedisSpec
 from adbray_ctl.core.spec.requirements import requirement_name
+from adbray_ctl.core.versions import release
 
 # The first Ray that it was tried with.
-MIN_ROCKSDB = Version("2.60.0")
+MIN_ROCKSDB = "2.60.0"
 
 _REDIS_KEYS = {
     RedisMode.MANAGED: ("hosts", "maxmemory_mb"),
@@ -102,7 +101,7 @@ def _storage(group: RayClusterSpec) -> Iterator[Fault]:
     if group.redis.model_fields_set:
         what = "rocksdb keeps the state on the head's disk, and there is a Redis beside it"
         yield Fault(("gcs_storage",), what, "redis, or no redis section", relative=True)
-    if Version(group.ray.version) < MIN_ROCKSDB:
+    if release(group.ray.version) < release(MIN_ROCKSDB):
         what = f"Ray {group.ray.version} knows no rocksdb"
         yield Fault(("gcs_storage",), what, "redis, or ray.version 2.60.0 or newer", relative=True)
 

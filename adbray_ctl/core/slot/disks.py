@@ -26,7 +26,7 @@ _BY_KIND = {"xfs": Backend.XFS_PROJECT, "ext4": Backend.EXT4_PROJECT}
 
 
 class _Disks(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
 
 class FileSystem(_Disks):

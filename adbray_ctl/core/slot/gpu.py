@@ -54,7 +54,7 @@ class Isolation(StrEnum):
 class Card(BaseModel):
     """A kind of GPU: its name, as NVML tells it or a part of that, and its memory."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     model: str = ""
     memory_mb: int
@@ -67,7 +67,7 @@ class Card(BaseModel):
 class Share(BaseModel):
     """What holds one worker: ``memory_mb`` is MPS's limit, ``profile`` the MIG instance's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     memory_mb: int = 0
     profile: str = ""

@@ -42,7 +42,7 @@ class Gpu(BaseModel):
     one of its MIG instance.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     cards: tuple[int, ...]
     slices: int = 1
@@ -77,7 +77,7 @@ class Gpu(BaseModel):
 class ExternalRedis(BaseModel):
     """A Redis that stays when its group goes, so that the group's keys must be removed from it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     url: str
     username: str
@@ -95,7 +95,7 @@ class SlotRecord(BaseModel):
     ``files`` are filled in by the roles: SHA-256 by path, of what ``unit`` runs from.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     group: str
     slot: str

@@ -38,7 +38,7 @@ class Share(BaseModel):
     ``ray_memory_mb`` is what its tasks can ask for, so that nothing is ended while they keep to it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     cpu_weight: int
     tasks_max: int

@@ -13,8 +13,8 @@ UserPort = Annotated[int, Field(strict=True, ge=1024, le=65535)]
 
 
 SPEC_CONFIG = ConfigDict(
+    defer_build=True,
     frozen=True,
     extra="forbid",
-    use_attribute_docstrings=True,
     hide_input_in_errors=True,
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from packaging.version import Version
 from pydantic import AfterValidator, BaseModel, Field
 
 from adbray_ctl.core.slot.gpu import Isolation
@@ -44,12 +43,13 @@ from adbray_ctl.core.spec.strings import (
     SizeName,
     Unfit,
 )
+from adbray_ctl.core.versions import release
 
-MIN_RAY = Version("2.54.0")
+MIN_RAY = "2.54.0"
 
 
 def _ray_version(text: str) -> str:
-    if Version(text) < MIN_RAY:
+    if release(text) < release(MIN_RAY):
         raise Unfit(
             f"{text!r} is too old",
             f"{MIN_RAY} or newer (older ones have CVE-2026-27482)",
@@ -105,7 +105,7 @@ class WorkerGroup(_Spec):
     isolation: Annotated[Isolation | None, RECUTS] = None
     """Of slices ("1/n") alone, and required there: what holds workers that share a card to theirs,
     mig, mps or none."""
-    hosts: Selector = Selector()
+    hosts: Selector = Selector.model_construct()
     """Hosts its workers may stand on."""
     labels: Annotated[dict[FreeLabelKey, LabelValue], RESTARTS_WORKERS] = {}
     """Ray node labels, for label_selector of tasks and actors."""
@@ -144,13 +144,13 @@ class RayClusterSpec(_Spec):
     """The group's name, the same as the file's without .yml."""
     production: Annotated[Bool, KEEPS] = False
     """Ask for the group's name, and not for a yes, before anything that interrupts jobs."""
-    ray: RaySpec = RaySpec()
+    ray: RaySpec = RaySpec.model_construct()
     """Ray and Python versions, extra packages."""
-    head: HeadSpec = HeadSpec()
+    head: HeadSpec = HeadSpec.model_construct()
     """The head."""
     gcs_storage: Annotated[GcsStorage, RESTARTS_HEAD] = GcsStorage.REDIS
     """Where the head's state is kept: redis, or rocksdb for its own disk (Ray 2.60 or newer)."""
-    redis: RedisSpec = RedisSpec()
+    redis: RedisSpec = RedisSpec.model_construct()
     """The Redis that keeps it."""
     worker_groups: tuple[WorkerGroup, ...] = ()
     """The worker groups."""
@@ -176,8 +176,10 @@ class RayClusterSpec(_Spec):
 
 def json_schema(kind: Literal["fleet", "group"]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of ``fleet.yml`` or of ``groups/*.yml``."""
+    from adbray_ctl.core.spec.descriptions import DescribedSchema
+
     model = Fleet if kind == "fleet" else RayClusterSpec
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **model.model_json_schema(mode="validation"),
+        **model.model_json_schema(mode="validation", schema_generator=DescribedSchema),
     }

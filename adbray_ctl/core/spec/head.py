@@ -39,9 +39,9 @@ class HeadSpec(_Spec):
     """Size from the catalogue."""
     disk_gb: Annotated[int, Field(strict=True, ge=1), GROWS_HEAD] = 100
     """Disk in GiB for logs and temporary files."""
-    hosts: Selector = Selector()
+    hosts: Selector = Selector.model_construct()
     """Hosts it may stand on."""
-    ports: HeadPorts = HeadPorts()
+    ports: HeadPorts = HeadPorts.model_construct()
     """Well-known ports."""
     standby: Annotated[int, Field(strict=True, ge=0, le=2), RESTARTS_HEAD] = 0
     """Hosts that wait to take the head over when its host dies. Needs virtual_ip and Redis."""

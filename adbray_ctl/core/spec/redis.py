@@ -50,7 +50,7 @@ class RedisSpec(_Spec):
 
     mode: Annotated[RedisMode, RESTARTS_HEAD] = RedisMode.MANAGED
     """managed, sentinel, external or none."""
-    hosts: Selector = Selector()
+    hosts: Selector = Selector.model_construct()
     """Managed and sentinel only: hosts it may stand on."""
     maxmemory_mb: Annotated[int, Field(strict=True, ge=64, le=1_048_576), RESTARTS_REDIS] = 256
     """Managed and sentinel only: what Redis may hold, in MiB; its host reserves twice as much and

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from packaging import requirements
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 from pydantic import AfterValidator, Field
 
 from adbray_ctl.core.spec.strings import Unfit
@@ -14,6 +11,9 @@ from adbray_ctl.core.spec.strings import Unfit
 
 def requirement_name(requirement: str) -> str:
     """The normalised project name of a checked requirement (PEP 503)."""
+    from packaging import requirements
+    from packaging.utils import canonicalize_name
+
     return canonicalize_name(requirements.Requirement(requirement).name)
 
 
@@ -32,6 +32,9 @@ def _is_plain(text: str) -> bool:
     """Whether it is one line without spaces, brackets around versions, epochs and ``===``."""
     if not text.isascii() or any(mark.isspace() or mark in "()" for mark in text):
         return False
+    from packaging import requirements
+    from packaging.version import Version
+
     try:
         clauses = requirements.Requirement(text).specifier
     except requirements.InvalidRequirement:

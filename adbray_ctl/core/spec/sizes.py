@@ -27,7 +27,7 @@ _FAMILIES = {"c.": (2, Fraction(4, 5)), "": (4, Fraction(1)), "m.": (8, Fraction
 class Size(BaseModel):
     """A named share of a host: whole CPU cores and GiB of memory."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     cpus: Annotated[int, Field(strict=True, ge=1, le=1024), RESTARTS_RAY]
     """CPU cores."""

@@ -20,7 +20,7 @@ _TARGET = re.compile(
 class Target(BaseModel):
     """One host as named on the command line."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     name: str
     address: str

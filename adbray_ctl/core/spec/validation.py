@@ -85,8 +85,10 @@ _BOUNDS: dict[str, Callable[[object], str]] = {
 
 
 def _missing(path: Path, model: type[BaseModel]) -> Fault:
-    field = _field_at(model, path)
-    meaning = (field.description or "").rstrip(".") if field else ""
+    from adbray_ctl.core.spec.descriptions import descriptions
+
+    owner = _model_at(model, path[:-1])
+    meaning = descriptions(owner).get(str(path[-1]), "").rstrip(".") if owner else ""
     return Fault(path, f"key {path[-1]!r} is missing", meaning or None, of_key=True)
 
 

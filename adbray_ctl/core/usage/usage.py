@@ -50,7 +50,7 @@ class Lifetime(BaseModel):
     its whole GPUs, of which it has one in ``slices``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
 
     id: str
     group: str
@@ -81,7 +81,7 @@ class Lifetime(BaseModel):
 class HostUsage(BaseModel):
     """What one host wrote down, or the error that hides it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     host: str
     lifetimes: tuple[Lifetime, ...] = ()
@@ -91,7 +91,7 @@ class HostUsage(BaseModel):
 class UsageItem(BaseModel):
     """One thing that is billed. ``cost`` is None where there is no price."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     item: Item
     gpu_model: str = ""
@@ -103,7 +103,7 @@ class UsageItem(BaseModel):
 class UsageRow(BaseModel):
     """One row; what it does not stand for is empty. ``cost`` is None if that of any item is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     day: str = ""
     group: str = ""
@@ -116,7 +116,7 @@ class UsageRow(BaseModel):
 class UsageReport(BaseModel):
     """``problems`` say what usage is missing; ``notes`` what else there is to know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
 
     start: str
     end: str

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adbray_ctl.cli import render
-from adbray_ctl.cli.render import screen
+from adbray_ctl.cli.render import drawing, screen
 from adbray_ctl.cli.render.progress import ProgressView
 from adbray_ctl.core.events import RunEvent
 from tests.unit.filled import Filler
@@ -40,7 +40,7 @@ def printers() -> Iterator[tuple[str, Printer]]:
         for name, one in inspect.getmembers(module):
             if name.startswith("_") or getattr(one, "__module__", "") != module.__name__:
                 continue
-            if module is screen or not callable(one):
+            if module in {screen, drawing} or not callable(one):
                 continue
             yield f"{found.name.rpartition('.')[2]}.{name}", printer(one)
 
@@ -137,7 +137,7 @@ def printed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Printed:
     """So wide that nothing is folded."""
-    monkeypatch.setattr(screen, "_PIPED_WIDTH", WIDE)
+    monkeypatch.setattr(drawing, "_PIPED_WIDTH", WIDE)
     monkeypatch.setenv("COLUMNS", str(WIDE))
     if request.param == "terminal":
         monkeypatch.setenv("TTY_COMPATIBLE", "1")
@@ -173,7 +173,7 @@ def test_folding_loses_nothing(
     for variant in VARIANTS:
         wide = printed.of(name, whole, variant)
         with monkeypatch.context() as narrow:
-            narrow.setattr(screen, "_PIPED_WIDTH", width)
+            narrow.setattr(drawing, "_PIPED_WIDTH", width)
             narrow.setenv("COLUMNS", str(width))
             folded = printed.of(name, whole, variant)
         assert Counter("".join(folded.split())) == Counter("".join(wide.split()))
@@ -189,7 +189,9 @@ def test_a_text_makes_no_rows_of_its_own(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_every_room_of_render_is_looked_into() -> None:
     rooms = {name.partition(".")[0] for name in PRINTERS}
-    assert rooms | {"screen"} == {found.name for found in pkgutil.iter_modules(render.__path__)}
+    assert rooms | {"screen", "drawing"} == {
+        found.name for found in pkgutil.iter_modules(render.__path__)
+    }
 
 
 @pytest.mark.parametrize("name", TEXTUAL)

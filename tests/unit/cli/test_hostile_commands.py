@@ -10,7 +10,7 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.cli import app
-from adbray_ctl.cli.render import screen
+from adbray_ctl.cli.render import drawing, screen
 from adbray_ctl.cli.state import State
 from adbray_ctl.core.jobs import Job
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
@@ -55,8 +55,9 @@ def invoke(directory: Path, text: str, *arguments: str) -> None:
     vars(state)["tools"] = made
     with app.cli.make_context("adbray", ["-C", str(directory), *arguments]) as context:
         context.obj = state
-        command = app.cli.commands[arguments[0]]
-        with command.make_context(arguments[0], list(arguments[1:]), parent=context) as inner:
+        name, command, rest = app.cli.resolve_command(context, list(arguments))
+        assert command is not None
+        with command.make_context(name, rest, parent=context) as inner:
             command.invoke(inner)
 
 
@@ -84,7 +85,7 @@ def test_a_command_shows_what_was_said(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(screen, "_PIPED_WIDTH", COLUMNS)
+    monkeypatch.setattr(drawing, "_PIPED_WIDTH", COLUMNS)
     (tmp_path / "groups").mkdir()
     gone = "{name: gone, address: 10.0.0.3, retired: true}"
     (tmp_path / "fleet.yml").write_text(FLEET.replace("]", f", {gone}]"))

@@ -44,6 +44,13 @@ def test_help_lists_all_commands_in_their_sections(capsys: pytest.CaptureFixture
     assert ["Specs", *(title for title, _ in lines if title)] == TITLES
 
 
+def test_a_verb_says_what_its_command_says() -> None:
+    for section in SECTIONS.values():
+        for verb in section:
+            command = verb.load()
+            assert (command.name, command.short_help) == (verb.name, verb.short_help)
+
+
 def test_every_summary_is_one_short_sentence() -> None:
     for section in SECTIONS.values():
         for command in section:

@@ -108,7 +108,27 @@ def test_list_tells_of_this_groups_workers_alone(gate: Gate) -> None:
         "restarts": 0,
         "held": False,
         "detail": "",
+        "waits": "",
     }
+
+
+def test_list_says_what_a_start_waits_for(gate: Gate) -> None:
+    entry = {"state": "waits", "before": 3, "at": 0, "failed": 0}
+    lost = {"state": "for head", "before": 0, "at": 0, "failed": 0}
+    units = {"adbray-worker@demo.w-0.service": entry, "adbray-worker@demo.w-1.service": lost}
+    (gate.base / "run" / "turns.json").write_text(json.dumps({"units": units}))
+    assert gate.slot("w-0")["waits"] == "waiting for its turn to start (3 before it)"
+    assert gate.slot("w-1")["waits"] == "", "the head that asks is there: to it this is a fault"
+
+
+def test_what_work_asks_for_is_marked_and_starts_after_the_rest(gate: Gate) -> None:
+    mark = gate.base / "run" / "demo" / "w-0.demand"
+    gate.ask("start w-0")
+    assert mark.exists()
+    gate.ask("stop w-0")
+    for _ in range(2):
+        gate.ask("start w-0 least")
+        assert not mark.exists()
 
 
 def test_start_tells_which_start_it_is(gate: Gate) -> None:

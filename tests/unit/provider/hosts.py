@@ -33,14 +33,14 @@ class FakeHost:
         self._require_answer()
         return tuple(self.slots.values())
 
-    def start(self, slot: str) -> Slot:
+    def start(self, slot: str, *, least: bool = False) -> Slot:
         self.gate.wait(10)
         self._require_answer()
         if slot in self.broken:
             raise SlotFault(self.broken[slot])
         if self.slots[slot].state is not SlotState.RUNNING:
             self.restart(slot)
-            self.log.append(f"start {slot}")
+            self.log.append(f"start {slot} least" if least else f"start {slot}")
         return self.slots[slot]
 
     def stop(self, instance: str) -> Slot:
@@ -60,6 +60,10 @@ class FakeHost:
 
     def close(self) -> None:
         self.log.append("close")
+
+    def wait(self, slot: str, text: str) -> None:
+        """What its start waits for, or that it does not: the host gives turns."""
+        self.slots[slot] = replace(self.slots[slot], waits=text)
 
     def restart(self, slot: str) -> None:
         """A new start, by whomever."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,19 @@ def test_a_new_head_reports_how_many_workers_run_and_no_joins(bench: Bench) -> N
     assert bench.look(slot(0), ray=alive(slot(0))) == []
 
 
+def test_a_join_says_how_long_the_worker_waited_for_its_turn(bench: Bench) -> None:
+    bench.look()
+    bench.chronicle.started(slot(0))
+    for _ in range(3):
+        bench.now += 1
+        bench.look(replace(slot(0), waits="waiting for its turn to start (it is next)"))
+    bench.now += 4
+    bench.look(slot(0))
+    assert bench.look(slot(0), ray=alive(slot(0))) == [
+        "w-0 on a joined Ray 7.0 s after its start, 3.0 s of which it waited for its turn"
+    ]
+
+
 def test_the_events_of_a_worker_from_start_to_stop(bench: Bench) -> None:
     bench.look()
     bench.chronicle.started(slot(0))
@@ -71,7 +85,7 @@ def test_the_events_of_a_worker_from_start_to_stop(bench: Bench) -> None:
 def test_why_a_worker_was_stopped(bench: Bench) -> None:
     bench.look(slot(0), slot(1), ray=alive(slot(0)))
     assert bench.chronicle.stopping(slot(0).instance, joined=True) == "Ray ended its node"
-    assert bench.chronicle.stopping(slot(1).instance, joined=False).startswith("it did not join")
+    assert bench.chronicle.stopping(slot(1).instance, joined=False) == "nothing needs it any more"
     bench.look(slot(2), ray=RayState({slot(2).instance: RayNode(alive=False)}))
     assert bench.chronicle.stopping(slot(2).instance, joined=True) == "its node ended"
 

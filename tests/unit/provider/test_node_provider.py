@@ -11,6 +11,7 @@ import pytest
 import adbray_ctl.provider
 from adbray_ctl.core.desired.autoscaler import HEAD_TYPE
 from adbray_ctl.provider.demand import Demand, Rule, Shape
+from adbray_ctl.provider.joins import WITHIN_S
 from adbray_ctl.provider.journal import VIEW
 from adbray_ctl.provider.lost_jobs import NEVER_BEGAN, Job
 from tests.unit.provider.driven import HEAD, Driven
@@ -65,10 +66,58 @@ def test_a_slot_whose_worker_never_joined_is_set_aside(driven: Driven) -> None:
     driven.running()
     driven.adapter.launch({"v": 1}, "request")
     until(lambda: "v-0" in driven.running())
-    driven.adapter.terminate([driven.instance("v-0")], "request")
+    driven.hosts.now += WITHIN_S
+    assert "v-0" in driven.running()
+    driven.hosts.now += 1
     until(lambda: driven.running() == {})
+    assert driven.events()[-1] == ("stop", "stopped v-0 on a: it did not join Ray in time")
     driven.adapter.launch({"v": 1}, "request")
     assert "it did not join Ray in time" in driven.error()
+
+
+def test_a_worker_that_waits_for_its_turn_is_not_given_up(driven: Driven) -> None:
+    """The time to join begins with its turn; one that joined once is Ray's business."""
+    driven.running()
+    driven.adapter.launch({"w": 2}, "request")
+    until(lambda: len(driven.running()) == 2)
+    driven.hosts["a"].wait("w-0", "waiting for its turn to start (3 before it)")
+    driven.joined = {driven.instance("w-1")}
+    driven.running()
+    driven.joined = set()
+    driven.hosts.now += 10 * WITHIN_S
+    assert driven.running() == {"w-0": "w", "w-1": "w"}
+    driven.hosts["a"].wait("w-0", "")
+    driven.hosts.now += WITHIN_S
+    assert driven.running() == {"w-0": "w", "w-1": "w"}
+    driven.hosts.now += 1
+    until(lambda: driven.running() == {"w-1": "w"})
+
+
+def test_a_waiting_worker_that_nothing_needs_is_stopped_without_a_fault(driven: Driven) -> None:
+    driven.running()
+    driven.adapter.launch({"v": 1}, "request")
+    until(lambda: "v-0" in driven.running())
+    driven.hosts["a"].wait("v-0", "waiting for its turn to start (it is next)")
+    driven.adapter.terminate([driven.instance("v-0")], "request")
+    until(lambda: driven.running() == {})
+    assert driven.events()[-1] == ("stop", "stopped v-0 on a: nothing needs it any more")
+    driven.adapter.launch({"v": 1}, "request")
+    until(lambda: "v-0" in driven.running())
+
+
+def test_what_a_group_always_has_starts_before_what_work_asks_for(driven: Driven) -> None:
+    """min_workers of w is 1. A gate that gives no turns would not know the word."""
+    for host in ("a", "b"):
+        for slot in driven.hosts[host].slots:
+            driven.hosts[host].wait(slot, "")
+    driven.running()
+    driven.adapter.launch({"w": 2}, "request")
+    until(lambda: len(driven.running()) == 2)
+    driven.adapter.launch({"w": 1, "v": 1}, "again")
+    until(lambda: len(driven.running()) == 4)
+    log = [line for host in ("a", "b") for line in driven.hosts[host].log]
+    assert sum(line.endswith(" least") for line in log) == 1
+    assert len([line for line in log if line.startswith("start ")]) == 4
 
 
 def test_every_event_has_its_reason(driven: Driven) -> None:

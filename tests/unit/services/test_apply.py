@@ -138,7 +138,7 @@ def test_a_node_that_does_not_come_back_fails_its_step(cluster: Cluster) -> None
     with pytest.raises(ClusterError) as caught:
         cluster.change()
     assert caught.value.what.splitlines()[:2] == [
-        "not ready after 180 s",
+        "not ready, and nothing has moved for 180 s",
         "    w-0: b: starting (Ray does not know this node yet)",
     ]
     assert "not begun: restart w-1 (w, batch 2 of 3)" in caught.value.what

@@ -17,7 +17,7 @@ from adbray_ctl.core.observed.slots import (
     what_lacks,
     why,
 )
-from adbray_ctl.core.observed.units import UnitState
+from adbray_ctl.core.observed.units import KeeperState, KeeperView, UnitState, Wait
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 UNIT = "adbray-worker@g.w-0.service"
@@ -119,6 +119,21 @@ def test_a_worker_says_what_is_wrong(
     assert state_of(record(SlotKind.WORKER), shown, None, joined=False) == (state, detail)
 
 
+@pytest.mark.parametrize("kind", [SlotKind.HEAD, SlotKind.WORKER])
+def test_a_start_that_waits_says_for_what(kind: SlotKind) -> None:
+    of, running = record(kind), unit("active", sub="running", restarts=3)
+    keeper = KeeperView(state=KeeperState.WAITS, detail="for its turn to start")
+    turn = Wait(text="waiting for its turn to start (3 before it)", before=3)
+    shown = state_of(of, running, keeper, turn, joined=False)
+    assert shown == (SlotState.STARTING, "waiting for its turn to start (3 before it)")
+    rest = Wait(text="starts again in 12 s (3 starts failed)", failed=3)
+    shown = state_of(of, running, None, rest, joined=False)
+    see = f"; see `adbray logs g {of.slot}`"
+    assert shown == (SlotState.STARTING, "starts again in 12 s (3 starts failed)" + see)
+    assert state_of(of, running, None, turn, joined=True) == (SlotState.RUNNING, "")
+    assert state_of(of, unit("failed"), None, turn, joined=False)[0] is SlotState.FAILED
+
+
 @pytest.mark.parametrize("kind", [SlotKind.HEAD, SlotKind.REDIS])
 def test_what_is_no_worker_is_not_prepared_but_stopped(kind: SlotKind) -> None:
     shown = state_of(record(kind), unit("inactive"), None, joined=False)
@@ -144,7 +159,9 @@ def test_a_stopped_worker_is_missed_below_the_minimum_alone() -> None:
     assert what_lacks(slots, {"w": 1}) == ()
     (missed,) = unready(slots, {"w": 2})
     assert missed.slot == "w-1"
-    assert why(missed, {"w": 2}) == "prepared (stopped, and fewer than 2 of its group run)"
+    assert why(missed, {"w": 2}) == (
+        "prepared (stopped, and fewer than 2 of its group run: the autoscaler starts one)"
+    )
     assert what_lacks(slots, {"w": 2}) == ("1 of 2 w run",)
 
 
