@@ -59,8 +59,8 @@ options:
   cache_dir:
     type: path
     description:
-      - Where the control machine keeps archives. With it an action of the same name looks at the host
-        first, builds what it needs unless it is there, and hands it over.
+      - Where the control machine keeps archives. With it an action of the same name looks at the
+        host first, builds what it needs unless it is there, and hands it over.
   root:
     type: path
     description: Where all environments live.
