@@ -40,7 +40,7 @@ class FakeSecrets:
             provider_dir="/package/provider",
             uploads_dir="/package/uploads",
             host_program="/cache/host/adbray_host.pyz",
-            wheel_cache="/cache/wheels",
+            archive_cache="/cache/archives",
         )
 
     def has(self, group: str) -> bool:

@@ -74,7 +74,7 @@ ARGUMENTS = {
 PLATFORM = "manylinux_2_28"
 # Reads the archive on hosts, whose Python has no Zstandard before 3.14.
 READER = "backports.zstd"
-# Fast, and a tenth smaller than the fastest (decision 47).
+# Fast, and a tenth smaller than the fastest (decision 48).
 LEVEL = 3
 # The first moment that a zip file can name.
 EPOCH_S = 315532800
@@ -148,7 +148,7 @@ def zipped(folder: str) -> bytes:
 
 def pack(build: str, reader: str, dest: str) -> None:
     """Write the archive and its checksum; renamed into place when whole."""
-    options = {
+    options: dict[int, int] = {
         zstd.CompressionParameter.compression_level: LEVEL,
         zstd.CompressionParameter.checksum_flag: 1,
         # One or more make the same bytes; none makes others.

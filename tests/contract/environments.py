@@ -74,7 +74,7 @@ def wheel(folder: Path, name: str, *, script: str = "", version: str = "1.0") ->
 def reader(folder: Path) -> None:
     """What unpacks archives, as it is installed here."""
     content = {
-        str(path): path.locate().read_bytes()
+        str(path): Path(path.locate()).read_bytes()
         for path in files(READER) or ()
         if path.parts[0] == "backports" and path.suffix != ".pyc"
     }

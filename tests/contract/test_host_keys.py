@@ -134,7 +134,7 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             "JOB_ID": "batch-7",
             "PYTHONPATH": str(plugins),
             "SOME_PASSWORD": OPERATORS_SECRET,
-            "PIP_INDEX_URL": f"https://me:{OPERATORS_SECRET}@127.0.0.1:9/wheels",
+            "UV_INDEX_URL": f"https://me:{OPERATORS_SECRET}@127.0.0.1:9/wheels",
         }.items():
             monkeypatch.setenv(name, value)
         yield Path(home)

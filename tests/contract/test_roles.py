@@ -88,7 +88,7 @@ SITE = Site(
     provider_dir="/a/provider",
     uploads_dir="/a/uploads",
     host_program="/a/adbray_host.pyz",
-    wheel_cache="/c/wheels",
+    archive_cache="/c/archives",
 )
 REDIS_MODES = {
     "managed": {"mode": "managed"},

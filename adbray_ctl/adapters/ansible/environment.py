@@ -36,7 +36,7 @@ _KEPT = frozenset(
         "XDG_CONFIG_HOME",
     }
 )
-_KEPT_BEGINNINGS = ("LC_", "PIP_", "UV_")
+_KEPT_BEGINNINGS = ("LC_", "UV_")
 # What ansible-runner adds for its own callback, by which events reach us.
 _RUNNERS_OWN = frozenset(
     {

@@ -52,7 +52,7 @@ class SecretFiles:
             provider_dir=str(self._package / "provider"),
             uploads_dir=str(self._package / "uploads"),
             host_program=str(host_package().written(self._cache / "host")),
-            wheel_cache=str(self._cache / "wheels"),
+            archive_cache=str(self._cache / "archives"),
         )
 
     def has(self, group: str) -> bool:

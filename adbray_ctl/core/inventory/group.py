@@ -112,7 +112,7 @@ def _runtime_vars(desired: Desired, site: Site) -> dict[str, Any]:
         "ray_runtime_requirements": list(desired.runtime.requirements),
         "ray_runtime_python": desired.runtime.python,
         "ray_runtime_venv": desired.runtime.venv,
-        "ray_runtime_cache_dir": site.wheel_cache,
+        "ray_runtime_cache_dir": site.archive_cache,
         "ray_runtime_uploads_dir": site.uploads_dir,
     }
 

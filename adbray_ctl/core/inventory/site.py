@@ -31,7 +31,7 @@ class Site(BaseModel):
     provider_dir: str
     uploads_dir: str
     host_program: str
-    wheel_cache: str
+    archive_cache: str
 
 
 class Inventory(BaseModel):
