@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import time
 
+from ansible_collections.adbray.ray.plugins.module_utils.programs import environment
 from ansible_collections.adbray.ray.plugins.module_utils.systemd import RUNNING, Systemd
 
 UNIT = "adbray-packages.service"
@@ -23,7 +24,7 @@ INSTALL = (
     *("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"),
     "install",
 )
-ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+SETTINGS = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
 
 
 class PackageError(Exception):
@@ -49,7 +50,7 @@ def begin(names: list[str]) -> None:
     """Have systemd bring the packages, and do not wait; one who needs them installs what lacks."""
     commands = [UPDATE] if _stale() else []
     script = "; ".join(shlex.join(command) for command in (*commands, (*INSTALL, *names)))
-    settings = [f"--setenv={name}={value}" for name, value in ENVIRONMENT.items()]
+    settings = [f"--setenv={name}={value}" for name, value in SETTINGS.items()]
     unit = ["systemd-run", "--quiet", "--collect", "--no-block", f"--unit={UNIT}"]
     subprocess.run(
         [*unit, "--property=Type=oneshot", *settings, "/bin/sh", "-c", script],
@@ -74,5 +75,6 @@ def _stale() -> bool:
 
 
 def _apt(command: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **ENVIRONMENT}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment(**SETTINGS)
+    )

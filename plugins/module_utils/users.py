@@ -6,6 +6,8 @@ import pwd
 import subprocess
 from typing import Any
 
+from ansible_collections.adbray.ray.plugins.module_utils.programs import environment
+
 SHADOW = "/etc/shadow"
 LOCKED = "!"
 
@@ -47,7 +49,11 @@ def _act(
     if not check_mode:
         words = [word for pair in options.items() for word in pair]
         done = subprocess.run(
-            [*command, *words, user["name"]], capture_output=True, text=True, check=False
+            [*command, *words, user["name"]],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(),
         )
         if done.returncode != 0:
             raise UserError(f"{command[0]} {user['name']}: {done.stderr.strip()}")

@@ -17,6 +17,7 @@ UTILS = "ansible_collections.adbray.ray.plugins.module_utils"
 # as often as "asked" says.
 APT = """\
 #!/bin/sh
+case $PATH in *:/usr/sbin*) ;; *) exit 9 ;; esac
 echo "$@" | sed 's/.* install/install/; s/-qq //' >>{base}/done
 [ ! -e {base}/broken ] || {{ echo "no such package" >&2; exit 100; }}
 case "$*" in *install*) for word; do touch {base}/bin-$word; done ;; esac
@@ -53,7 +54,7 @@ class Host:
         }.items():
             (base / name).write_text(text.format(base=base))
             (base / name).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{base}:{os.environ['PATH']}")
+        monkeypatch.setenv("PATH", f"{base}:/usr/bin:/bin")
         monkeypatch.syspath_prepend(ROOT)
         monkeypatch.setattr(f"{UTILS}.adbray_host.systemd.SYSTEMCTL", str(base / "systemctl"))
         monkeypatch.setattr(f"{UTILS}.packages.LISTS", str(base / "lists" / "*"))

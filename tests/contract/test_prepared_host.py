@@ -14,8 +14,11 @@ from tests.unit.host_script import load
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "plugins" / "modules" / "prepared_host.py"
 USERS = "ansible_collections.adbray.ray.plugins.module_utils.users"
+# A login by SSH finds no programs of administrators by itself.
+LOGIN_PATH = "/usr/bin:/bin"
 TOOL = """\
 #!/bin/sh
+case $PATH in *:/usr/sbin*) ;; *) exit 9 ;; esac
 echo "$(basename $0) $*" >>{base}/done
 """
 ME = pwd.getpwuid(os.getuid())
@@ -31,7 +34,7 @@ class Host:
         for tool in ("useradd", "usermod"):
             (base / tool).write_text(TOOL.format(base=base))
             (base / tool).chmod(0o755)
-        monkeypatch.setenv("PATH", f"{base}:{os.environ['PATH']}")
+        monkeypatch.setenv("PATH", f"{base}:{LOGIN_PATH}")
         monkeypatch.syspath_prepend(ROOT)
         self.shadow = base / "shadow"
         monkeypatch.setattr(f"{USERS}.SHADOW", str(self.shadow))
