@@ -61,7 +61,8 @@ def apply(
     ensure_all(tools, prepared)
     group = prepared.spec.name
     if prepared.plan.steps:
-        tools.inventories.write(inventory_of(tools, prepared), tools.inventories.path(group))
+        inventory = inventory_of(tools, prepared, at_once=True)
+        tools.inventories.write(inventory, tools.inventories.path(group))
     _carry_out_all(tools, prepared, report, options or Options())
     return _final_status(tools, prepared, report)
 

@@ -132,12 +132,17 @@ def require_unmoved(plan: ChangePlan, prepared: Prepared) -> None:
         )
 
 
-def inventory_of(tools: Tools, prepared: Prepared) -> Inventory:
-    """The inventory that makes ``prepared`` real; the group's secrets are there after it."""
+def inventory_of(tools: Tools, prepared: Prepared, *, at_once: bool = False) -> Inventory:
+    """The inventory that makes ``prepared`` real; the group's secrets are there after it.
+
+    One for a run ``at_once`` names the hosts on which nothing has to be removed.
+    """
+    group = prepared.spec.name
     return build_inventory(
         fleet=prepared.fleet,
         spec=prepared.spec,
         desired=prepared.desired,
-        site=tools.secrets.site(prepared.spec.name),
+        site=tools.secrets.site(group),
         unmonitoring=unmonitoring(prepared.desired, prepared.observed),
+        fresh=prepared.observed.hosts_without(group) if at_once else (),
     )

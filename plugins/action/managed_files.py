@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -48,6 +49,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
         if "src" in entry:
             path = self._find_needle("files", entry.pop("src"))
             entry["content"] = self._loader.get_text_file_contents(path)
+        if "binary" in entry:
+            path = self._find_needle("files", entry.pop("binary"))
+            with open(path, "rb") as file:
+                entry["base64"] = base64.b64encode(file.read()).decode()
         if "template" in entry:
             path = self._find_needle("templates", entry.pop("template"))
             entry["content"] = self._rendered(path, variables)
@@ -81,6 +86,8 @@ def described(files: list[Entry]) -> dict[str, str]:
 
 
 def digest(file: Entry) -> str:
+    if "base64" in file:
+        return hashlib.sha256(base64.b64decode(file["base64"])).hexdigest()
     content = file.get("content")
     if not isinstance(content, str):
         raise AnsibleActionFail(f"{file['path']}: has no text as its content")

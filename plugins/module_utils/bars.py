@@ -6,6 +6,7 @@ import contextlib
 import glob
 import os
 
+from ansible_collections.adbray.ray.plugins.module_utils.packages import await_begun
 from ansible_collections.adbray.ray.plugins.module_utils.systemd import RUNNING, Systemd
 
 # Of a barred unit: a drop-in whose condition never holds.
@@ -40,6 +41,8 @@ def settle(systemd: Systemd, patterns: list[str]) -> None:
     found = sorted(path for pattern in bars for path in glob.glob(pattern))
     if not found:
         return
+    # It may be about to set one up.
+    await_begun(systemd)
     systemd.switch_off([os.path.basename(os.path.dirname(path))[:-2] for path in found])
     if not systemd.check_mode:
         for path in found:

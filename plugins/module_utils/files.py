@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import glob
 import grp
@@ -82,18 +83,26 @@ def ensure_directory(entry: Entry, changes: Changes) -> None:
 
 
 def ensure_file(entry: Entry, changes: Changes, secret: bool) -> None:
-    path, content = entry["path"], entry["content"]
-    if content is None:
-        raise ValueError(f"{path}: nothing says its content")
+    path, content = entry["path"], said(entry)
     before = read(path)
     if before == content:
         ensure_attributes(entry, changes)
         return
-    shown = (None, None) if secret else (before or "", content)
+    shown = (None, None) if secret or entry.get("base64") else (before or "", content)
     if changes.note(path, *shown):
         if before is not None:
             changes.started.replacing(path)
         write(entry, content)
+
+
+def said(entry: Entry) -> str:
+    """What ``entry`` says that its file holds."""
+    if entry.get("base64"):
+        return base64.b64decode(entry["base64"]).decode("utf-8", "surrogateescape")
+    content: str | None = entry["content"]
+    if content is None:
+        raise ValueError(f"{entry['path']}: nothing says its content")
+    return content
 
 
 def ensure_line(entry: Entry, changes: Changes) -> None:
@@ -132,8 +141,8 @@ def write(entry: Entry, content: str) -> None:
     path = entry["path"]
     handle, temporary = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=os.path.dirname(path))
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(content)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode("utf-8", "surrogateescape"))
             os.fchown(file.fileno(), uid, gid)  # type: ignore[arg-type]  # see require_ids
             os.fchmod(file.fileno(), int(entry["mode"], 8))
             file.flush()

@@ -34,7 +34,8 @@ options:
   files:
     description:
       - Files with their whole content, from one of I(content), I(src), a file of the role,
-        I(template), a template of the role, and I(json), which is written with sorted keys.
+        I(template), a template of the role, I(json), which is written with sorted keys, and
+        I(binary), a file of the role that is no text.
       - With C(digests_of), a list of paths of the set, I(json) gets their SHA-256 as C(files).
     type: list
     elements: dict
@@ -90,6 +91,8 @@ SOURCES = {
     "digests_of": {"type": "list", "elements": "path"},
     "src": {"type": "path"},
     "template": {"type": "path"},
+    "binary": {"type": "path"},
+    "base64": {"type": "str"},
 }
 FILE = {**ENTRY, **SOURCES, "content": {"type": "str"}}
 LINE = {

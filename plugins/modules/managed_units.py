@@ -138,6 +138,9 @@ def remove(systemd: Systemd, started: Started, patterns: list[str], kept: set[st
 
 
 def reload_if_needed(systemd: Systemd, units: list[str], changed: set[str]) -> None:
+    # Files were written before this call.
+    if "daemon-reload" in systemd.done:
+        return
     states = systemd.show(units)
     stale = [
         name

@@ -57,6 +57,11 @@ options:
   digest:
     type: str
     description: The archive's SHA-256.
+  cache_dir:
+    type: path
+    description:
+      - Where the control machine keeps archives. With it an action of the same name looks at the
+        host first, builds what it needs unless it is there, and hands it over.
   root:
     type: path
     description: Where all environments live.
@@ -85,6 +90,7 @@ ARGUMENTS = {
     "requirements": {"type": "list", "elements": "str", "default": []},
     "archive": {"type": "path", "default": ""},
     "digest": {"type": "str", "default": ""},
+    "cache_dir": {"type": "path"},
     "root": {"type": "path", "default": "/opt/adbray"},
 }
 # Written last, so a half-made environment never counts.

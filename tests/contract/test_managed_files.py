@@ -22,6 +22,7 @@ SECRETS = {
     "template": "t3mplate-s3cret",
     "json": "j5on-s3cret",
 }
+PROGRAM = b"#!/usr/bin/python3\nPK\x03\x04\xff\x00{{ not text }}\r\n"
 TASKS = """\
 - name: Write
   adbray.ray.managed_files:
@@ -42,6 +43,7 @@ TASKS = """\
         src: "{{ item }}"
         loop: [plain.txt, none]
         when: item != 'none'
+      - {path: "{{ dir }}/etc/program", binary: program}
       - {path: "{{ dir }}/etc/not", content: "", when: [1 == 1, "slots == []"]}
     secret_files:
       - {path: "{{ dir }}/etc/token", content: "{{ token }}"}
@@ -88,6 +90,7 @@ class Role:
             path = base / "roles" / "r" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
+        (base / "roles" / "r" / "files" / "program").write_bytes(PROGRAM)
         play = {"hosts": "localhost", "gather_facts": False, "roles": ["r"], "vars": self.vars}
         (base / "play.yml").write_text(yaml.safe_dump([play]))
         self.etc.parent.mkdir()
@@ -134,6 +137,12 @@ def test_entries_become_files_in_one_call(role: Role) -> None:
     (role.etc / "gone.json").touch()
     ended = role.run()
     assert ended.returncode == 0, ended.stdout
+    program = role.etc / "program"
+    assert program.read_bytes() == PROGRAM
+    assert hashlib.sha256(PROGRAM).hexdigest() in ended.stdout
+    program.write_bytes(PROGRAM[:-1])
+    assert "changed=1" in role.run("--diff").stdout
+    program.unlink()
     found = {path.name: path.read_text() for path in role.etc.iterdir()}
     units = {"a": "# a\nn=A\nbig\n", "b": "# b\nn=B\n"}
     sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in units.items()}
@@ -155,6 +164,8 @@ def test_entries_become_files_in_one_call(role: Role) -> None:
         "conf": f"password {SECRETS['template']}",
         "passwords": json.dumps({"any": SECRETS["json"]}),
     }
+    assert "changed=1" in role.run().stdout
+    assert program.read_bytes() == PROGRAM
     assert "changed=0" in role.run().stdout
 
 

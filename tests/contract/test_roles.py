@@ -50,7 +50,7 @@ BRINGING = (
     "web_proxy",
 )
 # What roles offer to others, beside what playbooks use.
-MORE_ENTRIES = {"host_base": {"groups", "package", "program"}}
+MORE_ENTRIES = {"host_base": {"groups", "program"}, "ray_head": {"await"}}
 ADDRESSES = {"a": "10.0.0.1", "b": "10.0.0.2"}
 URL = "https://files.example.com/NVIDIA-Linux-x86_64-550.54.15.run"
 GPUS = {
@@ -172,10 +172,9 @@ def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> 
             units = task.get("adbray.ray.managed_units", {})
             barred += units.get("barred", [])
             settled += units.get("settled", [])
-            if task.get("ansible.builtin.include_role", {}).get("tasks_from") == "package":
+            for package in task.get("adbray.ray.barred_packages", {}).get("packages", []):
                 installing += 1
-                unit = task["vars"].get("host_base_package_unit")
-                barred += [unit] if unit else []
+                barred += [package["unit"]] if "unit" in package else []
             if "ansible.builtin.apt" in task:
                 installing += 1
                 assert barred, task["name"]
@@ -183,11 +182,48 @@ def test_what_starts_by_itself_is_barred_before_its_package_comes(role: str) -> 
     assert settled == barred
 
 
-def test_a_package_for_another_role_comes_barred() -> None:
-    tasks = [*flat(load(ROOT / "roles" / "host_base" / "tasks" / "package.yml"))]
-    barring = [task.get("adbray.ray.managed_units", {}).get("barred") for task in tasks]
-    installing = ["ansible.builtin.apt" in task for task in tasks]
-    assert barring.index(["{{ host_base_package_unit }}"]) < installing.index(True)
+def test_what_begins_early_is_what_roles_bring_later() -> None:
+    """Packages are named where apt is begun, and by the roles that wait for it."""
+    later = [package for role in BRINGING for package in brought(load(tasks_of(role)))]
+    early = [
+        package
+        for play in load(ROOT / "playbooks" / "site.yml")
+        for package in brought(play.get("tasks", ()))
+    ]
+    assert early
+    assert [package for package in early if package not in later] == []
+
+
+def test_the_heads_key_is_let_in_by_one_line_whichever_role_writes_it() -> None:
+    gates = {
+        load(ROOT / "roles" / role / "vars" / "main.yml")[f"_{role}_gate"].replace(role, "ROLE")
+        for role in ("host_base", "ray_worker")
+    }
+    assert len(gates) == 1
+
+
+def tasks_of(role: str) -> Path:
+    return ROOT / "roles" / role / "tasks" / "main.yml"
+
+
+def brought(tasks: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
+    for task in flat(tasks):
+        yield from task.get("adbray.ray.barred_packages", {}).get("packages", ())
+
+
+def test_all_roles_are_checked_first_on_the_hosts_they_run_on() -> None:
+    """The playbook's own check takes the place of Ansible's, which it switches off."""
+    first, *plays = load(ROOT / "playbooks" / "site.yml")
+    (task,) = first["tasks"]
+    assert task["tags"] == ["always"]
+    assert first["hosts"] == "all"
+    assert task["adbray.ray.role_arguments"]["roles"] == ROLE_GROUPS | {
+        "ray_runtime": "adbray_head:adbray_workers"
+    }
+    for play in plays:
+        for one in play["tasks"]:
+            role = one.get("ansible.builtin.import_role", {})
+            assert not role or role["rolespec_validate"] is False, one["name"]
 
 
 @pytest.mark.parametrize(

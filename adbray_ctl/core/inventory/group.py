@@ -32,14 +32,17 @@ def build_inventory(
     desired: Desired,
     site: Site,
     unmonitoring: tuple[str, ...] = (),
+    fresh: tuple[str, ...] = (),
 ) -> Inventory:
     """Everything `playbooks/site.yml` needs to make ``desired`` real.
 
-    ``unmonitoring`` are hosts whose Prometheus still has the group and is to forget it.
+    ``unmonitoring`` are hosts whose Prometheus still has the group and is to forget it; ``fresh``
+    are those that have nothing of the group yet.
     """
-    groups = monitoring_groups(desired, unmonitoring)
+    groups = _groups(fleet, desired.topology) | monitoring_groups(desired, unmonitoring)
+    groups["adbray_fresh"] = tuple(host for host in desired.topology.hosts if host in fresh)
     return Inventory(
-        groups=_groups(fleet, desired.topology) | groups,
+        groups=groups,
         all_vars=_all_vars(fleet, spec, desired, site),
         host_vars=_beside(fleet, desired, site, unmonitoring) | _hosts(fleet, desired, site),
     )
@@ -64,7 +67,7 @@ def _hosts(fleet: Fleet, desired: Desired, site: Site) -> dict[str, dict[str, An
         host: connection(fleet, host, site.known_hosts)
         | {"host_base_reserved_memory_mb": reserved_mb(fleet, host)}
         | gpu_vars(fleet, host)
-        | host_vars(desired, placements)
+        | host_vars(desired, placements, f"{site.slot_key_file}.pub")
         | measured_vars(fleet.monitoring, host, placements[0].address)
         for host, placements in here.items()
     }

@@ -12,11 +12,15 @@ from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
 
 
-def host_vars(desired: Desired, here: list[Placement]) -> dict[str, Any]:
-    """What ``desired`` says of the host of the slots ``here``."""
+def host_vars(desired: Desired, here: list[Placement], gate_file: str) -> dict[str, Any]:
+    """What ``desired`` says of the host of the slots ``here``; the head starts its workers there.
+
+    ``gate_file`` has the public key that the head does it by.
+    """
     workers = [p.slot for p in here if p.kind is SlotKind.WORKER]
     slices = [desired.slices[slot] for slot in workers if slot in desired.slices]
     return {
+        "host_base_gate_file": gate_file if workers else "",
         "ray_worker_address": here[0].address,
         "worker_disk_slots": [_disk_vars(p) for p in here if p.kind is not SlotKind.REDIS],
         "gpu_share_slots": [one.model_dump() for one in slices],

@@ -185,3 +185,8 @@ class Observed(_Observed):
     def hosts_with(self, group: str) -> tuple[str, ...]:
         """Hosts that hold anything of ``group``: a record, a unit, or a directory."""
         return tuple(host.host for host in self.hosts if group in host.groups)
+
+    def hosts_without(self, group: str) -> tuple[str, ...]:
+        """Hosts that showed all they hold, and nothing of ``group``."""
+        whole = (host for host in self.hosts if host.error is None and not host.unseen)
+        return tuple(host.host for host in whole if group not in host.groups)

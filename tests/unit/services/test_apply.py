@@ -49,6 +49,15 @@ def test_a_new_group_is_made_in_one_step(tmp_path: Path) -> None:
     assert set(cluster.states(1).values()) == {"done"}
 
 
+def test_nothing_is_removed_where_nothing_of_the_group_was(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, stands=False)
+    cluster.change(text=GROUP)
+    cluster.change()
+    (_, new), (_, again) = cluster.inventories.history
+    assert new.groups["adbray_fresh"] == new.groups["adbray_hosts"]
+    assert again.groups["adbray_fresh"] == ()
+
+
 def test_a_failure_ends_the_run_and_names_what_was_not_begun(cluster: Cluster) -> None:
     cluster.breaks("w-1")
     with pytest.raises(RunError) as caught:

@@ -17,6 +17,7 @@ def test_it_is_written_and_nothing_else_happens(tmp_path: Path) -> None:
     ((directory, inventory),) = cluster.inventories.history
     assert directory == tmp_path / "inventory"
     assert inventory.groups["adbray_head"] == ("a",)
+    assert inventory.groups["adbray_fresh"] == (), "it may be run at any time"
     assert inventory.all_vars["ray_head_token_file"] == cluster.secrets.site("demo").token_file
     assert cluster.secrets.has("demo"), "files that it names are there"
     assert (cluster.journal.lines, cluster.history.details) == ([], [])

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: refuse a host that cannot carry a group, and say why, before anything is made."""
+"""Ansible module: a host that can carry a group, or why not, and the users that groups need."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import sys
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.adbray.ray.plugins.module_utils.users import UserError, ensure_user
+
 DOCUMENTATION = r"""
-module: host_requirements
-short_description: Check that a host can carry a resource group
+module: prepared_host
+short_description: Check that a host can carry a resource group, and make its users
 description:
-  - Needs root, systemd as PID 1, the named tools, and memory beyond what is reserved; changes
-    nothing.
+  - Needs root, systemd as PID 1, the named tools, and memory beyond what is reserved. Where one is
+    missing, nothing is made.
 options:
   tools:
     description: Programs that must be there, each with the package that brings it.
@@ -22,6 +24,13 @@ options:
   reserved_memory_mb:
     description: Memory that the host keeps for its system, in MiB.
     type: int
+  users:
+    description:
+      - Users of the system, each with a group of the same name and without a home of its own.
+      - No password matches the I(password) C(*); C(!) locks the user besides, and some sshd then
+        refuse it whatever the key.
+    type: list
+    elements: dict
 author: [adbray maintainers]
 """
 
@@ -35,6 +44,18 @@ usable_memory_mb:
 ARGUMENTS = {
     "tools": {"type": "dict", "default": {}},
     "reserved_memory_mb": {"type": "int", "default": 0},
+    "users": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "comment": {"type": "str", "required": True},
+            "home": {"type": "path", "required": True},
+            "shell": {"type": "path", "required": True},
+            "password": {"type": "str", "choices": ["!", "*"], "default": "!", "no_log": False},
+        },
+    },
 }
 # Less carries no slot at all.
 LEAST_MB = 512
@@ -73,7 +94,13 @@ def main() -> None:
     found = problems(module.params["tools"], usable_mb)
     if found:
         module.fail_json(msg="this host cannot carry a resource group: " + "; ".join(found))
-    module.exit_json(changed=False, usable_memory_mb=usable_mb)
+    done: list[str] = []
+    try:
+        for user in module.params["users"]:
+            done += ensure_user(user, check_mode=module.check_mode)
+    except (UserError, OSError) as error:
+        module.fail_json(msg=str(error), changed=bool(done))
+    module.exit_json(changed=bool(done), actions=done, usable_memory_mb=usable_mb)
 
 
 if __name__ == "__main__":

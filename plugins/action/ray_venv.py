@@ -1,0 +1,75 @@
+"""Ansible action: hands a host the archive of its environment, for the module of the same name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.adbray.ray.plugins.modules.ray_archive import (
+    BuildError,
+    known_digest,
+    make,
+)
+
+# Of the archive's own form.
+FORM = 3
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have no types
+    """All in one task: where nothing is needed, it is one look at the host."""
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        cache = arguments.pop("cache_dir", None)
+        if arguments["state"] != "present" or cache is None:
+            return result | self._call(arguments, task_vars)
+        found = self._call({**arguments, "state": "query"}, task_vars)
+        if found.get("failed") or not found["needed"]:
+            return result | found
+        if self._task.check_mode:
+            return result | found | {"changed": True}
+        archive, digest = self._archive(cache, arguments, found["arch"])
+        return result | self._hand_over(archive, {**arguments, "digest": digest}, task_vars)
+
+    def _call(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        done: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        return done
+
+    def _archive(self, cache: str, arguments: dict[str, Any], arch: str) -> tuple[str, str]:
+        """Where it is on this machine, and its digest; built if it is not there."""
+        dest = os.path.join(cache, name_of(arguments["path"], arguments["requirements"], arch))
+        try:
+            if not known_digest(dest):
+                python, requirements = arguments["python"], list(arguments["requirements"])
+                make(dest, arguments["path"], requirements, python, arch)
+            return dest, known_digest(dest)
+        except (BuildError, OSError) as error:
+            message = f"{error} (the control machine needs a package index for this)"
+            raise AnsibleActionFail(message) from error
+
+    def _hand_over(
+        self, archive: str, arguments: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        folder = self._make_tmp_path()
+        try:
+            there = self._connection._shell.join_path(folder, "archive")
+            self._transfer_file(archive, there)
+            return self._call({**arguments, "archive": there}, task_vars)
+        finally:
+            self._remove_tmp_path(folder)
+
+
+def name_of(venv: str, requirements: list[str], arch: str) -> str:
+    """After what is in it, and where it goes, for it is kept for years."""
+    what = json.dumps([FORM, str(venv), sorted(map(str, requirements))])
+    digest = hashlib.sha256(what.encode()).hexdigest()
+    return f"{os.path.basename(venv)}-{arch}-{digest[:8]}.tar.zst"
