@@ -14,7 +14,7 @@ MIB = 2**20
 # What Ray caches for environments, each kind on its own.
 KINDS = ("WORKING_DIR", "PY_MODULES", "PIP", "UV", "CONDA")
 # How soon a process sees that GCS is back: by Ray's defaults it may wait 2 s before it connects
-# again, and look once a second (src/ray/common/ray_config_def.h). Nothing is asked while GCS answers.
+# again, and looks once a second (src/ray/common/ray_config_def.h). While GCS answers, none asks.
 RECONNECT = {
     "RAY_gcs_grpc_max_reconnect_backoff_ms": "500",
     "RAY_grpc_client_check_connection_status_interval_milliseconds": "200",
