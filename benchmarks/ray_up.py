@@ -7,7 +7,7 @@ start, and a third one for when a task wants it. Measured: bare hosts to all nod
 command again with nothing to change; a task that needs the third worker, from asking to its first
 line. The peer runs with its defaults (autoscaler v2) and with autoscaler v1; its hosts have rsync
 and venv before. The third worker's host gets Ray after what is measured cold, with either. All take
-the same wheels, once downloaded.
+the same packages, once downloaded.
 
 The bounds: cold at most 1.0 times `ray up` with v1, again 0.2 times, scale-up 0.5 times.
 """
@@ -135,7 +135,7 @@ def waited_s(output: str) -> float | None:
 
 
 def ours() -> Figures:
-    """adbray; the archive of wheels is on this machine already, as the peer's wheels are."""
+    """adbray; its archive is on this machine already, as the peer's wheels are."""
     with hosts() as project:
         project.ok("init", "--lab")
         group = project.directory / "groups" / f"{NAME}.yml"

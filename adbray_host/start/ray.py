@@ -13,6 +13,12 @@ from adbray_host import layout
 MIB = 2**20
 # What Ray caches for environments, each kind on its own.
 KINDS = ("WORKING_DIR", "PY_MODULES", "PIP", "UV", "CONDA")
+# How soon a process sees that GCS is back: by Ray's defaults it may wait 2 s before it connects
+# again, and looks once a second (src/ray/common/ray_config_def.h). While GCS answers, none asks.
+RECONNECT = {
+    "RAY_gcs_grpc_max_reconnect_backoff_ms": "500",
+    "RAY_grpc_client_check_connection_status_interval_milliseconds": "200",
+}
 
 
 def environment(
@@ -23,7 +29,7 @@ def environment(
     Disks are asked for their size: one that has grown is no other unit. ``direct`` is what is
     reached without a proxy.
     """
-    found = dict(given)
+    found = {**RECONNECT, **given}
     # The id of this one start, never used again: Ray must not take this node for one that ended.
     found["RAY_CLOUD_INSTANCE_ID"] = node + "." + given["INVOCATION_ID"]
     # Logs are cut so that sixteen of them, with two older ones each, take a tenth of the disk.

@@ -106,7 +106,7 @@ class Turn:
                 self._link, self._met, self.granted = link, True, False
                 return
         if why:
-            say(f"it starts at once, for nobody gives turns here: {why}")
+            say(f"nobody gives turns here, so that it waits for none: {why}")
 
 
 def say(text: str) -> None:

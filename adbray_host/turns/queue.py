@@ -25,7 +25,7 @@ CAME, FOR_HEAD, RESTS, WAITS, STARTS = "came", "for head", "rests", "waits", "st
 
 @dataclass
 class Past:
-    """A unit's last ``start`` that had its turn, and how many in a row ``failed``.
+    """A unit's last ``start`` that had its turn, and how many in a row ``failed``, or ended soon.
 
     ``ended_at`` is when it ended before its node was up, ``up_at`` when that came up.
     """
@@ -72,13 +72,14 @@ class Queue:
         past = self.pasts.get(unit, Past())
         if unit in self.entries or (start and past.start == start):
             return False
-        now = self.clock()
-        last = past.up_at if past.ended_at is None else past.ended_at
+        now, was_up = self.clock(), past.ended_at is None
+        last = past.up_at if was_up else past.ended_at
         failed = last is not None and now - last < WELL_S and again()
-        past = Past(past.start, past.failed + 1 if failed else 0)
-        self.pasts[unit] = past
+        self.pasts[unit] = Past(past.start, past.failed + 1 if failed else 0)
+        # It may have ended for reasons that a start has no part in: the first one starts at once.
+        rest_s = self._rest_s(past.failed if was_up else past.failed + 1) if failed else 0.0
         self._numbers += 1
-        self.entries[unit] = Entry(start, rank, self._numbers, at=now + self._rest_s(past.failed))
+        self.entries[unit] = Entry(start, rank, self._numbers, at=now + rest_s)
         return True
 
     def _rest_s(self, failed: int) -> float:
@@ -165,9 +166,15 @@ class Queue:
 
 
 def pasts_of(shown: dict[str, Any], now: float) -> dict[str, Past]:
-    """The pasts that a process before this one has ``shown``; what started then is taken for up."""
-    found = {unit: Past(**past) for unit, past in shown.get("pasts", {}).items()}
-    for unit, entry in shown.get("units", {}).items():
-        if entry["state"] == STARTS:
-            found[unit].up_at = now
+    """The pasts that a process before this one has ``shown``; what started then is taken for up.
+
+    Nothing of one that kept them in another way.
+    """
+    try:
+        found = {unit: Past(**past) for unit, past in shown.get("pasts", {}).items()}
+        for unit, entry in shown.get("units", {}).items():
+            if entry["state"] == STARTS:
+                found[unit].up_at = now
+    except (AttributeError, KeyError, TypeError):  # whatever another version wrote
+        return {}
     return found

@@ -124,6 +124,9 @@ class Server:
         self._selector.register(sock, selectors.EVENT_READ, lambda: self._hear(link))
 
     def _hear(self, link: Link) -> None:
+        if self._links.get(link.unit) is not link:
+            # Its node came up in the same moment.
+            return
         lines = link.lines()
         if lines is None:
             self._queue.left(link.unit)
@@ -178,7 +181,13 @@ def give_turns(listener: socket.socket, cpus: int, idle_s: float) -> None:
     path, clock = layout.turns_view(), time.monotonic
     pasts = pasts_of(files.read_json(path) or {}, clock())
     queue = Queue(cpus, clock, random.random, pasts)
-    server = Server(listener, queue, lambda text: files.write(path, text))
+
+    def write(text: str) -> None:
+        # Turns are given all the same where there is no room to say so.
+        with contextlib.suppress(OSError):
+            files.write(path, text)
+
+    server = Server(listener, queue, write)
     try:
         server.serve(idle_s)
     finally:

@@ -16,18 +16,20 @@ def waits() -> dict[str, dict[str, Any]]:
     row.
     """
     shown = (files.read_json(layout.turns_view()) or {}).get("units", {})
-    found = {}
-    for unit, entry in shown.items():
-        text = in_words(entry, time.monotonic())
-        if text:
-            before = entry["before"] if entry["state"] == WAITS else None
-            found[unit] = {
-                "state": entry["state"],
-                "text": text,
-                "before": before,
-                "failed": entry["failed"],
-            }
-    return found
+    try:
+        found = {unit: _wait(entry) for unit, entry in shown.items()}
+    except (AttributeError, KeyError, TypeError):  # whatever another version wrote
+        return {}
+    return {unit: wait for unit, wait in found.items() if wait["text"]}
+
+
+def _wait(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "state": entry["state"],
+        "text": in_words(entry, time.monotonic()),
+        "before": entry["before"] if entry["state"] == WAITS else None,
+        "failed": entry["failed"],
+    }
 
 
 def in_words(entry: dict[str, Any], now: float) -> str:

@@ -73,6 +73,20 @@ def prove(venv: str) -> None:
         raise VenvError(f"Ray cannot run on this host: {result.stdout.strip()[-2000:]}")
 
 
+def whole(venv: str) -> bool:
+    """Whether no file is shorter than its project's RECORD says."""
+    packages = site(venv)
+    try:
+        for record in glob.glob(os.path.join(packages, "*.dist-info", "RECORD")):
+            with open(record, encoding="utf-8", newline="") as file:
+                for path, _, size in csv.reader(file):
+                    if size and os.stat(os.path.join(packages, path)).st_size < int(size):
+                        return False
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def add(new: str, venv: str) -> None:
     """Bring the projects of ``new`` that ``venv`` lacks. No file that is there is touched."""
     source, target = site(new), site(venv)

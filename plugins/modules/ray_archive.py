@@ -180,11 +180,12 @@ def sole(dest: str) -> Iterator[None]:
 
 
 def known_digest(dest: str) -> str:
-    """Of an archive that is there; nothing if it is not."""
-    if not os.path.exists(dest):
+    """Of an archive that is there with its checksum; nothing if it is not."""
+    try:
+        with open(f"{dest}.sha256") as checksum:
+            return checksum.read().split()[0] if os.path.exists(dest) else ""
+    except FileNotFoundError:
         return ""
-    with open(f"{dest}.sha256") as checksum:
-        return checksum.read().split()[0]
 
 
 def make(dest: str, venv: str, requirements: list[str], python: str, arch: str) -> None:

@@ -23,6 +23,7 @@ from ansible_collections.adbray.ray.plugins.module_utils.environment import (
     compiled,
     give_python,
     prove,
+    whole,
 )
 
 DOCUMENTATION = r"""
@@ -96,6 +97,7 @@ ARGUMENTS = {
 MARKER = ".adbray.json"
 # What an install works in, beside the environment.
 UNDONE = ".install-"
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 PYTHON_DIRS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/opt/python/bin"))
 
 
@@ -122,12 +124,22 @@ def wanted(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def installed(path: str) -> dict[str, Any]:
-    """What the marker says; nothing if there is none."""
+    """What the marker says; nothing if there is none, or the host lost its power too early.
+
+    Nobody waits until the disk has all files: it has them when the boot that wrote them ends well.
+    """
     try:
         with open(os.path.join(path, MARKER), encoding="utf-8") as file:
-            return dict(json.load(file))
+            found = dict(json.load(file))
     except (OSError, ValueError, TypeError):
         return {}
+    return found if found.get("boot") in (None, boot()) or whole(path) else {}
+
+
+def boot() -> str:
+    """Which boot of the host this is."""
+    with open(BOOT_ID, encoding="utf-8") as file:
+        return file.read().strip()
 
 
 def lacks(arguments: dict[str, Any]) -> bool:
@@ -164,6 +176,7 @@ def install(arguments: dict[str, Any]) -> None:
 
 
 def write_marker(path: str, content: dict[str, Any]) -> None:
+    content = {**content, "boot": boot()}
     target = os.path.join(path, MARKER)
     with open(f"{target}.new", "w", encoding="utf-8") as file:
         file.write(json.dumps(content, sort_keys=True) + "\n")

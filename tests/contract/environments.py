@@ -91,8 +91,8 @@ def write_wheel(
         "entry_points.txt": programs,
     }
     everything = {**content, **{f"{about}/{k}": v.encode() for k, v in texts.items() if v}}
-    listed = "".join(f"{path},,\n" for path in (*everything, f"{about}/RECORD"))
-    everything[f"{about}/RECORD"] = listed.encode()
+    listed = "".join(f"{path},,{len(data)}\n" for path, data in everything.items())
+    everything[f"{about}/RECORD"] = f"{listed}{about}/RECORD,,\n".encode()
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as file:
         for path, data in everything.items():
             file.writestr(path, data)

@@ -144,6 +144,18 @@ def test_what_was_broken_off_is_made_whole(venv: Path, first: Archive) -> None:
     assert not leftovers(venv.parent)
 
 
+def test_files_that_a_lost_boot_took_along_come_again(venv: Path, first: Archive) -> None:
+    marker = json.loads((venv / ".adbray.json").read_text())
+    (venv / ".adbray.json").write_text(json.dumps({**marker, "boot": "another"}))
+    assert not query(venv, "ray", "six")["needed"], "it lacks nothing"
+    module_file = next(venv.rglob("six/__init__.py"))
+    module_file.write_bytes(b"")
+    assert query(venv, "ray", "six")["needed"]
+    assert install(venv, first, "ray", "six").get("changed")
+    assert module_file.read_bytes()
+    assert not query(venv, "ray", "six")["needed"]
+
+
 @pytest.mark.parametrize("kept", [0, 1000, -1])
 def test_a_truncated_archive_changes_nothing(
     venv: Path, first: Archive, tmp_path: Path, kept: int

@@ -121,6 +121,12 @@ def test_list_says_what_a_start_waits_for(gate: Gate) -> None:
     assert gate.slot("w-1")["waits"] == "", "the head that asks is there: to it this is a fault"
 
 
+@pytest.mark.parametrize("told", ["", "[]", '{"units": []}', '{"units": {"a": {"state": 1}}}'])
+def test_what_another_version_says_of_turns_is_left_alone(gate: Gate, told: str) -> None:
+    (gate.base / "run" / "turns.json").write_text(told)
+    assert [slot["waits"] for slot in gate.ask("list")["slots"]] == ["", ""]
+
+
 def test_what_work_asks_for_is_marked_and_starts_after_the_rest(gate: Gate) -> None:
     mark = gate.base / "run" / "demo" / "w-0.demand"
     gate.ask("start w-0")

@@ -53,6 +53,9 @@ def test_the_environment_is_by_the_disk_and_by_this_start(slot: Path) -> None:
     )
     assert found["RAY_RUNTIME_ENV_PIP_CACHE_SIZE_GB"] == "7", "what the spec says stays"
     assert found["PATH"] == "/bin"
+    assert found["RAY_gcs_grpc_max_reconnect_backoff_ms"] == "500"
+    slow = environment(slot, 1, RAY_gcs_grpc_max_reconnect_backoff_ms="2000")
+    assert slow["RAY_gcs_grpc_max_reconnect_backoff_ms"] == "2000", "as the spec says"
 
 
 @pytest.mark.parametrize(("store_mb", "share"), [(0, "0.950"), (2**40, "0.500")])

@@ -158,6 +158,19 @@ def test_one_that_ran_well_for_a_while_waits_short_again() -> None:
     assert host.queue.due() == ["a"]
 
 
+def test_a_node_that_ends_soon_starts_at_once_again_and_rests_if_it_goes_on() -> None:
+    host, rests = Host(1), []
+    for _ in range(4):
+        host.ask("a", again=True)
+        at = host.queue.next_at()
+        rests.append(at - host.now if at else 0.0)
+        host.now += rests[-1]
+        assert host.queue.due() == ["a"]
+        host.queue.is_up("a")
+        host.now += 5
+    assert rests == [0, 0, 1, 2]
+
+
 def test_what_somebody_stopped_and_started_has_not_failed() -> None:
     host = Host(1)
     host.fail("a")
@@ -205,6 +218,18 @@ def test_the_next_process_goes_on_with_what_is_known() -> None:
     assert queue.pasts["a"].failed == 2
     assert queue.pasts["b"].up_at == host.now, "it started while nobody looked"
     assert pasts_of({}, host.now) == {}
+
+
+OTHERS = [
+    {"pasts": {"a": {"start": "1", "of_another_version": 1}}},
+    {"pasts": {}, "units": {"a": {"state": "starts"}}},
+    {"pasts": [], "units": {}},
+]
+
+
+@pytest.mark.parametrize("shown", OTHERS)
+def test_what_another_version_kept_is_left_alone(shown: dict[str, object]) -> None:
+    assert pasts_of(shown, 1.0) == {}
 
 
 @pytest.mark.parametrize(("failed", "text"), [(1, "1 start failed"), (3, "3 starts failed")])
