@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import glob
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
@@ -35,7 +37,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
             arguments[kind] = [
                 self._filled(one, known)
                 for entry in arguments[kind]
-                for one, known in rendered(self._templar, entry, variables)
+                for several, known in rendered(self._templar, entry, variables)
+                for one in each(several)
             ]
         plain = arguments.get("files", [])
         digests = described([*plain, *arguments.get("secret_files", [])])
@@ -69,6 +72,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
         return templar.template(
             trust_as_template(text), escape_backslashes=False, overrides={"trim_blocks": True}
         )
+
+
+def each(entry: Entry) -> Iterator[Entry]:
+    """The entry, or one for each file of this machine that its pattern matches."""
+    if "each" not in entry:
+        yield entry
+        return
+    own = {key: value for key, value in entry.items() if key != "each"}
+    for source in sorted(glob.glob(entry["each"])):
+        yield {**own, "path": os.path.join(own["path"], os.path.basename(source)), "src": source}
 
 
 def described(files: list[Entry]) -> dict[str, str]:

@@ -36,6 +36,8 @@ options:
       - Files with their whole content, from one of I(content), I(src), a file of the role,
         I(template), a template of the role, I(json), which is written with sorted keys, and
         I(binary), a file of the role that is no text.
+      - With I(each), a pattern of files on the control machine, I(path) is the directory that gets
+        them all.
       - With C(digests_of), a list of paths of the set, I(json) gets their SHA-256 as C(files).
     type: list
     elements: dict
@@ -92,6 +94,7 @@ SOURCES = {
     "src": {"type": "path"},
     "template": {"type": "path"},
     "binary": {"type": "path"},
+    "each": {"type": "path"},
     "base64": {"type": "str"},
 }
 FILE = {**ENTRY, **SOURCES, "content": {"type": "str"}}

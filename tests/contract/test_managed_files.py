@@ -44,6 +44,7 @@ TASKS = """\
         loop: [plain.txt, none]
         when: item != 'none'
       - {path: "{{ dir }}/etc/program", binary: program}
+      - {path: "{{ dir }}/etc", each: "{{ role_path }}/files/part-*.py"}
       - {path: "{{ dir }}/etc/not", content: "", when: [1 == 1, "slots == []"]}
     secret_files:
       - {path: "{{ dir }}/etc/token", content: "{{ token }}"}
@@ -84,6 +85,8 @@ class Role:
             "tasks/main.yml": yaml.safe_dump(tasks, sort_keys=False),
             "files/plain.txt": "{{ not rendered }}\n",
             "files/key": SECRETS["src"],
+            "files/part-a.py": "# {{ a }}\n",
+            "files/part-b.py": "# b\n",
             **{f"templates/{name}": text for name, text in TEMPLATES.items()},
         }
         for name, text in files.items():
@@ -159,6 +162,8 @@ def test_entries_become_files_in_one_call(role: Role) -> None:
         "unit-a": units["a"],
         "unit-b": units["b"],
         "plain.txt": "{{ not rendered }}\n",
+        "part-a.py": "# {{ a }}\n",
+        "part-b.py": "# b\n",
         "token": SECRETS["content"],
         "key": SECRETS["src"],
         "conf": f"password {SECRETS['template']}",
