@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import yaml
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
@@ -30,7 +30,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
             if {"all", role}.intersection(variables["ansible_run_tags"])
             for host in members(pattern, variables["groups"])
             if host in here
-            for error in self._errors(specified(role), variables["hostvars"].raw_get(host))
+            for error in self._errors(specified(role), variables_of(host, variables["hostvars"]))
         ]
         if errors:
             raise AnsibleActionFail(
@@ -40,9 +40,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
 
     def _errors(self, options: dict[str, Any], variables: dict[str, Any]) -> list[str]:
         templar = self._templar.copy_with_new_env(available_variables=variables)
-        given = templar.template({name: variables[name] for name in options if name in variables})
-        found = ArgumentSpecValidator(options).validate(given, validate_role_argument_spec=True)
+        given, open_ones = {}, set()
+        for name in options.keys() & variables.keys():
+            try:
+                given[name] = templar.template(variables[name])
+            except AnsibleUndefinedVariable:
+                # It may be by a default of a role, which only that role has.
+                open_ones.add(name)
+        known = {name: one for name, one in options.items() if name not in open_ones}
+        found = ArgumentSpecValidator(known).validate(given, validate_role_argument_spec=True)
         return list(found.error_messages)
+
+
+def variables_of(host: str, hostvars: Any) -> dict[str, Any]:
+    """What a task of ``host`` would have, the variables of the others too."""
+    return {**hostvars.raw_get(host), "hostvars": hostvars}
 
 
 def members(pattern: str, groups: dict[str, list[str]]) -> list[str]:

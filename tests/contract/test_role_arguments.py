@@ -54,6 +54,13 @@ def test_what_is_right_is_checked_in_one_task_for_all_hosts(tmp_path: Path) -> N
     assert shown.count("ok: [") == 1
 
 
+def test_what_others_have_and_what_only_a_role_has_is_no_error(tmp_path: Path) -> None:
+    by_other = {**GOOD, "worker_disk_slots": "{{ hostvars['a'].disks }}"}
+    by_role = {**GOOD, "worker_disk_group": "{{ some_default_of_a_role }}"}
+    code, shown = run(tmp_path, {"a": GOOD, "b": by_other, "c": by_role})
+    assert code == 0, shown
+
+
 def test_each_host_with_something_wrong_is_named(tmp_path: Path) -> None:
     wrong = {**GOOD, "disks": "many"}
     code, shown = run(tmp_path, {"a": GOOD, "b": {}, "c": wrong})
