@@ -35,6 +35,11 @@ class Bell:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._stopping |= number == signal.SIGTERM
 
+    def forget(self) -> None:
+        """Forget the end of a child that this process has waited for: it is no news. SIGTERM is."""
+        while select.select([self._heard], [], [], 0)[0]:
+            self._heard.recv(4096)
+
     def wait(self, seconds: float, lines: Sequence[Heard] = ()) -> None:
         """Until then, or a signal comes, or a line moves. Stopped once SIGTERM has come."""
         heard: list[Heard] = [self._heard]

@@ -154,6 +154,8 @@ class Keeper:
         if self._address is not None:
             # Gone before another host may have it.
             self._address.hold(GIVE_UP * self._config.term_s)
+            # What it ran has ended. Ray's end, should it come just now, shows when it is polled.
+            self._bell.forget()
 
     def _stop(self) -> None:
         """End Ray, then let another lead at once."""
