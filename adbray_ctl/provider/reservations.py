@@ -79,7 +79,10 @@ class Reservations:
             return choice if isinstance(choice, str) else None
 
     def take_over(self, worker_group: str, known: frozenset[str]) -> bool:
-        """Whether a worker runs that is not ``known``, and that no other launch has taken."""
+        """Whether a worker runs that is not ``known``, and that no other launch has taken.
+
+        One that is set aside does not count: it may have been seen while its start failed.
+        """
         with self._lock:
             for slot in self._views.slots():
                 if (
@@ -87,6 +90,7 @@ class Reservations:
                     and slot.state is SlotState.RUNNING
                     and slot.place not in self._starting
                     and slot.instance not in known | self._taken
+                    and self._quarantine.refusal(slot) is None
                 ):
                     self._taken.add(slot.instance)
                     return True

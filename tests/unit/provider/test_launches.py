@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from adbray_ctl.provider.launches import LaunchFault
+from adbray_ctl.provider.model import Slot, SlotState
 from tests.unit.provider.hosts import FakeHosts, until
 
 
@@ -45,6 +46,24 @@ def test_a_slot_that_does_not_start_is_set_aside_and_another_is_used(hosts: Fake
     hosts.now += 61
     hosts.launch("w", 1)
     assert "w-0" in hosts.running()
+
+
+def test_a_start_that_was_seen_before_it_failed_is_no_worker(hosts: FakeHosts) -> None:
+    """A tick may ask a host while a unit of it activates."""
+    hosts.fleet.refresh()
+    host = hosts["a"]
+    host.broken["w-0"] = "no such disk"
+    start = host.start
+
+    def seen(slot: str, *, least: bool = False) -> Slot:
+        host.restart(slot)
+        hosts.fleet.refresh()
+        host.slots["w-0"] = replace(host.slots["w-0"], state=SlotState.STOPPED)
+        return start(slot, least=least)
+
+    host.start = seen  # type: ignore[method-assign]
+    hosts.launch("w", 1)
+    assert hosts.running() == ["w-1"]
 
 
 def test_each_failed_launch_doubles_how_long_the_next_waits(hosts: FakeHosts) -> None:
