@@ -34,6 +34,7 @@ worker_groups:
   - {{name: w, size: nano, disk_gb: 2, min_workers: 1, max_workers: 1}}
 """
 KINDS = {"worker": f"adbray-worker@{NAME}.w-0.service", "head": f"adbray-head@{NAME}.service"}
+SLOTS = {"worker": "w-0", "head": "head"}
 MEASURE = REPOSITORY / "benchmarks" / "hosts" / "measure_start.py"
 BOUNDS = {"head": 0.95, "worker": 0.85}
 # How a process is called in the table: by the first of these that its command line has.
@@ -107,7 +108,7 @@ def cluster(checkout: Path) -> Iterator[Build]:
 
 def start(project: Build, kind: str) -> Start:
     slots: list[dict[str, Any]] = project.json("status", NAME)["slots"]
-    slot = next(one for one in slots if (one["slot"] == "head") == (kind == "head"))
+    slot = next(one for one in slots if one["slot"] == SLOTS[kind])
     port = slot["ports"]["dashboard_agent_http"]
     project.send(MEASURE, slot["host"], "/tmp/measure.py")  # noqa: S108  # a host of the lab
     words = f"python3 /tmp/measure.py '{KINDS[kind]}' {slot['address']} {port}"
