@@ -22,19 +22,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.cpu import Used, used_by
+from benchmarks.noop import GROUP
 from benchmarks.plain import play_same_files
 from tests.e2e.conftest import REPOSITORY, Project
 
 QUICKSTART, NAME = "quickstart", "bench"
 BOUND_COLD, BOUND_SLOPE, BOUND_PLAIN = 0.55, 0.4, 0.25
-GROUP = """\
-kind: RayCluster
-name: bench
-head: {{size: micro, disk_gb: 1}}
-redis: {{mode: managed, maxmemory_mb: 128}}
-worker_groups:
-  - {{name: w, size: nano, disk_gb: 1, min_workers: 1, max_workers: {workers}}}
-"""
 
 
 @dataclass

@@ -53,7 +53,9 @@ def watch(start: Callable[[], int]) -> int:
         if code == 0:
             code = _first_failure(_children())
     except Stopped:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        pass
+    # What ends already needs no second word.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _end_all()
     return code
 

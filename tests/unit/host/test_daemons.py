@@ -50,6 +50,7 @@ def begin(folder: Path, status: int = 0) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, str(folder), str(status)],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
     )
@@ -126,3 +127,19 @@ def test_a_start_that_fails_leaves_nothing(folder: Path) -> None:
     assert watcher.returncode == 3
     for file in folder.glob("*.pid"):
         assert not runs(int(file.read_text()))
+
+
+def test_a_stop_while_a_failed_node_ends_changes_nothing(folder: Path) -> None:
+    watcher = begin(folder)
+    raylet, gcs = pid_of(folder, "raylet"), pid_of(folder, "gcs_server")
+    await_adoption(watcher, raylet)
+    # It takes a second to end one that does not answer.
+    os.kill(gcs, signal.SIGSTOP)
+    os.kill(raylet, signal.SIGKILL)
+    assert watcher.stdout is not None
+    assert "raylet ended" in watcher.stdout.readline()
+    time.sleep(0.3)
+    watcher.terminate()
+    _, err = watcher.communicate(timeout=10)
+    assert (watcher.returncode, err) == (1, "")
+    assert not runs(gcs)
