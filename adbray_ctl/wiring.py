@@ -80,7 +80,7 @@ def _tools(directory: Path, state: Path) -> Tools:
 
 
 class _Later:
-    """Stands for what ``make`` makes."""
+    """Makes an object by ``make`` at its first use, and passes all uses on to it."""
 
     def __init__(self, make: Callable[[], object]) -> None:
         self._make = make

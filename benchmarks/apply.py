@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.apply [--hosts 3 15 30 60] [--rounds 3] [--peer CHECKOUT]
 
 As root. First the quickstart group on three bare lab hosts, then a group with a slot on each of so
-many hosts, each build on hosts of its own. On those of ours, plain ansible-playbook with its
+many hosts, each build on its own hosts. On those of ours, plain ansible-playbook with its
 defaults then writes the same files, a task for each. All have the archive of Ray from before. The
 bounds: of the other build's time and CPU-seconds for the quickstart at most 0.55 times, of its
 control machine's CPU-seconds for each further host at most 0.4, and of plain Ansible's a quarter.

@@ -36,7 +36,7 @@ class Bell:
         self._stopping |= number == signal.SIGTERM
 
     def forget(self) -> None:
-        """Forget the end of a child that this process has waited for: it is no news. SIGTERM is."""
+        """Forget the end of a child that this process has waited for, and never SIGTERM."""
         while select.select([self._heard], [], [], 0)[0]:
             self._heard.recv(4096)
 

@@ -15,7 +15,7 @@ _WELL = re.compile(rb"HTTP/1\.[01] [1-4][0-9][0-9] ")
 
 
 class AgentWatch:
-    """Asks an agent in a thread of its own, until it answers; then ``wake`` is sent a byte."""
+    """Asks an agent, in its own thread, until it answers; then sends ``wake`` a byte."""
 
     def __init__(self, at: tuple[str, int], wake: socket.socket) -> None:
         self.up = False

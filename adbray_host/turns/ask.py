@@ -1,7 +1,7 @@
 """A start's side: it asks for its turn, and waits without using any CPU.
 
-Where nobody gives turns, a start has its turn at once: no host is worse off for a service that is
-missing, or older than this program.
+Where no service gives turns, a start has its turn at once: no host is worse off for a service that
+is missing, or older than this program.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from adbray_host import layout
 
 CONNECT_S = 2.0
-# The service ends and is started again: whoever waits connects once more.
+# The service may end and start again: a start that waits connects once more.
 TRIES = 5
 AGAIN_S = 0.2
 HEAD_S = 1.0
@@ -106,7 +106,7 @@ class Turn:
                 self._link, self._met, self.granted = link, True, False
                 return
         if why:
-            say(f"nobody gives turns here, so that it waits for none: {why}")
+            say(f"no service gives turns here, so it starts at once: {why}")
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Who asks for a turn: told by the kernel and by systemd, and by no word of the process itself."""
+"""Who asks for a turn: the kernel and systemd say so, never the process itself."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class Queue:
         return sorted(found, key=lambda u: (self.entries[u].rank, self.entries[u].number))
 
     def next_at(self) -> float | None:
-        """When there is something to do though nobody comes and nobody leaves."""
+        """When there is something to do even if no start comes or leaves."""
         now = self.clock()
         found = [e.at for e in self.entries.values() if e.state in (RESTS, STARTS) and e.at > now]
         return min(found, default=None)

@@ -1,6 +1,6 @@
 """The command `turns`: gives the starts of this host their turns.
 
-systemd starts it when the first one asks (adbray-turns.socket), and it ends when nobody has asked
+systemd starts it when the first one asks (adbray-turns.socket), and it ends when no start has asked
 for a while. A start says in lines what it waits for, and reads one line:
 
     head                wait for the head: nothing is started against one that does not answer
@@ -86,7 +86,7 @@ class Server:
         self._selector.register(self._heard, selectors.EVENT_READ, self._hear_agents)
 
     def serve(self, idle_s: float) -> None:
-        """Until nobody has been here for so long."""
+        """Until no start has been here for so long."""
         while True:
             due = self._queue.due()
             self._show()
@@ -177,13 +177,13 @@ class Server:
 
 
 def give_turns(listener: socket.socket, cpus: int, idle_s: float) -> None:
-    """Go on with what the last one knew, until nobody has been here for so long."""
+    """Go on with what the last one knew, until no start has been here for so long."""
     path, clock = layout.turns_view(), time.monotonic
     pasts = pasts_of(files.read_json(path) or {}, clock())
     queue = Queue(cpus, clock, random.random, pasts)
 
     def write(text: str) -> None:
-        # Turns are given all the same where there is no room to say so.
+        # A full disk keeps the view from being written, and no turn from being given.
         with contextlib.suppress(OSError):
             files.write(path, text)
 

@@ -35,7 +35,7 @@ options:
     description:
       - Files with their whole content, from one of I(content), I(src), a file of the role,
         I(template), a template of the role, I(json), which is written with sorted keys, and
-        I(binary), a file of the role that is no text.
+        I(binary), a file of the role that is not text.
       - With I(each), a pattern of files on the control machine, I(path) is the directory that gets
         them all.
       - With C(digests_of), a list of paths of the set, I(json) gets their SHA-256 as C(files).

@@ -26,7 +26,7 @@ options:
     type: int
   users:
     description:
-      - Users of the system, each with a group of the same name and without a home of its own.
+      - Users of the system, each with a group of the same name and no home directory that is made.
       - No password matches the I(password) C(*); C(!) locks the user besides, and some sshd then
         refuse it whatever the key.
     type: list

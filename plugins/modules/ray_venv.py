@@ -126,7 +126,7 @@ def wanted(arguments: dict[str, Any]) -> dict[str, Any]:
 def installed(path: str) -> dict[str, Any]:
     """What the marker says; nothing if there is none, or the host lost its power too early.
 
-    Nobody waits until the disk has all files: it has them when the boot that wrote them ends well.
+    An install does not wait until the disk has all files; it has them when that boot ends well.
     """
     try:
         with open(os.path.join(path, MARKER), encoding="utf-8") as file:

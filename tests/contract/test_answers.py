@@ -1,4 +1,4 @@
-"""A role waits until a unit answers; while other starts come first, its time stands."""
+"""A role waits until a unit answers; while other starts come first, its time does not run."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_the_head_waits_for_the_longest_answer_of_a_gate() -> None:
 
 
 def test_the_provider_gives_a_worker_up_before_ray_would() -> None:
-    """Ray counts the time that a start waits for its turn, which is no fault."""
+    """Ray counts the time that a start waits for its turn, which is not a fault."""
     allocated = head.AUTOSCALER["RAY_AUTOSCALER_RECONCILE_ALLOCATE_STATUS_TIMEOUT_S"]
     assert int(allocated) > 20 * joins.WITHIN_S
 

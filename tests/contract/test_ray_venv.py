@@ -123,7 +123,7 @@ def test_what_is_new_is_added_and_no_file_in_use_is_touched(venv: Path, tmp_path
     assert [path.name for path in venv.rglob("six-*")] == ["six-1.0.dist-info"]
     assert list(venv.rglob("later/__pycache__/*.pyc"))
     assert not leftovers(venv.parent)
-    assert query(venv, "ray", "six", "later")["digest"] == "", "it is no archive's bytes"
+    assert query(venv, "ray", "six", "later")["digest"] == "", "these are not an archive's bytes"
     again = install(venv, given, "ray", "six", "later")
     assert not again["changed"], "once more changes nothing"
 

@@ -227,7 +227,7 @@ def test_where_nobody_gives_turns_all_start_at_once(
     assert await_turn(None, None).granted
     said = capsys.readouterr().err.splitlines()
     assert [line.partition(":")[0] for line in said] == 2 * [
-        "nobody gives turns here, so that it waits for none"
+        "no service gives turns here, so it starts at once"
     ]
 
 

@@ -188,7 +188,7 @@ def finish() -> None:
 
 
 def _is_terminal(stream: TextIO) -> bool:
-    """Rich decides, but for what is no terminal and is not to be taken for one either."""
+    """Rich decides, but what is not a terminal is never taken for one."""
     if not (stream.isatty() or os.environ.keys() & {"FORCE_COLOR", "TTY_COMPATIBLE"}):
         return False
     from adbray_ctl.cli.render import drawing

@@ -121,9 +121,9 @@ def test_list_says_what_a_start_waits_for(gate: Gate) -> None:
     assert gate.slot("w-1")["waits"] == "", "the head that asks is there: to it this is a fault"
 
 
-@pytest.mark.parametrize("told", ["", "[]", '{"units": []}', '{"units": {"a": {"state": 1}}}'])
-def test_what_another_version_says_of_turns_is_left_alone(gate: Gate, told: str) -> None:
-    (gate.base / "run" / "turns.json").write_text(told)
+@pytest.mark.parametrize("shown", ["", "[]", '{"units": []}', '{"units": {"a": {"state": 1}}}'])
+def test_what_another_version_says_of_turns_is_left_alone(gate: Gate, shown: str) -> None:
+    (gate.base / "run" / "turns.json").write_text(shown)
     assert [slot["waits"] for slot in gate.ask("list")["slots"]] == ["", ""]
 
 
