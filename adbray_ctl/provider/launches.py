@@ -141,8 +141,7 @@ class Starter:
         """
         failed: list[str] = []
         worker_group = wanted.worker_group
-        while not self._reservations.take_over(worker_group, known):
-            choice = self._reservations.reserve(worker_group)
+        while (choice := self._reservations.claim(worker_group, known)) is not None:
             if isinstance(choice, str):
                 if self._clock() >= wanted.until + self._more_patience_s(worker_group):
                     raise LaunchFault("; ".join(dict.fromkeys([*failed, choice])))

@@ -15,7 +15,7 @@ class Reservations:
     """The slots that are being started, and the workers that Ray knows of.
 
     Ray's threads call: ``set_rate``, ``show``, ``known``, ``count``, ``starting``, ``why_no_slot``.
-    Our threads, ``adbray-launch``, call: ``take_over``, ``reserve``, ``started``, ``failed``.
+    Our threads, ``adbray-launch``, call: ``claim``, ``started``, ``failed``.
     Lock: around every method; with it held, those of ``HostViews`` and ``Quarantine`` may be taken.
     """
 
@@ -78,28 +78,18 @@ class Reservations:
             choice = self._views.choose(worker_group, self._starting)
             return choice if isinstance(choice, str) else None
 
-    def take_over(self, worker_group: str, known: frozenset[str]) -> bool:
-        """Whether a worker runs that is not ``known``, and that no other launch has taken.
+    def claim(self, worker_group: str, known: frozenset[str]) -> Choice | str | None:
+        """A slot for one launch alone, or why there is none.
 
-        One that is set aside does not count: it may have been seen while its start failed.
+        None where a worker runs that is not ``known`` and that no other launch has taken: it will
+        do, and is this launch's from now on.
         """
         with self._lock:
-            for slot in self._views.slots():
-                if (
-                    slot.worker_group == worker_group
-                    and slot.state is SlotState.RUNNING
-                    and slot.place not in self._starting
-                    and slot.instance not in known | self._taken
-                    and self._quarantine.refusal(slot) is None
-                ):
-                    self._taken.add(slot.instance)
-                    return True
-        return False
-
-    def reserve(self, worker_group: str) -> Choice | str:
-        """A slot for one launch alone, or why there is none."""
-        with self._lock:
+            # Chosen before workers are looked for: a host that begins to answer in between shows
+            # its free slots and its workers at once, and none of the slots may be had alone.
             choice = self._views.choose(worker_group, self._starting)
+            if self._take_over(worker_group, known):
+                return None
             if isinstance(choice, str):
                 return "; ".join([choice, *self._views.silence()])
             if too_many := self._rate.take(self._clock()):
@@ -121,3 +111,17 @@ class Reservations:
             self._quarantine.add(choice.slot, str(fault))
             if isinstance(fault, HostFault):
                 self._views.failed(choice.view, fault)
+
+    def _take_over(self, worker_group: str, known: frozenset[str]) -> bool:
+        """One that is set aside does not count: it may have been seen while its start failed."""
+        for slot in self._views.slots():
+            if (
+                slot.worker_group == worker_group
+                and slot.state is SlotState.RUNNING
+                and slot.place not in self._starting
+                and slot.instance not in known | self._taken
+                and self._quarantine.refusal(slot) is None
+            ):
+                self._taken.add(slot.instance)
+                return True
+        return False

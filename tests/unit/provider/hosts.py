@@ -80,6 +80,7 @@ class FakeHosts:
 
     def __init__(self, slots: dict[str, Iterable[str]]) -> None:
         self.now = 1000.0
+        self._clock = threading.Lock()
         self.meanwhile: Callable[[], object] = lambda: None
         self.hosts = {name: FakeHost(name, _stopped(name, names)) for name, names in slots.items()}
         self.events: list[Event] = []
@@ -124,7 +125,8 @@ class FakeHosts:
 
     def sleep(self, seconds: float) -> None:
         """Nobody waits: time goes by, and what is ``meanwhile`` to happen does."""
-        self.now += seconds
+        with self._clock:
+            self.now += seconds
         self.meanwhile()
 
     def __getitem__(self, name: str) -> FakeHost:

@@ -10,6 +10,7 @@ import pytest
 
 from adbray_ctl.provider.launches import LaunchFault
 from adbray_ctl.provider.model import Slot, SlotState
+from adbray_ctl.provider.views import HostViews
 from tests.unit.provider.hosts import FakeHosts, until
 
 
@@ -142,6 +143,30 @@ def test_a_worker_that_apply_starts_meanwhile_is_not_started_twice(hosts: FakeHo
     assert hosts.running() == ["w-0", "w-1"]
     hosts.launch("w", 1)
     assert hosts.running() == ["w-0", "w-1", "w-2"], "Ray knows of those two by now"
+
+
+def test_a_worker_that_comes_to_be_seen_while_a_slot_is_chosen_is_not_started_twice(
+    hosts: FakeHosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hosts show their workers and their free slots in one answer, at any moment."""
+    hosts["a"].silent = hosts["b"].silent = "refuses the head's key"
+    hosts.fleet.refresh()
+    hosts["a"].restart("w-0")
+    hosts["a"].silent = ""
+    hosts.now += 3
+    real = HostViews.slots
+
+    def slots(views: HostViews) -> list[Slot]:
+        seen = real(views)
+        if threading.current_thread() is not threading.main_thread():  # it is the launch's own look
+            views.ask()
+            views.collect()
+        return seen
+
+    monkeypatch.setattr(HostViews, "slots", slots)
+    hosts.launch("w", 1)
+    monkeypatch.undo()
+    assert hosts.running() == ["w-0"]
 
 
 def test_a_launch_waits_for_the_apply_that_holds_slots_back(hosts: FakeHosts) -> None:
