@@ -129,7 +129,7 @@ def table(found: Found) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--hosts", type=int, nargs="+", default=[3, 15, 30, 60])
+    parser.add_argument("--hosts", type=int, nargs="*", default=[3, 15, 30, 60])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peer", type=Path, help="another checkout, with its own .venv")
     asked = parser.parse_args()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
@@ -12,9 +13,9 @@ from pathlib import Path
 
 from adbray_ctl.adapters.lab.machine import cgroup_root
 
-# What a command leaves behind, as ssh's kept connections, counts too.
+# What a command leaves behind, as ssh's kept connections, counts too; it is ended afterwards.
 ENTER = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
-GONE_WITHIN_S = 150.0
+GONE_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,9 @@ def cpu_s(group: Path) -> float:
 def _remove(group: Path) -> None:
     until = time.monotonic() + GONE_WITHIN_S
     while group.exists() and time.monotonic() < until:
+        for pid in (group / "cgroup.procs").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGTERM)
         with suppress(OSError):
             group.rmdir()
             return

@@ -36,7 +36,7 @@ def bar(systemd: Systemd, units: list[str]) -> None:
 
 
 def settle(systemd: Systemd, patterns: list[str]) -> None:
-    """Disable what is barred, and bar it no longer."""
+    """Disable what is barred, and bar it no longer; leaves ``systemd.unread`` behind."""
     bars = [os.path.join(systemd.path(f"{pattern}.d"), BAR) for pattern in patterns]
     found = sorted(path for pattern in bars for path in glob.glob(pattern))
     if not found:
@@ -50,4 +50,4 @@ def settle(systemd: Systemd, patterns: list[str]) -> None:
             with contextlib.suppress(OSError):
                 # Not if somebody has others there.
                 os.rmdir(os.path.dirname(path))
-    systemd.act("daemon-reload")
+    systemd.unread = True

@@ -31,18 +31,25 @@ class Systemd:
         self.check_mode = check_mode
         self.folder = folder
         self.done: list[str] = []
+        # Whether files of units have changed since systemd last read them.
+        self.unread = False
 
     def path(self, unit: str) -> str:
         return os.path.join(self.folder, unit)
 
     def act(self, verb: str, *units: str) -> None:
-        """Run ``systemctl verb units`` and count it as a change; nothing for no units."""
+        """Run ``systemctl verb units`` and count it as a change; nothing for no units.
+
+        To enable and to disable leave ``unread`` behind: systemctl would reload for each of them.
+        """
         if not units and verb != "daemon-reload":
             return
         self.done.append(" ".join((verb, *units)))
+        links = verb in ("enable", "disable")
+        self.unread = links or (self.unread and verb != "daemon-reload")
         if self.check_mode:
             return
-        result = run("systemctl", verb, *units)
+        result = run("systemctl", verb, *(["--no-reload"] if links else []), *units)
         if result.returncode != 0:
             journal = journals(units)
             raise UnitError(f"systemctl {verb} failed: {result.stderr.strip()}{journal}")

@@ -137,20 +137,14 @@ def remove(systemd: Systemd, started: Started, patterns: list[str], kept: set[st
         run("systemctl", "reset-failed", "--", *running)
 
 
-def reload_if_needed(systemd: Systemd, units: list[str], changed: set[str]) -> None:
-    # Files were written before this call.
-    if "daemon-reload" in systemd.done:
-        return
-    states = systemd.show(units)
-    stale = [
-        name
-        for name, state in states.items()
-        if state.get("NeedDaemonReload") == "yes"
+def stale(systemd: Systemd, units: list[str], changed: set[str]) -> bool:
+    """Whether systemd has to read files anew. They were written before this call."""
+    return systemd.unread or any(
+        state.get("NeedDaemonReload") == "yes"
         or not state.get("FragmentPath")
         or systemd.path(name) in changed
-    ]
-    if stale:
-        systemd.act("daemon-reload")
+        for name, state in systemd.show(units).items()
+    )
 
 
 def files_of(systemd: Systemd, unit: Unit) -> list[str]:
@@ -184,13 +178,22 @@ def decide(
     return todo
 
 
-def ensure(systemd: Systemd, started: Started, units: list[Unit], changed: set[str]) -> list[str]:
-    """Enable, start and restart; returns the units that were started or restarted."""
+def ensure(
+    systemd: Systemd, started: Started, units: list[Unit], slices: list[str], changed: set[str]
+) -> list[str]:
+    """Enable, start and restart; returns the units that were started or restarted.
+
+    systemd reads files once, after all links are made and before anything starts.
+    """
     todo = decide(systemd, started, units, changed)
     before = systemd.show(todo["restart"])
+    for verb in ("reset-failed", "enable", "disable"):
+        systemd.act(verb, *todo[verb])
+    if stale(systemd, [unit["name"] for unit in units] + slices, changed):
+        systemd.act("daemon-reload")
     try:
-        for verb, names in todo.items():
-            systemd.act(verb, *names)
+        for verb in ("start", "restart"):
+            systemd.act(verb, *todo[verb])
     finally:
         if not systemd.check_mode:
             keep(systemd, started, units, before)
@@ -209,24 +212,28 @@ def keep(
         started.keep(name, files_of(systemd, unit))
 
 
+def converge(systemd: Systemd, started: Started, asked: dict[str, Any]) -> list[str]:
+    """All that is asked; returns the units that were started or restarted."""
+    units = asked["units"]
+    remove(systemd, started, asked["absent"], {unit["name"] for unit in units})
+    systemd.switch_off(asked["stopped"])
+    bar(systemd, asked["barred"])
+    settle(systemd, asked["settled"])
+    restarted = ensure(systemd, started, units, asked["slices"], set(asked["changed_paths"]))
+    if not systemd.check_mode:
+        await_answers(units)
+    return restarted
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    units, changed = module.params["units"], set(module.params["changed_paths"])
     systemd, started = Systemd(module.check_mode), Started(module.params["state_dir"])
     restarted: list[str] = []
-    for unit in units:
+    for unit in module.params["units"]:
         if unit["state"] not in STATES:
             module.fail_json(msg=f"{unit['name']}: its state is none of {', '.join(STATES)}")
     try:
-        remove(systemd, started, module.params["absent"], {unit["name"] for unit in units})
-        systemd.switch_off(module.params["stopped"])
-        bar(systemd, module.params["barred"])
-        settle(systemd, module.params["settled"])
-        names = [unit["name"] for unit in units]
-        reload_if_needed(systemd, names + module.params["slices"], changed)
-        restarted = ensure(systemd, started, units, changed)
-        if not module.check_mode:
-            await_answers(units)
+        restarted = converge(systemd, started, module.params)
     except (UnitError, OSError) as error:
         module.fail_json(msg=str(error), changed=bool(systemd.done))
     module.exit_json(changed=bool(systemd.done), restarted=restarted, actions=systemd.done)

@@ -93,10 +93,10 @@ class Host:
             for unit in units
         ]
         try:
-            self.module.ensure(systemd, self.started, wanted, {str(path) for path in changed})
+            self.module.ensure(systemd, self.started, wanted, [], {str(path) for path in changed})
         except self.module.UnitError:
             systemd.done.append("failed")
-        return list(systemd.done)
+        return [one for one in systemd.done if one != "daemon-reload"]
 
     def write(self, path: Path, text: str) -> Path:
         """As managed_files does."""
@@ -123,6 +123,27 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     return Host(tmp_path, monkeypatch)
 
 
+def test_systemd_reads_files_once_after_all_links_and_before_any_start(host: Host) -> None:
+    host.bar()
+    host.has("active enabled")
+    (host.units / "ours.service").touch()
+    ours: dict[str, Any] = {"name": "ours.service", "state": "started", "record": None, "files": []}
+    nothing: dict[str, list[str]] = {
+        option: [] for option in ("absent", "stopped", "barred", "slices", "changed_paths")
+    }
+    asked = {**nothing, "settled": [UNIT], "units": [{**ours, "answers_at": ""}]}
+    systemd = host.module.Systemd(False, str(host.units))
+    assert host.module.converge(systemd, host.started, asked) == ["ours.service"]
+    calls = (host.base / "done").read_text().splitlines()
+    assert [call.strip() for call in calls if not call.startswith("show ")] == [
+        f"stop {UNIT}",
+        f"disable --no-reload {UNIT}",
+        "enable --no-reload ours.service",
+        "daemon-reload",
+        "start ours.service",
+    ]
+
+
 @pytest.mark.parametrize("pattern", [UNIT, "*"])
 def test_what_a_run_brought_that_broke_off_is_off_then_and_for_good(
     host: Host, pattern: str
@@ -132,9 +153,9 @@ def test_what_a_run_brought_that_broke_off_is_off_then_and_for_good(
     host.has("inactive enabled")
     assert not host.starts_at_boot
     # The next run finds the program, so that it bars nothing.
-    assert host.settle(pattern, check=True) == [f"disable {UNIT}", "daemon-reload"]
+    assert host.settle(pattern, check=True) == [f"disable {UNIT}"]
     assert host.state == "inactive enabled"
-    assert host.settle(pattern) == [f"disable {UNIT}", "daemon-reload"]
+    assert host.settle(pattern) == [f"disable {UNIT}"]
     assert host.state == "inactive disabled"
     assert list(host.units.iterdir()) == []
     assert host.settle(pattern) == []
