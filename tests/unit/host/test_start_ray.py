@@ -6,12 +6,16 @@ import json
 import os
 import shutil
 import subprocess
+from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ray._private import ray_constants
+from ray._private import services as ray_services
 
 from adbray_host import layout
-from adbray_host.start import head, ray
+from adbray_host.start import command, head, ray
 from tests import host_command
 
 MIB = 2**20
@@ -120,6 +124,40 @@ def test_a_worker_starts_ray_with_that_environment(slot: Path) -> None:
     assert found["ARGUMENTS"].endswith(" start-ray start --num-cpus=1")
     assert found["RAY_CLOUD_INSTANCE_ID"] == "w-3." + "cd" * 16
     assert found["no_proxy"].endswith("::1,10.0.0.1,10.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("process", "niceness"),
+    [
+        ("GCS_SERVER", 0),
+        ("RAYLET", 0),
+        ("DASHBOARD", 10),
+        ("MONITOR", 10),
+        ("RAY_CLIENT_SERVER", 10),
+        ("LOG_MONITOR", 10),
+    ],
+)
+def test_what_no_node_waits_for_comes_behind(process: str, niceness: int) -> None:
+    """By the names that this Ray has for its processes, and the function that starts them."""
+    name: str = getattr(ray_constants, f"PROCESS_TYPE_{process}")
+    assert list(signature(ray_services.start_ray_process).parameters)[:2] == [
+        "command",
+        "process_type",
+    ]
+
+    def start_ray_process(words: list[str], _name: str, *, fate_share: bool) -> SimpleNamespace:
+        assert fate_share
+        return SimpleNamespace(process=subprocess.Popen(words))
+
+    services = SimpleNamespace(start_ray_process=start_ray_process)
+    command.put_behind(services)
+    process_info = services.start_ray_process(["sleep", "60"], name, fate_share=True)
+    with process_info.process as running:
+        try:
+            wanted = niceness or os.getpriority(os.PRIO_PROCESS, 0)
+            assert os.getpriority(os.PRIO_PROCESS, running.pid) == wanted
+        finally:
+            running.kill()
 
 
 def test_a_worker_s_logs_are_moved_and_the_rest_goes(slot: Path) -> None:
