@@ -12,7 +12,7 @@ from adbray_host import files, layout, systemd
 _UNIT = re.compile(r"adbray-(head|redis|worker)@([a-z0-9-]+)(?:\.([a-z0-9-]+))?\.service$")
 _SHOWN = (
     *("ActiveState", "SubState", "NRestarts", "UnitFileState", "ExecMainStartTimestampMonotonic"),
-    *("Result", "LoadState", "DropInPaths"),
+    *("Result", "LoadState", "DropInPaths", "InvocationID"),
 )
 _WITHIN_S = 10
 
@@ -65,6 +65,7 @@ def _state(unit: str, fields: dict[str, str]) -> dict[str, Any]:
         "sub": fields.get("SubState", ""),
         "restarts": int(fields.get("NRestarts") or 0),
         "started_at": _started_at(fields),
+        "start": fields.get("InvocationID", ""),
         "enabled": fields.get("UnitFileState") == "enabled",
         "result": fields.get("Result", ""),
         "load": fields.get("LoadState", ""),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from adbray_host import layout
 from adbray_host.files import names_in
 from adbray_host.start import command, daemons
-from adbray_host.start.ray import MIB, environment, remove, sessions
+from adbray_host.start.ray import MIB, environment, labelled, remove, sessions
 
 # Less than this, and Ray may not start.
 LEAST = 4 * MIB
@@ -96,4 +96,5 @@ def main(words: list[str]) -> int:
         ),
         **AUTOSCALER,
     )
-    return daemons.watch(lambda: command.main([*daemons.without_block(words[1:]), *login(config)]))
+    given = labelled(daemons.without_block(words[1:]), os.environ["INVOCATION_ID"])
+    return daemons.watch(lambda: command.main([*given, *login(config)]))

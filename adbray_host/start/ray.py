@@ -13,6 +13,9 @@ from adbray_host import layout
 MIB = 2**20
 # What Ray caches for environments, each kind on its own.
 KINDS = ("WORKING_DIR", "PY_MODULES", "PIP", "UV", "CONDA")
+_LABELS = "--labels="
+# Of which start of its unit a node is: one of before a loss of power is alive to GCS for a while.
+_START = "adbray.io/start"
 # How soon a process sees that GCS is back: by Ray's defaults it may wait 2 s before it connects
 # again, and looks once a second (src/ray/common/ray_config_def.h). While GCS answers, none asks.
 RECONNECT = {
@@ -51,6 +54,11 @@ def environment(
         past = f"{past},{own}" if past else own
     found["no_proxy"] = found["NO_PROXY"] = past
     return found
+
+
+def labelled(words: Iterable[str], start: str) -> list[str]:
+    """The words of `ray start`, whose labels name this ``start`` of the unit too."""
+    return [f"{word},{_START}={start}" if word.startswith(_LABELS) else word for word in words]
 
 
 def sessions() -> list[str]:

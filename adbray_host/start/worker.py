@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from adbray_host import layout
 from adbray_host.kept_logs import aside
 from adbray_host.start import daemons
-from adbray_host.start.ray import environment, sessions
+from adbray_host.start.ray import environment, labelled, sessions
 from adbray_host.turns.ask import await_turn
 
 AGENT_PORT = "dashboard-agent-listen-port"
@@ -44,7 +44,8 @@ def run(node: str, disk: str, store_mb: str, direct: str, ray: str, *words: str)
         os.environ, node=node, spill=spill, store_mb=int(store_mb), direct=direct.split(",")
     )
     python = os.path.join(os.path.dirname(ray), "python")
-    program = [python, layout.PROGRAM, "start-ray", *daemons.without_block(list(words))]
+    ray_words = labelled(daemons.without_block(list(words)), os.environ["INVOCATION_ID"])
+    program = [python, layout.PROGRAM, "start-ray", *ray_words]
     code = daemons.watch(lambda: os.execve(python, program, given))
     # Its turn has ended before, unless the node never came up.
     turn.close()

@@ -14,10 +14,11 @@ from adbray_ctl.core.observed.protection import Protection, protection_of
 from adbray_ctl.core.observed.ray import RayNode, RayView
 from adbray_ctl.core.observed.scaling import SILENT_AFTER_S, ScalingView
 from adbray_ctl.core.observed.slots import SlotState, SlotStatus, least_of, state_of, what_lacks
-from adbray_ctl.core.observed.units import KeeperState, ObservedSlot
+from adbray_ctl.core.observed.units import KeeperState, ObservedSlot, UnitState
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 
 SLOT_LABEL = "adbray.io/slot"
+START_LABEL = "adbray.io/start"
 # A slot and the address of its host: one that has moved may be alive in two places.
 SlotAt: TypeAlias = tuple[str, str]
 
@@ -181,6 +182,8 @@ def _slot(
     # Ray knows one head, on whichever of the hosts it runs.
     name = str(SlotKind.HEAD) if record.kind is SlotKind.HEAD else record.slot
     node = None if waits else nodes.get((name, record.address))
+    if node is not None and unit is not None and not _is_of(node, unit):
+        node = None
     state, detail = state_of(record, unit, keeper, slot.wait, joined=node is not None)
     detail = _redis_role(record, observed) if state is SlotState.RUNNING else detail
     return SlotStatus(
@@ -204,6 +207,14 @@ def _slot(
     )
 
 
+def _is_of(node: RayNode, unit: UnitState) -> bool:
+    """Whether it is of the unit's last start: Ray shows one of before a loss of power for a while.
+
+    A node that an earlier adbray started does not say.
+    """
+    return not unit.start or node.labels.get(START_LABEL, unit.start) == unit.start
+
+
 def ended_nodes(nodes: Iterable[RayNode]) -> Mapping[SlotAt, float]:
     """When the last node that is no more was started, by the slot it ran in."""
     ended: dict[SlotAt, float] = {}
@@ -216,9 +227,9 @@ def ended_nodes(nodes: Iterable[RayNode]) -> Mapping[SlotAt, float]:
 
 
 def living_nodes(nodes: Iterable[RayNode]) -> Mapping[SlotAt, RayNode]:
-    """The living nodes by the slot they run in."""
+    """The living nodes by the slot they run in; of two the younger one."""
     found: dict[SlotAt, RayNode] = {}
-    for node in nodes:
+    for node in sorted(nodes, key=lambda node: node.started_at):
         if not node.alive:
             continue
         slot = "head" if node.is_head else node.labels.get(SLOT_LABEL)

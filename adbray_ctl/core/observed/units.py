@@ -20,8 +20,9 @@ class UnitState(_Observed):
 
     ``started_at`` is when its main process started, in seconds since the epoch; ``enabled`` says
     that it is meant to run whenever the host does, which no worker is: the autoscaler decides.
-    ``result`` is how its last run ended, ``load`` its LoadState, both in systemd's words;
-    ``overrides`` are the files that others have put over it.
+    ``start`` is the id of its last start, systemd's InvocationID. ``result`` is how its last run
+    ended, ``load`` its LoadState, both in systemd's words; ``overrides`` are the files that others
+    have put over it.
     """
 
     unit: str
@@ -29,6 +30,7 @@ class UnitState(_Observed):
     sub: str
     restarts: int = 0
     started_at: float = 0
+    start: str = ""
     enabled: bool = True
     result: str = "success"
     load: str = "loaded"

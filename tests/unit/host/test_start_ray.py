@@ -118,10 +118,13 @@ def test_a_worker_starts_ray_with_that_environment(slot: Path) -> None:
     python = slot / "python"
     python.write_text('#!/bin/sh\necho "ARGUMENTS=$*"\nenv\n')
     python.chmod(0o755)
-    words = ("10.0.0.1,10.0.0.2", str(slot / "ray"), "start", "--block", "--num-cpus=1")
+    ray_words = ("start", "--block", "--labels=a=b", "--num-cpus=1")
+    words = ("10.0.0.1,10.0.0.2", str(slot / "ray"), *ray_words)
     done = worker(slot, "run", "w-3", str(slot), "100", *words)
     found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    assert found["ARGUMENTS"].endswith(" start-ray start --num-cpus=1")
+    assert found["ARGUMENTS"].endswith(
+        f" start-ray start --labels=a=b,adbray.io/start={'cd' * 16} --num-cpus=1"
+    )
     assert found["RAY_CLOUD_INSTANCE_ID"] == "w-3." + "cd" * 16
     assert found["no_proxy"].endswith("::1,10.0.0.1,10.0.0.2")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.ray import RayNode
 from adbray_ctl.core.observed.scaling import ScalingView, parse_events
 from adbray_ctl.core.observed.slots import SlotState
-from adbray_ctl.core.observed.status import group_status
+from adbray_ctl.core.observed.status import SLOT_LABEL, START_LABEL, group_status, living_nodes
 from adbray_ctl.core.slot.disks import DiskUse
 from tests.unit.core.running_slots import observed
 
@@ -98,3 +99,40 @@ def test_events_are_read_as_far_as_they_were_written() -> None:
     line = '{"number": 3, "at": 1.5, "kind": "start", "text": "started", "new": true}'
     (event,) = parse_events(f"{line}\n{line[:20]}\n\n")
     assert (event.number, event.kind, event.text) == (3, "start", "started")
+
+
+@pytest.mark.parametrize(
+    ("of_node", "of_unit", "state"),
+    [
+        ("a", "a", SlotState.RUNNING),
+        # Ray has a node of before a loss of power for alive until it has missed some looks at it.
+        ("a", "b", SlotState.STARTING),
+        ("", "b", SlotState.RUNNING),  # an earlier adbray started it
+        ("a", "", SlotState.RUNNING),  # an earlier adbray looked
+    ],
+)
+def test_a_node_of_an_earlier_start_is_not_the_slot_s(
+    of_node: str, of_unit: str, state: SlotState
+) -> None:
+    seen = observed("active", "running")
+    (host,) = seen.hosts
+    head, worker = host.ray[0].nodes
+    labels = worker.labels | ({START_LABEL: of_node} if of_node else {})
+    view = host.ray[0].model_copy(
+        update={"nodes": (head, worker.model_copy(update={"labels": labels}))}
+    )
+    units = (host.units[0], host.units[1].model_copy(update={"start": of_unit}))
+    host = host.model_copy(update={"ray": (view,), "units": units})
+    (_, slot) = group_status("g", Observed(hosts=(host,))).slots
+    assert slot.state is state
+
+
+def test_of_two_living_nodes_of_a_slot_the_younger_one_is_its() -> None:
+    def node(name: str, at: float) -> RayNode:
+        labels = {SLOT_LABEL: "w-0"}
+        return RayNode(
+            node_id=name, address="a", alive=True, is_head=False, labels=labels, started_at=at
+        )
+
+    for nodes in ([node("old", 1), node("new", 2)], [node("new", 2), node("old", 1)]):
+        assert living_nodes(nodes)["w-0", "a"].node_id == "new"
