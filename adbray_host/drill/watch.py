@@ -1,7 +1,7 @@
 """The command `drill-watch UNIT VENV ARGUMENT...`: a drill's driver, until it is asked to end.
 
-It goes on inside of the worker's unit, as Ray's user and under the group's Ray, and its standard
-input is this one's.
+It goes on inside of the worker's unit, as Ray's user and under the group's Ray, sees GCS come back
+as soon as a job does, and its standard input is this one's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 
 from adbray_host import layout, systemd
 from adbray_host.in_ray import source_of
+from adbray_host.start.ray import RECONNECT
 
 
 def main(words: list[str]) -> None:
@@ -22,7 +23,8 @@ def main(words: list[str]) -> None:
         environment = dict(
             entry.split(b"=", 1) for entry in file.read().split(b"\0") if b"=" in entry
         )
-    kept = {
+    kept = {name.encode(): value.encode() for name, value in RECONNECT.items()}
+    kept |= {
         name: value
         for name, value in environment.items()
         if name.startswith(b"RAY_") or name in (b"PATH", b"HOME")
