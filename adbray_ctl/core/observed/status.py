@@ -181,9 +181,7 @@ def _slot(
     waits = keeper is not None and keeper.state is KeeperState.WAITS
     # Ray knows one head, on whichever of the hosts it runs.
     name = str(SlotKind.HEAD) if record.kind is SlotKind.HEAD else record.slot
-    node = None if waits else nodes.get((name, record.address))
-    if node is not None and unit is not None and not _is_of(node, unit):
-        node = None
+    node = None if waits else _of_start(nodes.get((name, record.address)), unit)
     state, detail = state_of(record, unit, keeper, slot.wait, joined=node is not None)
     detail = _redis_role(record, observed) if state is SlotState.RUNNING else detail
     return SlotStatus(
@@ -207,12 +205,14 @@ def _slot(
     )
 
 
-def _is_of(node: RayNode, unit: UnitState) -> bool:
-    """Whether it is of the unit's last start: Ray shows one of before a loss of power for a while.
+def _of_start(node: RayNode | None, unit: UnitState | None) -> RayNode | None:
+    """None too for a node of an earlier start: Ray shows one of before a loss of power for a while.
 
     A node that an earlier adbray started does not say.
     """
-    return not unit.start or node.labels.get(START_LABEL, unit.start) == unit.start
+    if node is None or unit is None or not unit.start:
+        return node
+    return node if node.labels.get(START_LABEL, unit.start) == unit.start else None
 
 
 def ended_nodes(nodes: Iterable[RayNode]) -> Mapping[SlotAt, float]:
