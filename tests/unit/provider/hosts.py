@@ -15,7 +15,10 @@ from adbray_ctl.provider.model import HostAddress, HostFault, Power, Slot, SlotF
 
 @dataclass
 class FakeHost:
-    """A Link. ``silent``, ``rests`` and ``broken`` (by slot) say what it fails with."""
+    """A Link. ``silent``, ``rests`` and ``broken`` (by slot) say what it fails with.
+
+    While its ``gate`` is closed, whoever starts or stops a slot waits.
+    """
 
     name: str
     slots: dict[str, Slot]
@@ -34,7 +37,7 @@ class FakeHost:
         return tuple(self.slots.values())
 
     def start(self, slot: str, *, least: bool = False) -> Slot:
-        self.gate.wait(10)
+        self.gate.wait(60)
         self._require_answer()
         if slot in self.broken:
             raise SlotFault(self.broken[slot])
@@ -44,6 +47,7 @@ class FakeHost:
         return self.slots[slot]
 
     def stop(self, instance: str) -> Slot:
+        self.gate.wait(60)
         self._require_answer()
         slot = self.slots[instance.partition(".")[0]]
         if slot.instance == instance:
@@ -137,7 +141,7 @@ class FakeHosts:
         return sorted(slot.name for slot in self.fleet.refresh())
 
 
-def until(what: Callable[[], object], seconds: float = 10) -> None:
+def until(what: Callable[[], object], seconds: float = 60) -> None:
     """Wait for what another thread does. Fails after ``seconds``."""
     end = time.monotonic() + seconds
     while not what():

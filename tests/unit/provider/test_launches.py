@@ -101,6 +101,8 @@ def test_a_slot_that_is_being_started_is_hidden_from_ray_and_not_started_twice(
     hosts["a"].gate.clear()
     launch = threading.Thread(target=hosts.launch, args=("w", 1))
     launch.start()
+    # Both would take w-0: it is this one's before the other begins.
+    until(hosts.fleet._reservations.starting)
     hosts.launch("w", 1)
     assert hosts.running() == ["w-1"]
     hosts["a"].gate.set()

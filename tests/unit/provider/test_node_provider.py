@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import adbray_ctl.provider
 from adbray_ctl.core.desired.autoscaler import HEAD_TYPE
+from adbray_ctl.provider import node_provider
 from adbray_ctl.provider.demand import Demand, Rule, Shape
 from adbray_ctl.provider.joins import WITHIN_S
 from adbray_ctl.provider.journal import VIEW
@@ -23,6 +25,8 @@ FOLDER = Path(adbray_ctl.provider.__file__).parent
 @pytest.fixture
 def driven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driven:
     monkeypatch.setenv("RAY_CLOUD_INSTANCE_ID", HEAD)
+    # The time of events stands still, however long a test takes.
+    monkeypatch.setattr(node_provider, "time", SimpleNamespace(time=lambda: 1.7e9))
     return Driven(tmp_path)
 
 
@@ -126,6 +130,8 @@ def test_every_event_has_its_reason(driven: Driven) -> None:
     driven.running()
     driven.adapter.launch({"w": 1}, "request")
     until(lambda: "w-0" in driven.running())
+    # A worker is shown a moment before its start is noted: none joins as soon as that.
+    until(lambda: driven.provider._chronicle._started)
     driven.joined = {driven.instance("w-0")}
     driven.running()
     driven.adapter.terminate(list(driven.joined), "request")
@@ -144,9 +150,12 @@ def test_every_event_has_its_reason(driven: Driven) -> None:
 
 def test_the_stop_of_a_worker_that_cannot_stay_up_has_its_reason(driven: Driven) -> None:
     driven.running()
+    # It is stopped at the last look, and must not be gone before that has shown it.
+    driven.hosts["a"].gate.clear()
     for _ in range(4):
         driven.hosts["a"].restart("v-0")
         driven.running()
+    driven.hosts["a"].gate.set()
     until(lambda: driven.running() == {})
     (kind, text) = driven.events()[-1]
     assert (kind, text) == ("stop", "stopped v-0 on a: its process ended 3 times within 120 s")

@@ -58,6 +58,8 @@ def test_a_host_without_work_is_put_to_sleep_once(sleeper: FakeHosts) -> None:
     sleeper.fleet.refresh()
     sleeper.fleet.stop(worker.instance)
     until(lambda: sleeper.running() == ["w-0"])
+    # The look before may have seen the stop only after it counted who is idle.
+    sleeper.fleet.refresh()
     assert sleeper.done == []
     sleeper.now += 301
     sleeper["b"].rests = "adbray-head@other.service runs here"

@@ -87,7 +87,7 @@ def test_a_late_answer_to_a_stop_does_not_hide_a_later_start(
 
     monkeypatch.setattr(hosts["a"], "stop", stop_and_answer_late)
     hosts.fleet.stop(first.instance)
-    assert answered.wait(10)
+    assert answered.wait(60)
     until(lambda: not hosts.fleet._stops._stopping)
     with pytest.raises(LaunchFault, match="all 1 run"):
         hosts.launch("v", 1)
