@@ -27,7 +27,7 @@ from tests.contract.health_server import serving
 IDLE_S = 0.05
 
 
-def until(what: Callable[[], object], seconds: float = 10) -> None:
+def until(what: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end
@@ -97,7 +97,7 @@ class Host:
             turn.close()
         self.closing = True
         if self.service is not None:
-            self.service.join(10)
+            self.service.join(60)
         self.listener.close()
 
 
@@ -234,14 +234,16 @@ def test_where_nobody_gives_turns_all_start_at_once(
 def test_a_worker_waits_for_its_head_before_its_turn(host: Host) -> None:
     host.serve()
     host.be(unit("w-0"))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        place = server.getsockname()
-    turns: list[Turn] = []
-    thread = threading.Thread(target=lambda: turns.append(await_turn(place, None)), daemon=True)
-    thread.start()
-    until(lambda: host.shown() == {unit("w-0"): "for head"})
-    with socket.create_server(place):
-        thread.join(10)
+    # Its port is taken from the beginning, so that nobody else may have it meanwhile.
+    with socket.socket() as head:
+        head.bind(("127.0.0.1", 0))
+        place = head.getsockname()
+        turns: list[Turn] = []
+        thread = threading.Thread(target=lambda: turns.append(await_turn(place, None)), daemon=True)
+        thread.start()
+        until(lambda: host.shown() == {unit("w-0"): "for head"})
+        head.listen()
+        thread.join(60)
         assert [turn.granted for turn in turns] == [True]
     host.turns += turns
 
@@ -291,7 +293,7 @@ def keeper(host: Host) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]
     words = ["keeper", str(host.base / "config.json"), "/bin/sleep", "60"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(host.base / "notify"))
-        systemd.settimeout(10)
+        systemd.settimeout(60)
         environment = {"NOTIFY_SOCKET": str(host.base / "notify")}
         process = begin(host, HEAD_UNIT, words, environment)
         try:
@@ -312,7 +314,7 @@ def test_a_keeper_that_waits_for_its_turn_lives_and_can_be_stopped(host: Host) -
             said.append(systemd.recv(1000).decode())
         assert "STATUS=waits for its turn to start" in said
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
         until(lambda: HEAD_UNIT not in host.shown())
     first.is_up()
     until(lambda: host.shown() == {unit("w-1"): "starts"})
@@ -345,10 +347,13 @@ def start(host: Host, slot: str) -> subprocess.Popen[bytes]:
     """A worker's start."""
     (host.base / "spill").mkdir(exist_ok=True)
     python = host.base / "python"
-    python.write_text(
-        f"#!/bin/sh\necho $$ > {host.base}/$RAY_CLOUD_INSTANCE_ID.pid\nexec sleep 60\n"
-    )
-    python.chmod(0o755)
+    if not python.exists():
+        # Once: a start before this one may be about to run it. And the number comes whole.
+        python.write_text(
+            f"#!/bin/sh\ncd {host.base}\necho $$ > $RAY_CLOUD_INSTANCE_ID.new\n"
+            "mv $RAY_CLOUD_INSTANCE_ID.new $RAY_CLOUD_INSTANCE_ID.pid\nexec sleep 60\n"
+        )
+        python.chmod(0o755)
     ray = str(host.base / "ray")
     words = ["start-worker", "run", slot, str(host.base), "1", "127.0.0.1", ray, "start"]
     return begin(host, unit(slot), words, {"INVOCATION_ID": "ab" * 16})
