@@ -16,7 +16,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[3]
 
-# Stands for `ray start`: leaves two daemons that write down when they are asked to end.
+# Stands for `ray start`: leaves two daemons that write down when they are asked to end, for which
+# they have as long as the last word says.
 _PROGRAM = """
 import os, subprocess, sys
 from adbray_host.start import daemons
@@ -26,6 +27,7 @@ def start():
         subprocess.Popen([sys.argv[1] + "/" + name, sys.argv[1] + "/daemon.sh", name])
     return int(sys.argv[2])
 
+daemons._STOP_S = float(sys.argv[3])
 sys.exit(daemons.watch(start))
 """
 _DAEMON = """
@@ -46,9 +48,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
             os.kill(int(file.read_text()), signal.SIGKILL)
 
 
-def begin(folder: Path, status: int = 0) -> subprocess.Popen[str]:
+def begin(folder: Path, status: int = 0, stop_s: float = 60) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(folder), str(status)],
+        [sys.executable, "-c", _PROGRAM, str(folder), str(status), str(stop_s)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -57,7 +59,7 @@ def begin(folder: Path, status: int = 0) -> subprocess.Popen[str]:
 
 
 def pid_of(folder: Path, name: str) -> int:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with suppress(FileNotFoundError, ValueError):
             return int((folder / f"{name}.pid").read_text())
@@ -75,8 +77,20 @@ def runs(pid: int) -> bool:
 
 def await_adoption(watcher: subprocess.Popen[str], pid: int) -> None:
     """Until the starter has ended, and the daemon is the watcher's."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while f"PPid:\t{watcher.pid}\n" not in Path(f"/proc/{pid}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def await_deafness(watcher: subprocess.Popen[str]) -> None:
+    """Until it ignores SIGTERM: it says what ended a moment before."""
+    deadline = time.monotonic() + 60
+    while True:
+        status = Path(f"/proc/{watcher.pid}/status").read_text()
+        (ignored,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigIgn"))
+        if int(ignored, 16) >> (signal.SIGTERM - 1) & 1:
+            return
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -86,7 +100,7 @@ def test_a_daemon_that_fails_ends_the_node(folder: Path) -> None:
     raylet, gcs = pid_of(folder, "raylet"), pid_of(folder, "gcs_server")
     await_adoption(watcher, raylet)
     os.kill(raylet, signal.SIGKILL)
-    out, _ = watcher.communicate(timeout=10)
+    out, _ = watcher.communicate(timeout=60)
     assert watcher.returncode == 1
     assert "raylet ended with -9" in out
     assert not runs(gcs)
@@ -97,7 +111,7 @@ def test_a_daemon_that_was_asked_to_end_does_not(folder: Path) -> None:
     raylet, gcs = pid_of(folder, "raylet"), pid_of(folder, "gcs_server")
     await_adoption(watcher, gcs)
     os.kill(raylet, signal.SIGTERM)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while runs(raylet):
         assert time.monotonic() < deadline, "it is not reaped"
         time.sleep(0.02)
@@ -105,7 +119,7 @@ def test_a_daemon_that_was_asked_to_end_does_not(folder: Path) -> None:
         watcher.wait(0.2)
     assert runs(gcs)
     watcher.terminate()
-    watcher.communicate(timeout=10)
+    watcher.communicate(timeout=60)
     assert not runs(gcs)
 
 
@@ -114,7 +128,7 @@ def test_the_raylet_is_asked_first_to_end(folder: Path) -> None:
     raylet, gcs = pid_of(folder, "raylet"), pid_of(folder, "gcs_server")
     await_adoption(watcher, raylet)
     watcher.terminate()
-    watcher.communicate(timeout=10)
+    watcher.communicate(timeout=60)
     assert watcher.returncode == 0
     assert (folder / "ended").read_text().split() == ["raylet", "gcs_server"]
     assert not runs(raylet)
@@ -123,23 +137,23 @@ def test_the_raylet_is_asked_first_to_end(folder: Path) -> None:
 
 def test_a_start_that_fails_leaves_nothing(folder: Path) -> None:
     watcher = begin(folder, status=3)
-    watcher.communicate(timeout=10)
+    watcher.communicate(timeout=60)
     assert watcher.returncode == 3
     for file in folder.glob("*.pid"):
         assert not runs(int(file.read_text()))
 
 
 def test_a_stop_while_a_failed_node_ends_changes_nothing(folder: Path) -> None:
-    watcher = begin(folder)
+    # So long it takes to end one that does not answer.
+    watcher = begin(folder, stop_s=1)
     raylet, gcs = pid_of(folder, "raylet"), pid_of(folder, "gcs_server")
     await_adoption(watcher, raylet)
-    # It takes a second to end one that does not answer.
     os.kill(gcs, signal.SIGSTOP)
     os.kill(raylet, signal.SIGKILL)
     assert watcher.stdout is not None
     assert "raylet ended" in watcher.stdout.readline()
-    time.sleep(0.3)
+    await_deafness(watcher)
     watcher.terminate()
-    _, err = watcher.communicate(timeout=10)
+    _, err = watcher.communicate(timeout=60)
     assert (watcher.returncode, err) == (1, "")
     assert not runs(gcs)
