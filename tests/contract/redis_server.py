@@ -102,7 +102,7 @@ def _process(command: list[str], server: Server) -> Iterator[Server]:
         yield server
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def keys_of(server: Server) -> list[str]:
@@ -119,13 +119,13 @@ def fill(server: Server, *keys: str) -> None:
 
 
 def _await(server: Server) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             with closing(Redis(server, 5)) as redis:
                 redis.ask("PING")
         except OSError:
-            assert time.monotonic() < deadline, "no Redis within 20 s"
+            assert time.monotonic() < deadline, "no Redis within 60 s"
             time.sleep(0.05)
         else:
             return

@@ -26,7 +26,7 @@ def listening(*talks: Talk) -> Iterator[Server]:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield Server("127.0.0.1", server.getsockname()[1])
-        thread.join(5)
+        thread.join(60)
 
 
 def answers(*replies: bytes, heard: list[bytes] | None = None) -> Talk:

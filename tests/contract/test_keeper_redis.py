@@ -89,10 +89,10 @@ def test_a_late_answer_is_never_taken_for_the_next_one() -> None:
 
     def late(link: socket.socket) -> None:
         link.recv(4096)
-        gate.wait(5)
+        gate.wait(60)
         link.sendall(b"+late\r\n")
 
-    with listening(late, answers(b"+right\r\n")) as server, closing(Redis(server, 0.1)) as redis:
+    with listening(late, answers(b"+right\r\n")) as server, closing(Redis(server, 2)) as redis:
         with pytest.raises(TimeoutError):
             redis.ask("X")
         gate.set()

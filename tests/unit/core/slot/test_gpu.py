@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adbray_ctl.core.observed.gpus import GpuCard, GpuReading
@@ -79,6 +79,7 @@ def test_mig_profiles(model: str, memory_mb: int, profiles: dict[int, str] | Non
     assert mig_profiles(Card(model=model, memory_mb=memory_mb)) == profiles
 
 
+@settings(deadline=None)
 @given(st.integers(1024, 300_000), st.integers(2, 16))
 def test_slices_of_mps_are_never_more_than_the_card(memory_mb: int, n: int) -> None:
     card = Card(memory_mb=memory_mb)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adbray_ctl.core.spec.prices import Prices
@@ -83,6 +83,7 @@ lifetimes = st.lists(
 PRICES = Prices(currency="EUR", acu_hour=0.1, disk_gb_hour=0.003, gpu_hour={"default": 3})
 
 
+@settings(deadline=None)
 @given(found=lifetimes, start=st.integers(0, 12 * DAY), lasts=st.integers(1, 12 * DAY))
 def test_parts_sum_up_to_the_whole(found: list[Lifetime], start: int, lasts: int) -> None:
     period, hosts = Period(start, start + lasts), [HostUsage(host="h", lifetimes=tuple(found))]
@@ -101,6 +102,7 @@ def test_parts_sum_up_to_the_whole(found: list[Lifetime], start: int, lasts: int
         assert sum(costs) == pytest.approx(report.total.cost, abs=1e-6 * (len(costs) + 1))
 
 
+@settings(deadline=None)
 @given(found=lifetimes, cut=st.integers(1, 15 * DAY - 1))
 def test_two_periods_are_the_one_they_make(found: list[Lifetime], cut: int) -> None:
     hosts = [HostUsage(host="h", lifetimes=tuple(found))]
