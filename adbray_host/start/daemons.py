@@ -52,10 +52,10 @@ def watch(start: Callable[[], int]) -> int:
         code = _ended(starter)
         if code == 0:
             code = _first_failure(_children())
+        # What ends already needs no second word.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     except Stopped:
-        pass
-    # What ends already needs no second word.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _end_all()
     return code
 
