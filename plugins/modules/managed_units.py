@@ -138,7 +138,9 @@ def remove(systemd: Systemd, started: Started, patterns: list[str], kept: set[st
 
 
 def stale(systemd: Systemd, units: list[str], changed: set[str]) -> bool:
-    """Whether systemd has to read files anew. They were written before this call."""
+    """Whether systemd has to read files again. They were written before this call."""
+    if "daemon-reload" in systemd.done:
+        return systemd.unread
     return systemd.unread or any(
         state.get("NeedDaemonReload") == "yes"
         or not state.get("FragmentPath")

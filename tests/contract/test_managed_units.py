@@ -144,6 +144,17 @@ def test_systemd_reads_files_once_after_all_links_and_before_any_start(host: Hos
     ]
 
 
+def test_systemd_reads_files_once_where_units_go_too(host: Host) -> None:
+    for unit in ("gone.service", UNIT):
+        (host.units / unit).touch()
+    host.has("active enabled")
+    systemd = host.module.Systemd(False, str(host.units))
+    wanted: list[dict[str, Any]] = [{"name": UNIT, "state": "started", "record": None, "files": []}]
+    host.module.remove(systemd, host.started, ["gone.service"], {UNIT})
+    host.module.ensure(systemd, host.started, wanted, [], {str(host.units / UNIT)})
+    assert systemd.done.count("daemon-reload") == 1
+
+
 @pytest.mark.parametrize("pattern", [UNIT, "*"])
 def test_what_a_run_brought_that_broke_off_is_off_then_and_for_good(
     host: Host, pattern: str
