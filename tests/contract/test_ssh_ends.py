@@ -93,13 +93,13 @@ def test_a_host_that_runs_no_command_is_an_error(tmp_path: Path) -> None:
 
 
 class Slow(AnyKey):
-    """Lets in after a while, as PAM and name services do: once somebody was ``told`` of it."""
+    """Lets in after a while, as PAM and name services do: once it is ``released``."""
 
     def __init__(self) -> None:
-        self.told = threading.Event()
+        self.released = threading.Event()
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        self.told.wait(60)
+        self.released.wait(60)
         return super().check_auth_publickey(username, key)
 
 
@@ -117,7 +117,7 @@ def test_a_slow_login_is_not_one_that_is_refused(tmp_path: Path) -> None:
             with pytest.raises(HostError) as caught:
                 SshHosts(KnownHosts(tmp_path / "known_hosts")).reply(patient, "a", "leftovers")
         finally:
-            slow.told.set()
+            slow.released.set()
     assert "is too slow: authentication (PAM" in caught.value.what
     assert "took more than 4 s" in caught.value.what
     assert "raise ssh.connect_timeout_s" in (caught.value.hint or "")

@@ -234,7 +234,7 @@ def test_where_nobody_gives_turns_all_start_at_once(
 def test_a_worker_waits_for_its_head_before_its_turn(host: Host) -> None:
     host.serve()
     host.be(unit("w-0"))
-    # Its port is taken from the beginning, so that nobody else may have it meanwhile.
+    # Its port is taken from the beginning, so that no other process gets it.
     with socket.socket() as head:
         head.bind(("127.0.0.1", 0))
         place = head.getsockname()

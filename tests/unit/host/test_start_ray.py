@@ -14,6 +14,7 @@ import pytest
 from ray._private import ray_constants
 from ray._private import services as ray_services
 
+from adbray_ctl.core.observed.status import START_LABEL
 from adbray_host import layout
 from adbray_host.start import command, head, ray
 from tests import host_command
@@ -123,7 +124,7 @@ def test_a_worker_starts_ray_with_that_environment(slot: Path) -> None:
     done = worker(slot, "run", "w-3", str(slot), "100", *words)
     found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     assert found["ARGUMENTS"].endswith(
-        f" start-ray start --labels=a=b,adbray.io/start={'cd' * 16} --num-cpus=1"
+        f" start-ray start --labels=a=b,{START_LABEL}={'cd' * 16} --num-cpus=1"
     )
     assert found["RAY_CLOUD_INSTANCE_ID"] == "w-3." + "cd" * 16
     assert found["no_proxy"].endswith("::1,10.0.0.1,10.0.0.2")

@@ -17,7 +17,7 @@ from adbray_ctl.provider.model import HostAddress, HostFault, Power, Slot, SlotF
 class FakeHost:
     """A Link. ``silent``, ``rests`` and ``broken`` (by slot) say what it fails with.
 
-    While its ``gate`` is closed, whoever starts or stops a slot waits.
+    While its ``gate`` is closed, starts and stops of its slots wait.
     """
 
     name: str

@@ -25,7 +25,7 @@ FOLDER = Path(adbray_ctl.provider.__file__).parent
 @pytest.fixture
 def driven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Driven:
     monkeypatch.setenv("RAY_CLOUD_INSTANCE_ID", HEAD)
-    # The time of events stands still, however long a test takes.
+    # Events all have one time, however long a test takes.
     monkeypatch.setattr(node_provider, "time", SimpleNamespace(time=lambda: 1.7e9))
     return Driven(tmp_path)
 
