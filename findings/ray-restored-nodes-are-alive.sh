@@ -3,9 +3,9 @@
 #
 # A host with a head and workers loses its power; the head comes back and goes on from its storage.
 # Expected: nodes that ended with GCS are not ALIVE before they report again.
-# Seen: `ray list nodes` and ray.nodes() have them for alive, until GCS has looked at them in vain: for
-#   seconds, whatever runs. Who waits for a cluster by its number of nodes finds it whole at once. Only
-#   the node's id, or a label with something of its start, says that it is another one.
+# Seen: GCS lists them as ALIVE until its health checks of them have failed, here after 17 s. A program
+#   that waits for a cluster by its number of nodes finds it complete at once. Only the node's id, or a
+#   label that names its start, tells an old node from a new one.
 #
 # Exits 0 while this is so.
 set -euo pipefail
@@ -63,11 +63,12 @@ def end(process):
 def living():
     """The ids of the nodes that GCS has for alive; None while it does not answer."""
     from ray._raylet import GcsClient
+    from ray.exceptions import RpcError
 
     try:
         nodes = GcsClient(address=f"127.0.0.1:{port}").get_all_node_info(timeout=5)
         return {key.hex() for key, one in nodes.items() if one.state == 0}
-    except Exception:
+    except RpcError:
         return None
 
 
