@@ -68,6 +68,17 @@ def test_while_a_host_is_silent_it_is_not_known_where_slots_come(cluster: Cluste
     assert "while b gives no answer" in placement.found
 
 
+def test_a_host_that_answers_once_and_then_not_is_named_with_the_reason(cluster: Cluster) -> None:
+    error = "cannot connect to root@10.0.0.2:22: refused"
+    cluster.hosts.show(HostObservation(host="b", error=error))
+    report = check(cluster.tools, "demo")
+    (failed,) = report.failed
+    assert (failed.host, failed.check) == ("b", Check.SSH)
+    assert failed.found.endswith(error)
+    assert failed.remedy
+    assert about(report, Check.PLACEMENT).state is FindingState.SKIPPED
+
+
 def test_a_silent_host_is_no_trouble_for_a_group_that_others_show(tmp_path: Path) -> None:
     found = Cluster(tmp_path)
     (tmp_path / "fleet.yml").write_text(FLEET + "  - {name: d, address: 10.0.0.4}\n")
