@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
@@ -15,6 +17,7 @@ from ansible_collections.adbray.ray.plugins.modules.ray_archive import (
     known_digest,
     make,
 )
+from ansible_collections.adbray.ray.plugins.plugin_utils.exchange import UPLOADS, Exchange
 
 # Of the archive's own form.
 FORM = 3
@@ -38,7 +41,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
         if self._task.check_mode:
             return result | found | {"changed": True}
         archive, digest = self._archive(cache, arguments, found["arch"])
-        return result | self._hand_over(archive, {**arguments, "digest": digest}, task_vars)
+        return result | self._bring(archive, {**arguments, "digest": digest}, task_vars)
 
     def _call(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
@@ -55,6 +58,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
         except (BuildError, OSError) as error:
             message = f"{error} (the control machine needs a package index for this)"
             raise AnsibleActionFail(message) from error
+
+    def _bring(
+        self, archive: str, arguments: dict[str, Any], task_vars: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """From here, or, where many hosts want it, from one that has it."""
+        if len(arguments.get("peers") or ()) <= UPLOADS:
+            return self._hand_over(archive, {**arguments, "peers": []}, task_vars)
+        exchange = Exchange(Path(constants.DEFAULT_LOCAL_TMP, arguments["digest"]))
+        while True:
+            with exchange.turn() as source:
+                if source:
+                    done = self._call({**arguments, "source": source}, task_vars)
+                else:
+                    done = self._hand_over(archive, arguments, task_vars)
+                if done.get("offer"):
+                    exchange.offer(done["offer"])
+            if not source or not done.get("failed"):
+                return done | {"source": source}
+            exchange.end()
 
     def _hand_over(
         self, archive: str, arguments: dict[str, Any], task_vars: dict[str, Any] | None

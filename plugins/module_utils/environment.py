@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import os
+import shutil
 import subprocess
 
 CACHE = "__pycache__"
@@ -20,8 +21,29 @@ for path in glob.glob(os.path.join(folder, "_raylet*.so")):
 """
 
 
+PYTHON_DIRS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/opt/python/bin"))
+
+
 class VenvError(Exception):
     """The environment cannot be made here."""
+
+
+def interpreter(version: str) -> str:
+    """The path of ``python<version>``. Raises VenvError, naming what is there."""
+    found = shutil.which(f"python{version}", path=PYTHON_DIRS)
+    if found:
+        return found
+    there = set()
+    for folder in PYTHON_DIRS.split(os.pathsep):
+        for path in glob.glob(os.path.join(folder, "python3.*")):
+            name = os.path.basename(path)
+            if name[len("python3.") :].isdigit():
+                there.add(name)
+    known = f"here is only {', '.join(sorted(there))}" if there else "there is none at all"
+    raise VenvError(
+        f"the group asks for Python {version}, {known}: install it on this host, or set ray.python"
+        " to a version every host has"
+    )
 
 
 def compile_all(python: str, build: str, venv: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import fcntl
 import glob
-import json
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host import hand_on
 from ansible_collections.adbray.ray.plugins.module_utils.archive import ArchiveError, unpack
 from ansible_collections.adbray.ray.plugins.module_utils.environment import (
     VenvError,
@@ -22,9 +22,10 @@ from ansible_collections.adbray.ray.plugins.module_utils.environment import (
     compile_all,
     compiled,
     give_python,
+    interpreter,
     prove,
-    whole,
 )
+from ansible_collections.adbray.ray.plugins.module_utils.marker import installed, write_marker
 
 DOCUMENTATION = r"""
 module: ray_venv
@@ -54,6 +55,18 @@ options:
   archive:
     type: path
     description: What C(ray_archive) built for this path.
+  source:
+    type: str
+    description: The address and port of a host that hands the archive on, in place of I(archive).
+  address:
+    type: str
+    description: The address that the host has for I(peers).
+  peers:
+    type: list
+    elements: str
+    description:
+      - Addresses of hosts that get the same environment. Where there are many, those that have the
+        archive hand it on for some minutes, to these alone.
   digest:
     type: str
     description: The archive's SHA-256.
@@ -81,6 +94,10 @@ digest:
   description: SHA-256 of the archive that the environment is; nothing where it was added to.
   type: str
   returned: for query
+offer:
+  description: The address and port that the host hands the archive on at; nothing if it does not.
+  type: str
+  returned: for present
 """
 
 ARGUMENTS = {
@@ -90,56 +107,18 @@ ARGUMENTS = {
     "requirements": {"type": "list", "elements": "str", "default": []},
     "archive": {"type": "path", "default": ""},
     "digest": {"type": "str", "default": ""},
+    "source": {"type": "str", "default": ""},
+    "address": {"type": "str", "default": ""},
+    "peers": {"type": "list", "elements": "str", "default": []},
     "cache_dir": {"type": "path"},
     "root": {"type": "path", "default": "/opt/adbray"},
 }
-# Written last, so a half-made environment never counts.
-MARKER = ".adbray.json"
 # What an install works in, beside the environment.
 UNDONE = ".install-"
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
-PYTHON_DIRS = os.pathsep.join(("/usr/bin", "/usr/local/bin", "/opt/python/bin"))
-
-
-def interpreter(version: str) -> str:
-    """The path of ``python<version>``. Raises VenvError, naming what is there."""
-    found = shutil.which(f"python{version}", path=PYTHON_DIRS)
-    if found:
-        return found
-    there = set()
-    for folder in PYTHON_DIRS.split(os.pathsep):
-        for path in glob.glob(os.path.join(folder, "python3.*")):
-            name = os.path.basename(path)
-            if name[len("python3.") :].isdigit():
-                there.add(name)
-    known = f"here is only {', '.join(sorted(there))}" if there else "there is none at all"
-    raise VenvError(
-        f"the group asks for Python {version}, {known}: install it on this host, or set ray.python"
-        " to a version every host has"
-    )
 
 
 def wanted(arguments: dict[str, Any]) -> dict[str, Any]:
     return {k: arguments[k] for k in ("python", "requirements")}
-
-
-def installed(path: str) -> dict[str, Any]:
-    """What the marker says; nothing if there is none, or the host lost its power too early.
-
-    An install does not wait until the disk has all files; it has them when that boot ends well.
-    """
-    try:
-        with open(os.path.join(path, MARKER), encoding="utf-8") as file:
-            found = dict(json.load(file))
-    except (OSError, ValueError, TypeError):
-        return {}
-    return found if found.get("boot") in (None, boot()) or whole(path) else {}
-
-
-def boot() -> str:
-    """Which boot of the host this is."""
-    with open(BOOT_ID, encoding="utf-8") as file:
-        return file.read().strip()
 
 
 def lacks(arguments: dict[str, Any]) -> bool:
@@ -155,12 +134,16 @@ def lacks_only(arguments: dict[str, Any]) -> bool:
     return same and set(there["requirements"]) <= set(arguments["requirements"])
 
 
-def install(arguments: dict[str, Any]) -> None:
-    """Make the environment, or add to it: processes may run from one that is there."""
+def install(arguments: dict[str, Any]) -> str:
+    """Make the environment, or add to it: processes may run from one that is there.
+
+    Gives where the archive is handed on now, if it is.
+    """
     path, python = arguments["path"], interpreter(arguments["python"])
     adding = lacks_only(arguments)
     with tempfile.TemporaryDirectory(prefix=UNDONE, dir=os.path.dirname(path)) as work:
-        new = unpack(arguments["archive"], arguments["digest"], python, work)
+        archive = archive_for(arguments, work)
+        new = unpack(archive, arguments["digest"], python, work)
         give_python(new, python)
         if not compiled(new):
             compile_all(python, new, path)
@@ -173,14 +156,26 @@ def install(arguments: dict[str, Any]) -> None:
             if os.path.lexists(path):
                 os.rename(path, os.path.join(work, "old"))
             os.rename(new, path)
+        return offered(archive, arguments)
 
 
-def write_marker(path: str, content: dict[str, Any]) -> None:
-    content = {**content, "boot": boot()}
-    target = os.path.join(path, MARKER)
-    with open(f"{target}.new", "w", encoding="utf-8") as file:
-        file.write(json.dumps(content, sort_keys=True) + "\n")
-    os.rename(f"{target}.new", target)
+def archive_for(arguments: dict[str, Any], work: str) -> str:
+    """Where the archive is: here already, or below ``work`` from the host that hands it on."""
+    if not arguments["source"]:
+        return str(arguments["archive"])
+    taken = os.path.join(work, "archive")
+    hand_on.take(arguments["source"], taken)
+    return taken
+
+
+def offered(archive: str, arguments: dict[str, Any]) -> str:
+    """Hand it on to the host's peers, if there are some; the address and port."""
+    address, peers = arguments["address"], arguments["peers"]
+    try:
+        return f"{address}:{hand_on.begin(archive, address, peers)}" if peers else ""
+    except OSError:
+        # The others have an address for this host that it does not have itself.
+        return ""
 
 
 @contextmanager
@@ -196,15 +191,14 @@ def sole(root: str) -> Iterator[None]:
         os.close(root_fd)
 
 
-def ensure(arguments: dict[str, Any]) -> bool:
-    """Whether it had to be installed. The archive goes either way."""
+def ensure(arguments: dict[str, Any]) -> tuple[bool, str]:
+    """Whether it had to be installed, and where it is handed on now. The archive goes."""
     with sole(os.path.dirname(arguments["path"])):
         needed = lacks(arguments)
-        if needed:
-            install(arguments)
+        offer = install(arguments) if needed else ""
     if os.path.exists(arguments["archive"]):
         os.unlink(arguments["archive"])
-    return needed
+    return needed, offer
 
 
 def clear_unused(root: str, check_mode: bool) -> list[str]:
@@ -237,10 +231,10 @@ def main() -> None:
             there = installed(arguments["path"]).get("archive", "")
             needed = lacks(arguments)
             module.exit_json(changed=False, needed=needed, digest=there, arch=os.uname().machine)
-        needed = lacks(arguments) if module.check_mode else ensure(arguments)
-    except (ArchiveError, VenvError, OSError) as error:
+        needed, offer = (lacks(arguments), "") if module.check_mode else ensure(arguments)
+    except (ArchiveError, VenvError, hand_on.HandOnError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=needed, needed=needed)
+    module.exit_json(changed=needed, needed=needed, offer=offer)
 
 
 if __name__ == "__main__":

@@ -108,11 +108,13 @@ def _all_vars(fleet: Fleet, spec: RayClusterSpec, desired: Desired, site: Site) 
 
 
 def _runtime_vars(desired: Desired, site: Site) -> dict[str, Any]:
+    topology = desired.topology
     return {
         "ray_runtime_requirements": list(desired.runtime.requirements),
         "ray_runtime_python": desired.runtime.python,
         "ray_runtime_venv": desired.runtime.venv,
         "ray_runtime_cache_dir": site.archive_cache,
+        "ray_runtime_peers": sorted({one.address for one in (*topology.heads, *topology.workers)}),
         "ray_runtime_uploads_dir": site.uploads_dir,
     }
 

@@ -21,6 +21,7 @@ def host_vars(desired: Desired, here: list[Placement], gate_file: str) -> dict[s
     slices = [desired.slices[slot] for slot in workers if slot in desired.slices]
     return {
         "host_base_gate_file": gate_file if workers else "",
+        "ray_runtime_address": here[0].address,
         "ray_worker_address": here[0].address,
         "worker_disk_slots": [_disk_vars(p) for p in here if p.kind is not SlotKind.REDIS],
         "gpu_share_slots": [one.model_dump() for one in slices],

@@ -60,6 +60,15 @@ def test_no_secret_and_no_missing_role_variable() -> None:
     assert {s["name"]: s["state"] for s in slots} == {"w-0": "running", "w-1": "prepared"}
 
 
+def test_hosts_that_get_ray_know_each_other() -> None:
+    inventory = _inventory(_spec(hosts={"names": ["a"]}))
+    assert set(inventory.host_vars) == {"a", "b"}
+    # On b is Redis alone.
+    assert inventory.all_vars["ray_runtime_peers"] == ["10.0.0.1"]
+    addresses = {host: own["ray_runtime_address"] for host, own in inventory.host_vars.items()}
+    assert addresses == {"a": "10.0.0.1", "b": "10.0.0.2"}
+
+
 def test_connection_goes_through_the_jump_host_and_checks_keys() -> None:
     variables = _inventory(_spec()).host_vars["a"]
     assert variables["ansible_become"] is True
