@@ -3,41 +3,35 @@
     DIGEST SIZE COMMAND ARGUMENT... CONNECTION
 
 The control side sends this file as text. It prints whether the host has the package of that digest;
-if not, it takes so many bytes of it from standard input, and keeps them in memory (/run) for the
-next command, where the role host_base has not installed it. What is left of standard input is the
-command's.
+if not, it takes so many bytes of it from standard input. What is left of standard input is the
+command's. The package is unpacked in memory (/run), where Python keeps its bytecode for the next
+command: to compile what a command imports takes longer than most commands.
 """
 
 from __future__ import annotations
 
 import contextlib
-import glob
-import hashlib
 import os
 import sys
-import tempfile
-import time
 
-# Where the role host_base has one, and where this keeps those that came.
+# Where the role host_base has one, and where this unpacks them. Root alone may look in there: what
+# is below has the modes that a login's umask gives.
 INSTALLED = "/usr/local/lib/adbray/adbray_host.pyz"
 FOLDER = "/run/adbray-host"
-NAME = "adbray_host-%s.pyz"
 _OLD_S = 86400
 
 
-def find(digest: str) -> int | None:
-    """The package, open; a file that was cut off by a loss of power is none."""
-    for path in (INSTALLED, os.path.join(FOLDER, NAME % digest)):
-        with contextlib.suppress(OSError):
-            handle = os.open(path, os.O_RDONLY)
-            with open(handle, "rb", closefd=False) as file:
-                if hashlib.sha256(file.read()).hexdigest().startswith(digest):
-                    return handle
-            os.close(handle)
+def installed(digest: str) -> bytes | None:
+    """The package of that digest; a file that was cut off by a loss of power is none."""
+    import hashlib  # noqa: PLC0415  # where the package is unpacked already, no command needs it here
+
+    with contextlib.suppress(OSError), open(INSTALLED, "rb") as file:
+        data = file.read()
+        return data if hashlib.sha256(data).hexdigest().startswith(digest) else None
     return None
 
 
-def take(digest: str, size: int) -> int:
+def take(size: int) -> bytes:
     """Read the package from standard input, byte for byte: what follows is the command's."""
     data = b""
     while len(data) < size:
@@ -45,39 +39,60 @@ def take(digest: str, size: int) -> int:
         if not part:
             sys.exit("the connection broke")
         data += part
+    return data
+
+
+def unpacked(data: bytes, place: str) -> str:
+    """Where it is imported from: ``place``, or a file that goes with this process.
+
+    The latter where /run is full or not ours.
+    """
+    import io  # noqa: PLC0415  # as above
+    import tempfile  # noqa: PLC0415
+    import zipfile  # noqa: PLC0415
+
     try:
-        return os.open(keep(digest, data), os.O_RDONLY)
+        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as new:
+            whole = os.path.join(new, "whole")
+            with zipfile.ZipFile(io.BytesIO(data)) as package:
+                package.extractall(whole)
+            os.rename(whole, place)
     except OSError:
-        # For this command alone, where /run is full or not ours.
-        with tempfile.TemporaryFile() as file:
-            file.write(data)
-            file.flush()
-            return os.dup(file.fileno())
+        # Another command may have been quicker.
+        if not os.path.isdir(place):
+            with tempfile.TemporaryFile() as file:
+                file.write(data)
+                file.flush()
+                return "/proc/self/fd/%d" % os.dup(file.fileno())
+    clear()
+    return place
 
 
-def keep(digest: str, data: bytes) -> str:
-    """Write it down for the next command, and remove other versions after a day."""
-    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    path = os.path.join(FOLDER, NAME % digest)
-    handle, new = tempfile.mkstemp(dir=FOLDER)
-    with open(handle, "wb") as file:
-        file.write(data)
-    os.rename(new, path)
-    for other in glob.glob(os.path.join(FOLDER, NAME % "*")):
+def clear() -> None:
+    """Remove the versions that no command has used for a day."""
+    import shutil  # noqa: PLC0415  # as above
+    import time  # noqa: PLC0415
+
+    for name in os.listdir(FOLDER):
+        path = os.path.join(FOLDER, name)
         with contextlib.suppress(OSError):
-            if os.stat(other).st_mtime < time.time() - _OLD_S:
-                os.unlink(other)
-    return path
+            if os.stat(path).st_mtime < time.time() - _OLD_S:
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
 
 
 def main(words: list[str]) -> None:
     digest, size, *words, connection = words
     os.environ["SSH_CONNECTION"] = connection
-    handle = find(digest)
-    print("lacks" if handle is None else "has", flush=True)
-    handle = take(digest, int(size)) if handle is None else handle
-    # By what is open: the file may be replaced or removed while the command runs.
-    path = "/proc/self/fd/%d" % handle
+    path = os.path.join(FOLDER, digest)
+    there = os.path.isdir(path)
+    data = None if there else installed(digest)
+    print("has" if there or data else "lacks", flush=True)
+    if there:
+        with contextlib.suppress(OSError):
+            os.utime(path)
+    else:
+        path = unpacked(data or take(int(size)), path)
     sys.path.insert(0, path)
     sys.argv = [path, *words]
     from adbray_host.__main__ import main as run  # noqa: PLC0415  # it is there only now

@@ -14,10 +14,16 @@ import adbray_host
 from adbray_ctl.adapters.bundled import bundled
 from adbray_host import arrival
 
-# By what is open: the file may be replaced while a command runs that imports more of it later.
-_MAIN = """\
-import os, sys
-sys.argv[0] = sys.path[0] = "/proc/self/fd/%d" % os.open(sys.path[0], os.O_RDONLY)
+_NAME, _DIGITS = "adbray_host-%s.pyz", 16
+# By what is open: the file may be replaced while a command runs that imports more of it later. Or
+# from where the arrival has unpacked the same bytes, with their bytecode.
+_MAIN = f"""\
+import hashlib, os, sys
+handle = os.open(sys.path[0], os.O_RDONLY)
+with open(handle, "rb", closefd=False) as file:
+    folder = "{arrival.FOLDER}/" + hashlib.sha256(file.read()).hexdigest()[:{_DIGITS}]
+path = folder if os.path.isdir(folder) else "/proc/self/fd/%d" % handle
+sys.argv[0] = sys.path[0] = path
 from adbray_host.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -34,7 +40,7 @@ class HostPackage:
 
     @property
     def name(self) -> str:
-        return arrival.NAME % self.digest
+        return _NAME % self.digest
 
     def written(self, folder: Path) -> Path:
         """The file in ``folder``, for Ansible to copy; written unless it is there."""
@@ -60,7 +66,7 @@ def host_package() -> HostPackage:
         for name, content in sorted(bundled().items()):
             _add(archive, name, content)
     data = buffer.getvalue()
-    return HostPackage(data, hashlib.sha256(data).hexdigest()[:16])
+    return HostPackage(data, hashlib.sha256(data).hexdigest()[:_DIGITS])
 
 
 def arrival_text() -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from adbray_host import files, layout, programs
 from adbray_host.gpus import reading
 from adbray_host.mounts import file_systems
-from adbray_host.observe import ray, slots, traces, units
+from adbray_host.observe import slots, traces, units
 
 _RAY_S = 8
 
@@ -43,12 +43,14 @@ def main(_words: list[str]) -> None:
 
 
 def _ray(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    heads = [slot for slot in found if slot["record"].get("kind") == "head"]
+    if not heads:
+        return []
+    # Half of what this program needs to start is for HTTP.
+    from adbray_host.observe import ray  # noqa: PLC0415
+
     answers: list[dict[str, Any]] = []
-    threads = [
-        threading.Thread(target=ray.view, args=(slot, answers))
-        for slot in found
-        if slot["record"].get("kind") == "head"
-    ]
+    threads = [threading.Thread(target=ray.view, args=(slot, answers)) for slot in heads]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from adbray_ctl.core.spec.fleet import Fleet
 from adbray_host import arrival
 from tests.contract.ssh_server import hosts
 
-CACHED = Path(arrival.FOLDER) / host_package().name
+CACHED = Path(arrival.FOLDER) / host_package().digest
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_a_fresh_host_answers_in_one_session(
     site: tuple[Fleet, SshHosts, list[subprocess.Popen[bytes]]],
 ) -> None:
     fleet, access, started = site
-    CACHED.unlink(missing_ok=True)
+    shutil.rmtree(CACHED, ignore_errors=True)
     for count in (1, 2):
         asked = '{"group": "no-group", "node": "w-0"}'
         assert access.reply(fleet, "a", "clean", stdin=asked).text == '{"missing": "no record"}\n'

@@ -39,6 +39,18 @@ class Host:
         )
         return done.stdout.decode().splitlines()
 
+    def unpack(self, place: Path) -> None:
+        """As another version arrives."""
+        places = json.dumps({"FOLDER": str(self.cache)})
+        run = RUN.replace(
+            "here['main'](sys.argv[3:])", "here['unpacked'](sys.stdin.buffer.read(), sys.argv[3])"
+        )
+        subprocess.run(
+            [sys.executable, "-I", "-c", run, arrival.__file__, places, str(place)],
+            input=PACKAGE.data,
+            check=True,
+        )
+
     def lease(self, stdin: bytes) -> tuple[str, object]:
         first, answer = self.run("lease", "show", "no-group", "", "60", stdin=stdin)
         return first, json.loads(answer)["held"]
@@ -51,15 +63,25 @@ def host(tmp_path: Path) -> Host:
 
 def test_a_package_comes_once(host: Host) -> None:
     assert host.lease(PACKAGE.data) == ("lacks", None)
-    assert (host.cache / PACKAGE.name).read_bytes() == PACKAGE.data
     assert host.cache.stat().st_mode & 0o077 == 0
+    assert [path.name for path in host.cache.iterdir()] == [PACKAGE.digest]
     assert host.lease(b"") == ("has", None)
 
 
 def test_one_that_a_role_installed_is_enough(host: Host) -> None:
     host.installed.write_bytes(PACKAGE.data)
     assert host.lease(b"") == ("has", None)
-    assert not host.cache.exists()
+    host.installed.unlink()
+    assert host.lease(b"") == ("has", None)
+
+
+def test_the_second_command_finds_bytecode(host: Host) -> None:
+    host.lease(PACKAGE.data)
+    kept = host.cache / PACKAGE.digest
+    compiled = {path: path.stat().st_mtime_ns for path in kept.rglob("lease.*.pyc")}
+    assert compiled
+    host.lease(b"")
+    assert {path: path.stat().st_mtime_ns for path in kept.rglob("lease.*.pyc")} == compiled
 
 
 def test_one_that_was_cut_off_is_none(host: Host) -> None:
@@ -73,14 +95,18 @@ def test_a_host_without_room_runs_the_command_all_the_same(host: Host) -> None:
     assert host.lease(PACKAGE.data) == ("lacks", None)
 
 
-def test_other_versions_go_after_a_day(host: Host) -> None:
-    host.cache.mkdir()
-    old, young = (host.cache / (arrival.NAME % (letter * 16)) for letter in "ab")
-    for path in (old, young):
-        path.write_text("")
-    os.utime(old, (1, time.time() - 2 * 86400))
+def test_versions_that_nobody_uses_go_after_a_day(host: Host) -> None:
     host.lease(PACKAGE.data)
-    assert (old.exists(), young.exists()) == (False, True)
+    kept, old, young = (host.cache / name for name in (PACKAGE.digest, "a" * 16, "b" * 16))
+    for path in (old, young):
+        (path / "adbray_host").mkdir(parents=True)
+    (host.cache / "adbray_host-of-before.pyz").write_text("")
+    for path in (kept, old, host.cache / "adbray_host-of-before.pyz"):
+        os.utime(path, (1, time.time() - 2 * 86400))
+    host.lease(b"")  # so it is used
+    other = host.cache / ("c" * 16)
+    host.unpack(other)
+    assert sorted(host.cache.iterdir()) == sorted([kept, young, other])
 
 
 def test_the_command_gets_what_follows_the_package(host: Host) -> None:
