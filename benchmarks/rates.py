@@ -26,20 +26,19 @@ from typing import Any
 
 from tests.e2e.conftest import REPOSITORY, Project
 
-NAME, GCS_PORT, STORE_GB, BOUND = "bench", 6399, 3, 0.97
+NAME, GCS_PORT, STORE_GB, BOUND = "bench", 6399, 2, 0.97
 CORES = os.cpu_count() or 1
 SIZES = f"sizes:\n  whole: {{cpus: {CORES}, memory_gb: 8}}\n"
 GROUP = f"""\
 kind: RayCluster
 name: {NAME}
 ray: {{packages: [numpy]}}
-head: {{size: whole, disk_gb: 4, object_store_gb: {STORE_GB}, hosts: {{names: [lab1]}}}}
+head: {{size: whole, disk_gb: 4, hosts: {{names: [lab1]}}}}
 redis: {{mode: none}}
 worker_groups:
   - name: w
     size: whole
     disk_gb: 4
-    object_store_gb: {STORE_GB}
     hosts: {{names: [lab2]}}
 """
 JOB = REPOSITORY / "benchmarks" / "jobs" / "rates.py"
@@ -98,8 +97,9 @@ def theirs(project: Project) -> dict[str, float]:
     python = ray.removesuffix("ray") + "python"
     run = f"{AS_USER} RAY_ADDRESS={gcs} {python} - <<'END'\n{JOB.read_text()}\nEND"
     try:
-        for host in reversed(UNITS):
-            project.on(host, f"systemctl stop {UNITS[host]}")
+        # The head first, whose autoscaler would start the worker again.
+        for host, unit in UNITS.items():
+            project.on(host, f"systemctl stop {unit}")
         for host, (cpus, role) in roles.items():
             own, store = project.addresses[host], STORE_GB * 2**30
             start = START.format(ray=ray, own=own, cpus=cpus, store=store)

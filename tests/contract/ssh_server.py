@@ -6,7 +6,7 @@ import contextlib
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,9 +73,11 @@ def _hand_in(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> Non
 
 @contextmanager
 def hosts(
-    folder: Path, names: tuple[str, ...]
+    folder: Path,
+    names: tuple[str, ...],
+    shell: Callable[[list[subprocess.Popen[bytes]]], Shell] = Shell,
 ) -> Iterator[tuple[Fleet, list[subprocess.Popen[bytes]]]]:
-    """A fleet whose hosts are all this machine, and what was started there."""
+    """A fleet whose hosts are all this machine, and what was started there by each login's shell."""
     key = folder / "key"
     pair = paramiko.RSAKey.generate(2048)
     pair.write_private_key_file(str(key))
@@ -92,7 +94,7 @@ def hosts(
                     return
                 transport.add_server_key(pair)
                 # With an event it does not wait: a client may leave before it has agreed on keys.
-                transport.start_server(event=threading.Event(), server=Shell(started))
+                transport.start_server(event=threading.Event(), server=shell(started))
                 served.append(transport)
 
         threading.Thread(target=serve, daemon=True).start()

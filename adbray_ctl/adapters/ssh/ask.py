@@ -15,6 +15,7 @@ from adbray_ctl.adapters.host_package import arrival_text, host_package
 from adbray_ctl.adapters.ssh.command import NOT_FOUND, Command, Request
 from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
 from adbray_ctl.adapters.ssh.login import session
+from adbray_ctl.adapters.ssh.logins import Logins
 from adbray_ctl.adapters.ssh.marks import PYTHON, python_words
 from adbray_ctl.adapters.ssh.threads import AT_ONCE, as_they_come
 from adbray_ctl.core.errors import HostError, HostKeyError, PythonError
@@ -81,6 +82,7 @@ class Commands:
 
     def __init__(self, known_hosts: KnownHosts) -> None:
         self._known_hosts = known_hosts
+        self._logins = Logins(known_hosts)
 
     def ask(
         self,
@@ -135,13 +137,15 @@ class Commands:
 
         ``words`` and ``stdin`` are as in `Question`. Raises HostError.
         """
-        with session(self._known_hosts, fleet, host) as (client, ssh):
+        with self._logins.to(fleet, host) as login:
             # The time to log in is not part of the span in which a host reads its clock.
             asked_at = time.time()
-            running = Command(client, ssh, host, _request(command, words, stdin))
+            request = _request(command, words, stdin)
+            running = Command(login.client, login.ssh, host, request, login.channel)
             running.close_input()
             found = running.outcome(within_s)
             answered_at = time.time()
+            running.close()
         if found.status == NOT_FOUND:
             raise PythonError("python3 is not installed", where=host, hint="install python3")
         if found.status != 0:

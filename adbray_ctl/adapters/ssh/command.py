@@ -62,13 +62,21 @@ class Command:
     Raises HostError when the login shell does not run it, SudoError when it cannot be root.
     """
 
-    def __init__(self, client: paramiko.SSHClient, ssh: Ssh, host: str, request: Request) -> None:
+    def __init__(
+        self,
+        client: paramiko.SSHClient,
+        ssh: Ssh,
+        host: str,
+        request: Request,
+        channel: paramiko.Channel | None = None,
+    ) -> None:
+        """``channel`` is one that is open already."""
         self._client, self._ssh, self._host = client, ssh, host
         mark = new_mark()
         self._out, self._errors = Marked(mark), Marked(mark)
         line = command_line(mark, request.command, request.words, sudo=ssh.user != "root")
         self._begin_s = max(_BEGIN_S, float(ssh.connect_timeout_s))
-        self._channel = self._opened(line)
+        self._channel = self._opened(line, channel)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         self._begin()
@@ -76,13 +84,13 @@ class Command:
             self._hand_over(request.offer)
         self._hand_over(request.stdin)
 
-    def _opened(self, line: str) -> paramiko.Channel:
+    def _opened(self, line: str, channel: paramiko.Channel | None) -> paramiko.Channel:
         transport = self._client.get_transport()
         began = time.monotonic()
         try:
             with _connected(self._host):
                 assert transport is not None
-                channel = transport.open_session(timeout=self._begin_s)
+                channel = channel or transport.open_session(timeout=self._begin_s)
                 channel.settimeout(self._begin_s)
                 channel.exec_command(line)
                 return channel
@@ -197,6 +205,11 @@ class Command:
         """The end of what the command can read."""
         with _connected(self._host):
             self._channel.shutdown_write()
+
+    def close(self) -> None:
+        """End its session; the login can have another one."""
+        with _connected(self._host):
+            self._channel.close()
 
     def _listen(self) -> None:
         """Read stderr beside stdout: a shell that waits for its reader would never end."""
