@@ -18,7 +18,7 @@ import sys
 # is below has the modes that a login's umask gives.
 INSTALLED = "/usr/local/lib/adbray/adbray_host.pyz"
 FOLDER = "/run/adbray-host"
-_OLD_S = 86400
+_OLD_S = 7 * 86400
 
 
 def installed(digest: str) -> bytes | None:
@@ -70,15 +70,16 @@ def unpacked(data: bytes, place: str) -> str:
 
 
 def clear() -> None:
-    """Remove the versions that no command has used for a day."""
-    import shutil  # noqa: PLC0415  # as above
+    """Remove the versions that no command has used for a week: by a rename, so never in part."""
+    import tempfile  # noqa: PLC0415  # as above
     import time  # noqa: PLC0415
 
     for name in os.listdir(FOLDER):
         path = os.path.join(FOLDER, name)
         with contextlib.suppress(OSError):
             if os.stat(path).st_mtime < time.time() - _OLD_S:
-                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+                with tempfile.TemporaryDirectory(dir=FOLDER) as gone:
+                    os.rename(path, os.path.join(gone, name))
 
 
 def main(words: list[str]) -> None:

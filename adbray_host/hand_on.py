@@ -1,8 +1,7 @@
-"""A file that one host has goes on to other hosts: its address and a port, to whom, for how long.
+"""Serves one file to a fixed list of hosts, over plain TCP and for a limited time.
 
-Plain TCP: who connects from an address of the list gets the file, whole, and nothing is read from
-them. What is handed on is readable by every user of every host that it goes to, and who takes it
-checks its SHA-256.
+Who connects from an address of the list gets the file, whole; nothing is read from them. What is
+served is readable by every user of every host that it goes to. Who takes it checks its SHA-256.
 """
 
 from __future__ import annotations
@@ -10,31 +9,29 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import shutil
 import signal
 import socket
 import threading
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 from typing import IO, NoReturn
 
 # So many take it at once; others wait.
 AT_ONCE = 2
-# Nobody asked for so long: it ends.
-IDLE_S = 30.0
-# Whatever happens, it ends.
-LONGEST_S = 1800
-# What a connection may take, and what one that was made may be silent for.
-CONNECT_S, SILENT_S = 3.0, 30.0
+# It ends after so long without a request, and after the longer time in any case.
+IDLE_S, LONGEST_S = 120.0, 1800
+# The time to connect, for each read or write, and for all of the file.
+CONNECT_S, SILENT_S, WHOLE_S = 3.0, 30.0, 600.0
 # What the process has open.
 FILE, SERVER = 0, 3
 
 
 class HandOnError(Exception):
-    """The other host did not give it."""
+    """The other host did not serve it."""
 
 
 def begin(path: str, address: str, peers: Collection[str]) -> int:
-    """Start a process that hands on the file at ``path``; the port of ``address`` that it is at.
+    """Start a process that serves the file at ``path`` to ``peers``; the port of ``address``.
 
     The file may be removed. Raises OSError.
     """
@@ -47,16 +44,30 @@ def begin(path: str, address: str, peers: Collection[str]) -> int:
         return int(server.getsockname()[1])
 
 
-def take(source: str, path: str) -> None:
-    """Write to ``path`` what ``source``, an address and a port, hands on. Raises HandOnError."""
+def take(source: str, own: str, path: str, size: int) -> None:
+    """Write to ``path`` the ``size`` bytes that ``source``, an address and a port, serves.
+
+    ``own`` is this host's address in the list there. Raises HandOnError, and OSError for ``path``.
+    """
+    with open(path, "wb") as file:
+        file.writelines(_parts(source, own, size))
+
+
+def _parts(source: str, own: str, size: int) -> Iterator[bytes]:
     address, _, port = source.rpartition(":")
+    deadline = time.monotonic() + WHOLE_S
     try:
-        with socket.create_connection((address, int(port)), CONNECT_S) as connection:
-            connection.settimeout(SILENT_S)
-            with connection.makefile("rb") as incoming, open(path, "wb") as file:
-                shutil.copyfileobj(incoming, file, 1 << 18)
+        with socket.create_connection((address, int(port)), CONNECT_S, (own, 0)) as connection:
+            while size > 0:
+                left_s = max(deadline - time.monotonic(), 0.001)
+                connection.settimeout(min(SILENT_S, left_s))
+                part = connection.recv(min(size, 1 << 18))
+                if not part:
+                    raise HandOnError("%s ended the connection too early" % source)
+                size -= len(part)
+                yield part
     except OSError as error:
-        raise HandOnError("%s does not hand it on: %s" % (source, error)) from error
+        raise HandOnError("%s does not serve the archive: %s" % (source, error)) from error
 
 
 def serve(server: socket.socket, file: IO[bytes], peers: Collection[str], idle_s: float) -> None:
@@ -83,7 +94,7 @@ def _give(connection: socket.socket, file: IO[bytes], turns: threading.Semaphore
             connection.settimeout(SILENT_S)
             connection.sendfile(file)
     except OSError:
-        pass  # The SHA-256 shows there that it did not come whole.
+        pass  # Who takes it knows how long it is.
     finally:
         turns.release()
 
@@ -92,6 +103,7 @@ def _apart(server: socket.socket, file: IO[bytes], peers: Collection[str]) -> No
     """Serve as nobody, in a session of its own, with nothing else of this process open."""
     try:
         os.setsid()
+        os.chdir("/")
         signal.alarm(LONGEST_S)
         nothing = os.open(os.devnull, os.O_RDWR)
         for there, wanted in (

@@ -15,15 +15,10 @@ from adbray_ctl.adapters.bundled import bundled
 from adbray_host import arrival
 
 _NAME, _DIGITS = "adbray_host-%s.pyz", 16
-# By what is open: the file may be replaced while a command runs that imports more of it later. Or
-# from where the arrival has unpacked the same bytes, with their bytecode.
-_MAIN = f"""\
-import hashlib, os, sys
-handle = os.open(sys.path[0], os.O_RDONLY)
-with open(handle, "rb", closefd=False) as file:
-    folder = "{arrival.FOLDER}/" + hashlib.sha256(file.read()).hexdigest()[:{_DIGITS}]
-path = folder if os.path.isdir(folder) else "/proc/self/fd/%d" % handle
-sys.argv[0] = sys.path[0] = path
+# By what is open: the file may be replaced while a command runs that imports more of it later.
+_MAIN = """\
+import os, sys
+sys.argv[0] = sys.path[0] = "/proc/self/fd/%d" % os.open(sys.path[0], os.O_RDONLY)
 from adbray_host.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """

@@ -16,7 +16,7 @@ from adbray_ctl.core.preflight.judge import preflight
 from adbray_ctl.core.preflight.machines import machine_findings
 from adbray_ctl.core.preflight.needs import HostNeeds, group_needs, possible_needs
 from adbray_ctl.core.preflight.ray import ray_version
-from adbray_ctl.core.preflight.readings import Check, HostAnswer, Silence
+from adbray_ctl.core.preflight.readings import HostAnswer
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.services import external_redis
@@ -25,7 +25,6 @@ from adbray_ctl.services.tools import Tools
 
 # For each card: long enough to get warm, short enough to wait for.
 _BURN_S = 10.0
-_TWICE = "check again; if it fails again, look at the host's load and at sshd's log there"
 
 
 @dataclass(frozen=True)
@@ -88,25 +87,16 @@ def _judge(
     answers: tuple[HostAnswer, ...],
     observed: Observed,
 ) -> CheckReport:
-    answers = tuple(_answered_twice(answer, observed) for answer in answers)
     wanted = _Wanted({}) if spec is None else _wanted(tools, fleet, spec, answers, observed)
     findings = preflight(
         fleet=fleet, answers=answers, needs=wanted.needs, addresses=observed.addresses()
     )
-    machines = tuple(machine_findings(observed, tools.specs.where))
+    answered = {answer.host for answer in answers if answer.silence is None}
+    machines = tuple(machine_findings(observed, tools.specs.where, answered))
     return CheckReport(
         group=spec.name if spec is not None else None,
         findings=findings + machines + wanted.about_group,
     )
-
-
-def _answered_twice(answer: HostAnswer, observed: Observed) -> HostAnswer:
-    """``answer``, or why the same host gave no second answer: what it holds is not known then."""
-    seen = [host.error for host in observed.hosts if host.host == answer.host and host.error]
-    if answer.silence is not None or not seen:
-        return answer
-    silence = Silence(check=Check.SSH, what=f"it answered once, then not: {seen[0]}", hint=_TWICE)
-    return answer.model_copy(update={"readings": None, "silence": silence})
 
 
 def _wanted(
@@ -118,6 +108,7 @@ def _wanted(
 ) -> _Wanted:
     version, possible = ray_version(spec), possible_needs(fleet, spec)
     quiet = {answer.host for answer in answers if answer.silence is not None}
+    quiet |= {seen.host for seen in observed.hosts if seen.error is not None}
     silent = [host.name for host in fleet.hosts if host.name in quiet and not host.retired]
     # A silent host may hold what no other shows: where that would come cannot be told.
     if silent and unseen_nodes(fleet, spec, observed):

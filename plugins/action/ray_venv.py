@@ -41,7 +41,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
         if self._task.check_mode:
             return result | found | {"changed": True}
         archive, digest = self._archive(cache, arguments, found["arch"])
-        return result | self._bring(archive, {**arguments, "digest": digest}, task_vars)
+        arguments = {"peers": [], **arguments, "digest": digest}
+        return result | self._bring(archive, arguments, task_vars or {})
 
     def _call(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
         done: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
@@ -60,34 +61,42 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # Ansible's plugins have 
             raise AnsibleActionFail(message) from error
 
     def _bring(
-        self, archive: str, arguments: dict[str, Any], task_vars: dict[str, Any] | None
+        self, archive: str, arguments: dict[str, Any], task_vars: dict[str, Any]
     ) -> dict[str, Any]:
-        """From here, or, where many hosts want it, from one that has it."""
-        if len(arguments.get("peers") or ()) <= UPLOADS:
-            return self._hand_over(archive, {**arguments, "peers": []}, task_vars)
-        exchange = Exchange(Path(constants.DEFAULT_LOCAL_TMP, arguments["digest"]))
-        while True:
-            with exchange.turn() as source:
-                if source:
-                    done = self._call({**arguments, "source": source}, task_vars)
-                else:
-                    done = self._hand_over(archive, arguments, task_vars)
-                if done.get("offer"):
-                    exchange.offer(done["offer"])
-            if not source or not done.get("failed"):
-                return done | {"source": source}
-            exchange.end()
-
-    def _hand_over(
-        self, archive: str, arguments: dict[str, Any], task_vars: dict[str, Any] | None
-    ) -> dict[str, Any]:
+        """Hand it over, or, where many hosts want it, have it come from one that has it."""
+        if min(len(task_vars["ansible_play_hosts_all"]), len(arguments["peers"])) <= UPLOADS:
+            arguments = {**arguments, "peers": []}
         folder = self._make_tmp_path()
+        there = self._connection._shell.join_path(folder, "archive")
         try:
-            there = self._connection._shell.join_path(folder, "archive")
-            self._transfer_file(archive, there)
-            return self._call({**arguments, "archive": there}, task_vars)
+            while True:
+                source, done = self._brought(archive, there, arguments, task_vars)
+                if not done.get("source_failed"):
+                    return done | {"source": source}
         finally:
             self._remove_tmp_path(folder)
+
+    def _brought(
+        self, archive: str, there: str, arguments: dict[str, Any], task_vars: dict[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """One try: from where, and what the module says."""
+        if not arguments["peers"]:
+            self._transfer_file(archive, there)
+            return "", self._call({**arguments, "archive": there}, task_vars)
+        exchange = Exchange(Path(constants.DEFAULT_LOCAL_TMP, arguments["digest"]))
+        with exchange.turn() as source:
+            if source:
+                size = os.path.getsize(archive)
+                done = self._call({**arguments, "source": source, "size": size}, task_vars)
+            else:
+                self._transfer_file(archive, there)
+        if not source:
+            done = self._call({**arguments, "archive": there}, task_vars)
+        elif done.get("source_failed"):
+            exchange.withdraw(source)
+        if done.get("offer"):
+            exchange.offer(done["offer"])
+        return source, done
 
 
 def name_of(venv: str, requirements: list[str], arch: str) -> str:

@@ -132,3 +132,20 @@ def bring(source: str, target: str) -> None:
     if os.path.exists(source) and not os.path.exists(target):
         os.makedirs(other, exist_ok=True)
         os.rename(source, target)
+
+
+def clear_unused(root: str, check_mode: bool) -> list[str]:
+    """Remove environments no unit refers to; returns them."""
+    texts = []
+    for path in glob.glob("/etc/systemd/system/adbray-*.service"):
+        with open(path, encoding="utf-8") as file:
+            texts.append(file.read())
+    gone = []
+    for path in sorted(glob.glob(os.path.join(root, "ray-*"))):
+        if not any(f"{path}/" in text for text in texts):
+            gone.append(path)
+            if not check_mode:
+                shutil.rmtree(path)
+    if not check_mode and os.path.isdir(root) and not os.listdir(root):
+        os.rmdir(root)
+    return gone

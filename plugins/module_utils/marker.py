@@ -13,9 +13,9 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 def installed(path: str) -> dict[str, Any]:
-    """What the marker says; nothing if there is none, or the host lost its power too early.
+    """What the marker says; nothing if there is none, or the disk had not all files when power went.
 
-    An install does not wait until the disk has all files; it has them when that boot ends well.
+    An install does not wait until the disk has them; it does when that boot ends well.
     """
     try:
         with open(os.path.join(path, MARKER), encoding="utf-8") as file:

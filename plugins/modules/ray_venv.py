@@ -19,6 +19,7 @@ from ansible_collections.adbray.ray.plugins.module_utils.archive import ArchiveE
 from ansible_collections.adbray.ray.plugins.module_utils.environment import (
     VenvError,
     add,
+    clear_unused,
     compile_all,
     compiled,
     give_python,
@@ -55,18 +56,21 @@ options:
   archive:
     type: path
     description: What C(ray_archive) built for this path.
+  size:
+    type: int
+    description: The archive's size in bytes, where it comes from I(source).
   source:
     type: str
-    description: The address and port of a host that hands the archive on, in place of I(archive).
+    description: The address and port of a host that serves the archive, in place of I(archive).
   address:
     type: str
-    description: The address that the host has for I(peers).
+    description: The IPv4 address that the host has for I(peers).
   peers:
     type: list
     elements: str
     description:
-      - Addresses of hosts that get the same environment. Where there are many, those that have the
-        archive hand it on for some minutes, to these alone.
+      - IPv4 addresses of the hosts that get the same environment. Where a task brings it to many,
+        those that have the archive serve it to these for some minutes.
   digest:
     type: str
     description: The archive's SHA-256.
@@ -95,9 +99,13 @@ digest:
   type: str
   returned: for query
 offer:
-  description: The address and port that the host hands the archive on at; nothing if it does not.
+  description: The address and port that the host serves the archive at; nothing if it does not.
   type: str
   returned: for present
+source_failed:
+  description: Whether the archive that I(source) serves could not be had.
+  type: bool
+  returned: for a failure with I(source)
 """
 
 ARGUMENTS = {
@@ -107,6 +115,7 @@ ARGUMENTS = {
     "requirements": {"type": "list", "elements": "str", "default": []},
     "archive": {"type": "path", "default": ""},
     "digest": {"type": "str", "default": ""},
+    "size": {"type": "int", "default": 0},
     "source": {"type": "str", "default": ""},
     "address": {"type": "str", "default": ""},
     "peers": {"type": "list", "elements": "str", "default": []},
@@ -137,7 +146,7 @@ def lacks_only(arguments: dict[str, Any]) -> bool:
 def install(arguments: dict[str, Any]) -> str:
     """Make the environment, or add to it: processes may run from one that is there.
 
-    Gives where the archive is handed on now, if it is.
+    Gives the address and port that serve the archive now, if any do.
     """
     path, python = arguments["path"], interpreter(arguments["python"])
     adding = lacks_only(arguments)
@@ -160,19 +169,21 @@ def install(arguments: dict[str, Any]) -> str:
 
 
 def archive_for(arguments: dict[str, Any], work: str) -> str:
-    """Where the archive is: here already, or below ``work`` from the host that hands it on."""
+    """Where the archive is: here already, or below ``work`` from the host that serves it."""
     if not arguments["source"]:
         return str(arguments["archive"])
     taken = os.path.join(work, "archive")
-    hand_on.take(arguments["source"], taken)
+    hand_on.take(arguments["source"], arguments["address"], taken, arguments["size"])
     return taken
 
 
 def offered(archive: str, arguments: dict[str, Any]) -> str:
-    """Hand it on to the host's peers, if there are some; the address and port."""
+    """Serve it to the host's peers, if there are some; the address and port."""
     address, peers = arguments["address"], arguments["peers"]
+    if not address or not peers:
+        return ""
     try:
-        return f"{address}:{hand_on.begin(archive, address, peers)}" if peers else ""
+        return f"{address}:{hand_on.begin(archive, address, peers)}"
     except OSError:
         # The others have an address for this host that it does not have itself.
         return ""
@@ -192,30 +203,13 @@ def sole(root: str) -> Iterator[None]:
 
 
 def ensure(arguments: dict[str, Any]) -> tuple[bool, str]:
-    """Whether it had to be installed, and where it is handed on now. The archive goes."""
+    """Whether it had to be installed, and where it is served now. The archive goes."""
     with sole(os.path.dirname(arguments["path"])):
         needed = lacks(arguments)
         offer = install(arguments) if needed else ""
     if os.path.exists(arguments["archive"]):
         os.unlink(arguments["archive"])
     return needed, offer
-
-
-def clear_unused(root: str, check_mode: bool) -> list[str]:
-    """Remove environments no unit refers to; returns them."""
-    texts = []
-    for path in glob.glob("/etc/systemd/system/adbray-*.service"):
-        with open(path, encoding="utf-8") as file:
-            texts.append(file.read())
-    gone = []
-    for path in sorted(glob.glob(os.path.join(root, "ray-*"))):
-        if not any(f"{path}/" in text for text in texts):
-            gone.append(path)
-            if not check_mode:
-                shutil.rmtree(path)
-    if not check_mode and os.path.isdir(root) and not os.listdir(root):
-        os.rmdir(root)
-    return gone
 
 
 def main() -> None:
@@ -232,7 +226,9 @@ def main() -> None:
             needed = lacks(arguments)
             module.exit_json(changed=False, needed=needed, digest=there, arch=os.uname().machine)
         needed, offer = (lacks(arguments), "") if module.check_mode else ensure(arguments)
-    except (ArchiveError, VenvError, hand_on.HandOnError, OSError) as error:
+    except (ArchiveError, hand_on.HandOnError) as error:
+        module.fail_json(msg=str(error), source_failed=bool(arguments["source"]))
+    except (VenvError, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=needed, needed=needed, offer=offer)
 

@@ -1,22 +1,25 @@
 """Who gets a file from where, when many hosts of one run want the same.
 
-A few have it from the control machine at once, and those that have it hand it on. Each host is a
-process of its own; they meet in a folder that goes with the run.
+A few get it from the control machine at once, and those that have it serve it to others. Each host
+is a process of the control machine's; they meet in a folder that is removed with the run.
 """
 
 from __future__ import annotations
 
 import fcntl
+import os
 import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# So many get it from the control machine at once, and from each host that hands it on.
+# So many get it from the control machine at once, and from each host that serves it.
 UPLOADS, AT_ONCE = 4, 2
+# When so many hosts could not be had from, others are not tried: a firewall is between them.
+MOST_FAILURES = 3
 _POLL_S = 0.2
-_OFFER, _OVER = "offer-", "over"
+_OFFER, _WITHDRAWN = "offer-", "withdrawn-"
 
 
 class Exchange:
@@ -28,9 +31,9 @@ class Exchange:
 
     @contextmanager
     def turn(self) -> Iterator[str]:
-        """Wait until there is a place; gives the address and port of a host that hands the file on.
+        """Wait for a place; gives the address and port of a host that serves the file.
 
-        Nothing where it comes from the control machine.
+        An empty string means the control machine.
         """
         while True:
             for place, source in self._places():
@@ -41,18 +44,21 @@ class Exchange:
             time.sleep(_POLL_S)
 
     def offer(self, source: str) -> None:
-        """From now on ``source`` hands it on."""
+        """From now on ``source`` serves it."""
         (self._folder / f"{_OFFER}{source}").touch()
 
-    def end(self) -> None:
-        """No host hands it on any more: one could not be reached, as where there is a firewall."""
-        (self._folder / _OVER).touch()
+    def withdraw(self, source: str) -> None:
+        """``source`` could not be reached, or does not serve it any more."""
+        (self._folder / f"{_OFFER}{source}").unlink(missing_ok=True)
+        (self._folder / f"{_WITHDRAWN}{source}").touch()
 
     def _places(self) -> Iterator[tuple[str, str]]:
         """Hosts come first: they have links of their own."""
+        if len(list(self._folder.glob(f"{_WITHDRAWN}*"))) >= MOST_FAILURES:
+            yield f"upload-by-{os.getpid()}", ""
         offers = [path.name for path in self._folder.glob(f"{_OFFER}*")]
         random.shuffle(offers)
-        for offer in offers if not (self._folder / _OVER).exists() else ():
+        for offer in offers:
             for number in range(AT_ONCE):
                 yield f"taken-{offer}-{number}", offer.removeprefix(_OFFER)
         for number in range(UPLOADS):

@@ -77,7 +77,7 @@ def hosts(
     names: tuple[str, ...],
     shell: Callable[[list[subprocess.Popen[bytes]]], Shell] = Shell,
 ) -> Iterator[tuple[Fleet, list[subprocess.Popen[bytes]]]]:
-    """A fleet whose hosts are all this machine, and what was started there by each login's shell."""
+    """A fleet whose hosts are all this machine, and what their shells started."""
     key = folder / "key"
     pair = paramiko.RSAKey.generate(2048)
     pair.write_private_key_file(str(key))

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.adbray.ray.plugins.plugin_utils.exchange import (
     AT_ONCE,
+    MOST_FAILURES,
     UPLOADS,
     Exchange,
 )
@@ -53,12 +54,31 @@ def test_hosts_come_before_this_machine_and_places_are_given_back(exchange: Exch
             assert source == SOURCE
 
 
-def test_after_one_that_cannot_be_reached_all_comes_from_here(exchange: Exchange) -> None:
+def test_one_that_cannot_be_reached_is_left_out(exchange: Exchange) -> None:
     exchange.offer(SOURCE)
-    exchange.end()
-    exchange.offer("192.0.2.2:4001")
+    exchange.withdraw(SOURCE)
+    exchange.withdraw(SOURCE)  # as of two hosts at once
     with exchange.turn() as source:
         assert source == ""
+    exchange.offer("192.0.2.2:4001")
+    with exchange.turn() as source:
+        assert source == "192.0.2.2:4001"
+
+
+def test_where_hosts_cannot_reach_each_other_all_get_it_from_here_at_once(
+    exchange: Exchange,
+) -> None:
+    for number in range(MOST_FAILURES):
+        exchange.withdraw(f"192.0.2.{number}:4000")
+    exchange.offer(SOURCE)
+    has = [FORKED.Event() for _ in range(2 * UPLOADS)]
+    holders = [FORKED.Process(target=hold, args=(exchange, one)) for one in has]
+    for one in holders:
+        one.start()
+    assert all(one.wait(60) for one in has)
+    for one in holders:
+        one.kill()
+        one.join()
 
 
 def test_the_place_of_a_process_that_is_killed_is_free_again(exchange: Exchange) -> None:

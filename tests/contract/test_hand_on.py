@@ -64,7 +64,7 @@ def test_a_peer_gets_it_whole_and_a_stranger_nothing(file: Path, port: int, tmp_
     try:
         assert received(connect(port, STRANGER)) == b""
         assert received(connect(port, PEER)) == CONTENT
-        hand_on.take(f"{HOST}:{port}", str(tmp_path / "taken"))
+        hand_on.take(f"{HOST}:{port}", PEER, str(tmp_path / "taken"), len(CONTENT))
         assert (tmp_path / "taken").read_bytes() == CONTENT
     finally:
         stop(file)
@@ -108,8 +108,8 @@ def test_it_ends_when_nobody_asks_but_not_before_all_have_it(file: Path) -> None
     file.write_bytes(bytes(50_000_000))
     with socket.create_server((HOST, 0)) as server, file.open("rb") as content:
         service = threading.Thread(target=hand_on.serve, args=(server, content, [PEER], 0.2))
-        service.start()
         slow = connect(server.getsockname()[1], PEER)
+        service.start()
         assert slow.recv(1)
         time.sleep(1)
         assert service.is_alive()
@@ -118,8 +118,38 @@ def test_it_ends_when_nobody_asks_but_not_before_all_have_it(file: Path) -> None
         assert not service.is_alive()
 
 
+def test_what_serves_something_else_is_named_and_fills_no_disk(
+    file: Path, port: int, tmp_path: Path
+) -> None:
+    try:
+        taken = tmp_path / "taken"
+        with pytest.raises(hand_on.HandOnError, match="ended the connection too early"):
+            hand_on.take(f"{HOST}:{port}", STRANGER, str(taken), len(CONTENT))
+        with pytest.raises(hand_on.HandOnError, match="ended the connection too early"):
+            hand_on.take(f"{HOST}:{port}", PEER, str(taken), len(CONTENT) + 1)
+        hand_on.take(f"{HOST}:{port}", PEER, str(taken), 1000)
+        assert taken.read_bytes() == CONTENT[:1000]
+    finally:
+        stop(file)
+
+
+def test_a_host_that_is_slow_for_ever_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hand_on, "WHOLE_S", 0.2)
+    with socket.create_server((HOST, 0)) as server:
+        source = f"{HOST}:{server.getsockname()[1]}"
+        with pytest.raises(hand_on.HandOnError, match=f"{source} does not serve the archive"):
+            hand_on.take(source, PEER, str(tmp_path / "taken"), 1)
+
+
 def test_a_host_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with socket.create_server((HOST, 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(hand_on.HandOnError, match=f"{HOST}:{port} does not hand it on"):
-        hand_on.take(f"{HOST}:{port}", str(tmp_path / "taken"))
+        source = f"{HOST}:{server.getsockname()[1]}"
+    with pytest.raises(hand_on.HandOnError, match=f"{source} does not serve the archive"):
+        hand_on.take(source, PEER, str(tmp_path / "taken"), 1)
+
+
+def test_a_disk_that_takes_no_file_is_no_fault_of_the_other_host(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Is a directory"):
+        hand_on.take(f"{HOST}:1", PEER, str(tmp_path), 1)

@@ -15,6 +15,7 @@ from paramiko.common import OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEE
 from adbray_ctl.adapters.ssh import logins
 from adbray_ctl.adapters.ssh.hosts import SshHosts
 from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
+from adbray_ctl.adapters.ssh.login import Login
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.spec.fleet import Fleet
 from tests.contract.ssh_server import Shell, hosts
@@ -138,6 +139,6 @@ def test_those_that_are_kept_are_closed_with_their_owner(site: Site) -> None:
     assert not active(login)
 
 
-def active(login: logins.Login) -> bool:
+def active(login: Login) -> bool:
     transport: paramiko.Transport | None = login.client.get_transport()
     return transport is not None and transport.is_active()

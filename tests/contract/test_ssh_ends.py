@@ -53,7 +53,8 @@ def host(folder: Path, server: AnyKey) -> Iterator[Fleet]:
         def serve() -> None:
             transport = paramiko.Transport(listening.accept()[0])
             transport.add_server_key(pair)
-            transport.start_server(server=server)
+            # With an event it does not wait: a client may leave before it has agreed on keys.
+            transport.start_server(event=threading.Event(), server=server)
             served.append(transport)
 
         thread = threading.Thread(target=serve)

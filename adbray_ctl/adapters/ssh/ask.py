@@ -141,11 +141,10 @@ class Commands:
             # The time to log in is not part of the span in which a host reads its clock.
             asked_at = time.time()
             request = _request(command, words, stdin)
-            running = Command(login.client, login.ssh, host, request, login.channel)
+            running = Command(login, host, request)
             running.close_input()
             found = running.outcome(within_s)
             answered_at = time.time()
-            running.close()
         if found.status == NOT_FOUND:
             raise PythonError("python3 is not installed", where=host, hint="install python3")
         if found.status != 0:
@@ -168,8 +167,8 @@ class Commands:
     @contextmanager
     def command(self, fleet: Fleet, host: str, request: Request) -> Iterator[Command]:
         """Any command as root, while the block runs. Raises HostError."""
-        with session(self._known_hosts, fleet, host) as (client, ssh):
-            yield Command(client, ssh, host, request)
+        with session(self._known_hosts, fleet, host) as login:
+            yield Command(login, host, request)
 
 
 def reading(model: type[M]) -> Callable[[Reply], M]:

@@ -12,10 +12,10 @@ from typing import NoReturn
 import paramiko
 
 from adbray_ctl.adapters.ssh import refusals
+from adbray_ctl.adapters.ssh.login import Login
 from adbray_ctl.adapters.ssh.marks import Marked, Stage, command_line, new_mark, shown
 from adbray_ctl.core.errors import HostError
 from adbray_ctl.core.foreign import reason_in
-from adbray_ctl.core.spec.ssh import Ssh
 
 # How long a login shell, and sudo, may take to begin a command.
 _BEGIN_S = 30.0
@@ -62,21 +62,13 @@ class Command:
     Raises HostError when the login shell does not run it, SudoError when it cannot be root.
     """
 
-    def __init__(
-        self,
-        client: paramiko.SSHClient,
-        ssh: Ssh,
-        host: str,
-        request: Request,
-        channel: paramiko.Channel | None = None,
-    ) -> None:
-        """``channel`` is one that is open already."""
-        self._client, self._ssh, self._host = client, ssh, host
+    def __init__(self, login: Login, host: str, request: Request) -> None:
+        self._client, self._ssh, self._host = login.client, login.ssh, host
         mark = new_mark()
         self._out, self._errors = Marked(mark), Marked(mark)
-        line = command_line(mark, request.command, request.words, sudo=ssh.user != "root")
-        self._begin_s = max(_BEGIN_S, float(ssh.connect_timeout_s))
-        self._channel = self._opened(line, channel)
+        line = command_line(mark, request.command, request.words, sudo=login.ssh.user != "root")
+        self._begin_s = max(_BEGIN_S, float(login.ssh.connect_timeout_s))
+        self._channel = self._opened(line, login.channel)
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         self._begin()
@@ -94,10 +86,8 @@ class Command:
                 channel.settimeout(self._begin_s)
                 channel.exec_command(line)
                 return channel
-        except TimeoutError:
-            self._silent(self._slow())
-        except HostError as error:
-            if time.monotonic() - began >= self._begin_s:
+        except (TimeoutError, HostError) as error:
+            if isinstance(error, TimeoutError) or time.monotonic() - began >= self._begin_s:
                 self._silent(self._slow())
             if isinstance(error.__cause__, paramiko.ChannelException):
                 what = f"sshd there refuses a session: {error.__cause__.text}"
@@ -106,13 +96,15 @@ class Command:
             raise
 
     def outcome(self, within_s: float) -> Outcome:
-        """Wait for its end, ``within_s`` seconds at most. Raises HostError."""
+        """Wait for its end, ``within_s`` seconds at most, and end its session. Raises HostError."""
         deadline = time.monotonic() + within_s
         while self._out.status is None:
             silence = f"no answer within {within_s:g} s of logging in"
             if not self._receive(max(deadline - time.monotonic(), 0.0), silence):
                 raise HostError("the command was killed, or the connection broke", where=self._host)
         self._listener.join(_REST_S)
+        with _connected(self._host):
+            self._channel.close()
         return Outcome(self._out.status, bytes(self._out.output), bytes(self._errors.output))
 
     def lines(self, within_s: float | None) -> Iterator[str]:
@@ -205,11 +197,6 @@ class Command:
         """The end of what the command can read."""
         with _connected(self._host):
             self._channel.shutdown_write()
-
-    def close(self) -> None:
-        """End its session; the login can have another one."""
-        with _connected(self._host):
-            self._channel.close()
 
     def _listen(self) -> None:
         """Read stderr beside stdout: a shell that waits for its reader would never end."""

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import paramiko
@@ -24,10 +25,17 @@ _REFUSED = (
 _PLAIN = (paramiko.BadHostKeyException, paramiko.PasswordRequiredException, socket.gaierror)
 
 
+@dataclass
+class Login:
+    """One login to a host; ``channel`` is open already where it was used before."""
+
+    client: paramiko.SSHClient
+    ssh: Ssh
+    channel: paramiko.Channel | None = None
+
+
 @contextmanager
-def session(
-    known_hosts: KnownHosts, fleet: Fleet, name: str
-) -> Iterator[tuple[paramiko.SSHClient, Ssh]]:
+def session(known_hosts: KnownHosts, fleet: Fleet, name: str) -> Iterator[Login]:
     """A login to a host, by its jump host if it has one, while the block runs.
 
     Raises HostError, and HostKeyError for a key that is not the pinned one.
@@ -42,7 +50,7 @@ def session(
             channel = _tunnel(gate, name, host.address, ssh)
         client = _connect(known_hosts, name, ssh, host.address, channel)
         stack.callback(client.close)
-        yield client, ssh
+        yield Login(client, ssh)
 
 
 def _connect(

@@ -11,14 +11,12 @@ import weakref
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 import paramiko
 
 from adbray_ctl.adapters.ssh.known_hosts import KnownHosts
-from adbray_ctl.adapters.ssh.login import session
+from adbray_ctl.adapters.ssh.login import Login, session
 from adbray_ctl.core.spec.fleet import Fleet
-from adbray_ctl.core.spec.ssh import Ssh
 
 # From its last command on. Longer, and a host may have lost its power meanwhile.
 _KEPT_S = 20.0
@@ -28,23 +26,29 @@ _OPENS_S = 3.0
 _MOST = 128
 
 
-@dataclass
-class Login:
-    """One login to a host; ``channel`` is open already where it was used before."""
+class _Kept:
+    """A login, and what ends it."""
 
-    client: paramiko.SSHClient
-    ssh: Ssh
-    ends: ExitStack
-    channel: paramiko.Channel | None = None
-    used_at: float = 0.0
+    def __init__(self, known_hosts: KnownHosts, fleet: Fleet, host: str) -> None:
+        with ExitStack() as stack:
+            self.login = stack.enter_context(session(known_hosts, fleet, host))
+            self._ends = stack.pop_all()
+        self._used_at = 0.0
+
+    def end(self) -> None:
+        self._ends.close()
+
+    def rest(self) -> None:
+        """Its command has ended."""
+        self.login.channel, self._used_at = None, time.monotonic()
 
     def opens(self) -> bool:
         """Open a channel for the next command; False if the login is of no use any more."""
-        transport = self.client.get_transport()
-        if transport is None or time.monotonic() - self.used_at > _KEPT_S:
+        transport = self.login.client.get_transport()
+        if transport is None or time.monotonic() - self._used_at > _KEPT_S:
             return False
         try:
-            self.channel = transport.open_session(timeout=_OPENS_S)
+            self.login.channel = transport.open_session(timeout=_OPENS_S)
         except (paramiko.SSHException, OSError, EOFError):
             # The host is gone, or lets a login have one session alone.
             return False
@@ -57,7 +61,7 @@ class Logins:
     def __init__(self, known_hosts: KnownHosts) -> None:
         self._known_hosts = known_hosts
         self._lock = threading.Lock()
-        self._kept: dict[str, list[Login]] = defaultdict(list)
+        self._kept: dict[str, list[_Kept]] = defaultdict(list)
         # The end of the process closes them anyway, all at once.
         weakref.finalize(self, _close, self._kept).atexit = False
 
@@ -66,38 +70,33 @@ class Logins:
         """A login during the block, which is kept if the block ends well. Raises as `session`."""
         ssh = fleet.ssh_for(fleet.host(host))
         key = f"{host} {fleet.host(host).address} {ssh.model_dump_json()}"
-        login = self._used(key) or self._new(fleet, host)
+        kept = self._used(key) or _Kept(self._known_hosts, fleet, host)
         try:
-            yield login
+            yield kept.login
         except BaseException:
-            login.ends.close()
+            kept.end()
             raise
-        self._keep(key, login)
+        kept.rest()
+        self._keep(key, kept)
 
-    def _new(self, fleet: Fleet, host: str) -> Login:
-        with ExitStack() as stack:
-            client, ssh = stack.enter_context(session(self._known_hosts, fleet, host))
-            return Login(client, ssh, stack.pop_all())
-
-    def _used(self, key: str) -> Login | None:
+    def _used(self, key: str) -> _Kept | None:
         while True:
             with self._lock:
-                login = self._kept[key].pop() if self._kept[key] else None
-            if login is None or login.opens():
-                return login
-            login.ends.close()
+                kept = self._kept[key].pop() if self._kept[key] else None
+            if kept is None or kept.opens():
+                return kept
+            kept.end()
 
-    def _keep(self, key: str, login: Login) -> None:
-        login.channel, login.used_at = None, time.monotonic()
+    def _keep(self, key: str, kept: _Kept) -> None:
         with self._lock:
             room = sum(map(len, self._kept.values())) < _MOST
             if room:
-                self._kept[key].append(login)
+                self._kept[key].append(kept)
         if not room:
-            login.ends.close()
+            kept.end()
 
 
-def _close(kept: dict[str, list[Login]]) -> None:
-    for logins in kept.values():
-        for login in logins:
-            login.ends.close()
+def _close(every: dict[str, list[_Kept]]) -> None:
+    for some in every.values():
+        for kept in some:
+            kept.end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
 from adbray_ctl.core.preflight.findings import GROUP_WIDE, Finding, FindingState
@@ -16,6 +16,7 @@ ONE_LINE = (
     "keep one of these lines in fleet.yml; if they are containers with a copied machine-id, run"
     " `rm /etc/machine-id; systemd-machine-id-setup` in one of them"
 )
+_AGAIN = "check again: a host that is busy may have answered too late"
 _WHOLE = "every slot record can be read, and systemd answers"
 
 
@@ -60,8 +61,13 @@ def host_problems(observed: Observed, where: Where) -> Iterator[str]:
             yield f"{host.host}: {text}"
 
 
-def machine_findings(observed: Observed, where: Where) -> Iterator[Finding]:
-    """One finding on what machines the hosts are, and one for each host not seen whole."""
+def machine_findings(
+    observed: Observed, where: Where, answered: Collection[str] = ()
+) -> Iterator[Finding]:
+    """One finding on what machines the hosts are, and one for each host not seen whole.
+
+    ``answered`` are the hosts that do answer, so that nothing else says why one was not seen.
+    """
     found = [twins_text(hosts, observed, where) for hosts in twins(observed)]
     for text in found:
         yield _finding(GROUP_WIDE, Check.MACHINES, FindingState.FAIL, text, _APART, ONE_LINE)
@@ -78,6 +84,9 @@ def machine_findings(observed: Observed, where: Where) -> Iterator[Finding]:
             yield _finding(
                 host.host, Check.RECORDS, FindingState.FAIL, text, _WHOLE, host.unseen[0].hint
             )
+        elif host.error and host.host in answered:
+            text = f"what it holds could not be read: {host.error}"
+            yield _finding(host.host, Check.RECORDS, FindingState.FAIL, text, _WHOLE, _AGAIN)
 
 
 def _are_one(a: HostFacts, b: HostFacts) -> bool:

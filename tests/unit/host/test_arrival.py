@@ -95,14 +95,14 @@ def test_a_host_without_room_runs_the_command_all_the_same(host: Host) -> None:
     assert host.lease(PACKAGE.data) == ("lacks", None)
 
 
-def test_versions_that_nobody_uses_go_after_a_day(host: Host) -> None:
+def test_versions_that_nobody_uses_go_after_a_week(host: Host) -> None:
     host.lease(PACKAGE.data)
     kept, old, young = (host.cache / name for name in (PACKAGE.digest, "a" * 16, "b" * 16))
     for path in (old, young):
         (path / "adbray_host").mkdir(parents=True)
     (host.cache / "adbray_host-of-before.pyz").write_text("")
     for path in (kept, old, host.cache / "adbray_host-of-before.pyz"):
-        os.utime(path, (1, time.time() - 2 * 86400))
+        os.utime(path, (1, time.time() - 8 * 86400))
     host.lease(b"")  # so it is used
     other = host.cache / ("c" * 16)
     host.unpack(other)

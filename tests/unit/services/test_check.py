@@ -73,7 +73,7 @@ def test_a_host_that_answers_once_and_then_not_is_named_with_the_reason(cluster:
     cluster.hosts.show(HostObservation(host="b", error=error))
     report = check(cluster.tools, "demo")
     (failed,) = report.failed
-    assert (failed.host, failed.check) == ("b", Check.SSH)
+    assert (failed.host, failed.check) == ("b", Check.RECORDS)
     assert failed.found.endswith(error)
     assert failed.remedy
     assert about(report, Check.PLACEMENT).state is FindingState.SKIPPED
