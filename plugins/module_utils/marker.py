@@ -13,7 +13,7 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 def installed(path: str) -> dict[str, Any]:
-    """What the marker says; nothing if there is none, or the disk had not all files when power went.
+    """What the marker says; nothing if there is none, or the disk lost files as power went.
 
     An install does not wait until the disk has them; it does when that boot ends well.
     """
