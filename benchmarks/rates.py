@@ -1,12 +1,12 @@
 """What a job gets inside slots, beside plain `ray start` on the same hosts.
 
-    .venv/bin/python -m benchmarks.rates [--rounds 3]
+    .venv/bin/python -m benchmarks.rates [--rounds 7]
 
 As root: a head on one lab host and a worker on another, each as large as this machine; a job there
 measures the rates of tasks and actor calls by `ray microbenchmark`, and how long an object of 1 GiB
 takes from the worker's host to the head's. Then the group's units are stopped, and the same Ray
 runs by `ray start` on both hosts, as the same user. One of each in a round; the bound is 0.97 times
-the peer's medians.
+the peer's medians. Rounds of one contender differ a lot where cores are few.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def wait(ready: Callable[[], bool], within_s: float = 120) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     found: dict[str, Figures] = {"ours": {}, "peer": {}}
     with cluster() as project:
