@@ -1,6 +1,6 @@
 """Logins that are kept for a moment: one command of adbray asks a host several times.
 
-To log in takes both sides 0.05 s of CPU each, and the wait for a login shell's PAM.
+To log in is half of the time that a question takes (decision 52).
 """
 
 from __future__ import annotations
