@@ -11,19 +11,22 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.locks import locked
 
 # So many get it from the control machine at once, and from each host that serves it.
 UPLOADS, AT_ONCE = 4, 2
 # When so many hosts could not be had from, others are not tried: a firewall is between them.
 MOST_FAILURES = 3
 _POLL_S = 0.2
+_NOW = fcntl.LOCK_EX | fcntl.LOCK_NB
 _OFFER, _WITHDRAWN = "offer-", "withdrawn-"
 
 
 class Exchange:
-    """All that want one file, in a folder of theirs."""
+    """All that want one file. The kernel frees the place of a process, however it ends."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -37,10 +40,13 @@ class Exchange:
         """
         while True:
             for place, source in self._places():
-                with open(self._folder / place, "w") as lock:
-                    if _taken(lock.fileno()):
-                        yield source
-                        return
+                with ExitStack() as held:
+                    try:
+                        held.enter_context(locked(str(self._folder / place), _NOW))
+                    except BlockingIOError:
+                        continue
+                    yield source
+                    return
             time.sleep(_POLL_S)
 
     def offer(self, source: str) -> None:
@@ -53,7 +59,7 @@ class Exchange:
         (self._folder / f"{_WITHDRAWN}{source}").touch()
 
     def _places(self) -> Iterator[tuple[str, str]]:
-        """Hosts come first: they have links of their own."""
+        """Hosts come first: each has its own link."""
         if len(list(self._folder.glob(f"{_WITHDRAWN}*"))) >= MOST_FAILURES:
             yield f"upload-by-{os.getpid()}", ""
         offers = [path.name for path in self._folder.glob(f"{_OFFER}*")]
@@ -63,12 +69,3 @@ class Exchange:
                 yield f"taken-{offer}-{number}", offer.removeprefix(_OFFER)
         for number in range(UPLOADS):
             yield f"upload-{number}", ""
-
-
-def _taken(lock: int) -> bool:
-    """The kernel frees it when the process ends, however it ends."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
