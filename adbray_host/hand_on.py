@@ -100,7 +100,7 @@ def _give(connection: socket.socket, file: IO[bytes], turns: threading.Semaphore
 
 
 def _apart(server: socket.socket, file: IO[bytes], peers: Collection[str]) -> NoReturn:
-    """Serve as nobody, in a session of its own, with nothing else of this process open."""
+    """Serve as the user nobody, in a new session, with nothing else of this process open."""
     try:
         os.setsid()
         os.chdir("/")

@@ -104,7 +104,7 @@ def test_two_take_it_at_once_and_a_third_waits(file: Path) -> None:
         assert not service.is_alive()
 
 
-def test_it_ends_when_nobody_asks_but_not_before_all_have_it(file: Path) -> None:
+def test_it_ends_when_no_host_asks_but_not_before_all_have_it(file: Path) -> None:
     file.write_bytes(bytes(50_000_000))
     with socket.create_server((HOST, 0)) as server, file.open("rb") as content:
         service = threading.Thread(target=hand_on.serve, args=(server, content, [PEER], 0.2))

@@ -95,7 +95,7 @@ def test_a_host_without_room_runs_the_command_all_the_same(host: Host) -> None:
     assert host.lease(PACKAGE.data) == ("lacks", None)
 
 
-def test_versions_that_nobody_uses_go_after_a_week(host: Host) -> None:
+def test_versions_that_no_command_uses_go_after_a_week(host: Host) -> None:
     host.lease(PACKAGE.data)
     kept, old, young = (host.cache / name for name in (PACKAGE.digest, "a" * 16, "b" * 16))
     for path in (old, young):
