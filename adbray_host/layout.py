@@ -6,6 +6,7 @@ Use as ``layout.ETC``, never ``from layout import ETC``: a test has these folder
 from __future__ import annotations
 
 import os
+import pwd
 from typing import Any
 
 ETC = "/etc/adbray"
@@ -30,7 +31,7 @@ PROC = "/proc"
 INVOCATIONS = "/run/systemd/units"
 CGROUPS = "/sys/fs/cgroup"
 
-# Ray runs as the first, heads log in as the second.
+# Ray is tried as the first, and runs as users of its group; heads log in as the second.
 RAY_USER = "adbray"
 SLOT_USER = "adbray-slot"
 
@@ -84,6 +85,19 @@ def turns_socket() -> str:
 def turns_view() -> str:
     """Which starts wait, and what is known of those before."""
     return os.path.join(RUN, "turns.json")
+
+
+def token_of(group: str) -> str:
+    """Whose owner is the user that the group's Ray runs as here."""
+    return os.path.join(ETC, group, "token")
+
+
+def user_of(group: str) -> str:
+    """The user that runs what Ray the group has here.
+
+    Raises OSError where it has none; KeyError where that user is gone.
+    """
+    return pwd.getpwuid(os.stat(token_of(group)).st_uid).pw_name
 
 
 def lease_of(group: str) -> str:

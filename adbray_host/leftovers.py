@@ -37,21 +37,31 @@ def uid(name: str) -> int:
         return -1
 
 
+def users_of_ray() -> list[str]:
+    """The users that Ray runs as here, of all groups."""
+    return [
+        user.pw_name
+        for user in pwd.getpwall()
+        if user.pw_name == layout.RAY_USER
+        or (user.pw_name.startswith(layout.RAY_USER + "-") and user.pw_name != layout.SLOT_USER)
+    ]
+
+
 def shared() -> list[str]:
     """What all groups of a host share, and goes with the last of them."""
     found = [path for path in PATHS if os.path.exists(path)]
     return found + [
-        "user " + name for name in (layout.RAY_USER, layout.SLOT_USER) if uid(name) >= 0
+        "user " + name for name in (*users_of_ray(), layout.SLOT_USER) if uid(name) >= 0
     ]
 
 
 def strays() -> list[dict[str, Any]]:
-    """Processes of the user that Ray runs as, outside of adbray's units."""
-    found, owner = [], uid(layout.RAY_USER)
+    """Processes of the users that Ray runs as, outside of adbray's units."""
+    found, owners = [], {uid(name) for name in users_of_ray()}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         folder = "/proc/" + pid
         try:
-            if os.stat(folder).st_uid != owner:
+            if os.stat(folder).st_uid not in owners:
                 continue
         except OSError:
             continue

@@ -37,8 +37,8 @@ def main(words: list[str]) -> None:
 
 def drain(group: str, address: str, venv: str, *nodes: str) -> None:
     """Ray's client has to be the head's own, with its user and token."""
-    token = os.path.join(layout.ETC, group, "token")
-    command = ["runuser", "-u", layout.RAY_USER, "--", "env", "HOME=/tmp", "RAY_AUTH_MODE=token"]
+    user, token = layout.user_of(group), layout.token_of(group)
+    command = ["runuser", "-u", user, "--", "env", "HOME=/tmp", "RAY_AUTH_MODE=token"]
     command += ["RAY_AUTH_TOKEN_PATH=" + token, venv + "/bin/python", "-c", source_of("drain")]
     done = subprocess.run(
         [*command, address, *nodes], capture_output=True, timeout=_DRAIN_S, check=False

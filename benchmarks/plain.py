@@ -47,9 +47,14 @@ def play_same_files(project: Project, machines: Sequence[int]) -> Used:
         (base / "hosts.json").write_text(json.dumps({"all": {"hosts": hosts}}))
         (base / "play.json").write_text(json.dumps([play]))
         ansible = str(Path(sys.executable).with_name("ansible-playbook"))
-        settings = {"ANSIBLE_CONFIG": "/dev/null", "ANSIBLE_HOME": folder}
+        # Empty, so that no other configuration is found.
+        (base / "ansible.cfg").touch()
+        settings = {"ANSIBLE_CONFIG": f"{folder}/ansible.cfg", "ANSIBLE_HOME": folder}
         command = [ansible, "-i", "hosts.json", "play.json"]
-        return used_by(command, base, machines, **settings)
+        try:
+            return used_by(command, base, machines, **settings)
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"plain Ansible: {error.stdout[-3000:]}{error.stderr[-3000:]}")
 
 
 def tasks(packed: bytes, base: Path) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from adbray_ctl.core.slot.names import user_name
 from tests.e2e.conftest import REPOSITORY, Project
 
 TICK_S, BOUND, BOUND_OF_EIGHT = 1.0, 1.3, 2.0
@@ -94,8 +95,9 @@ def ray_start(project: Project, slot: dict[str, Any], resource: str) -> float:
     (ray,) = project.on(slot["host"], "ls /opt/adbray/ray-*/bin/ray").split()
     port = slot["ports"]["dashboard_agent_http"]
     start = (
-        f"date +%s.%N; systemd-run --quiet --collect --unit=peer-{slot['slot']} --uid=adbray"
-        f" -E HOME=/tmp -E RAY_AUTH_MODE=token -E RAY_AUTH_TOKEN_PATH=/etc/adbray/{NAME}/token"
+        f"date +%s.%N; systemd-run --quiet --collect --unit=peer-{slot['slot']}"
+        f" --uid={user_name(NAME)} -E HOME=/tmp -E RAY_AUTH_MODE=token"
+        f" -E RAY_AUTH_TOKEN_PATH=/etc/adbray/{NAME}/token"
         f" {ray} start --block --disable-usage-stats --address={gcs}"
         f" --node-ip-address={slot['address']} --dashboard-agent-listen-port={port}"
         f" --num-cpus=1 --resources='{{\"{resource}\": 1}}'"

@@ -30,7 +30,7 @@ class OrphanKind(StrEnum):
     SHARED = "shared"
     """What groups have in common, on a host that has none."""
     PROCESS = "process"
-    """A process of the user that Ray runs as, in no unit."""
+    """A process of a user that Ray runs as, in no unit."""
     KEYS = "keys"
     """A namespace in an external Redis that no group on a host has."""
 

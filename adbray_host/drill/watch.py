@@ -7,6 +7,7 @@ as soon as a job does, and its standard input is this one's.
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 
 from adbray_host import layout, systemd
@@ -33,7 +34,8 @@ def main(words: list[str]) -> None:
     for name in (b"RAY_CLOUD_INSTANCE_ID", b"RAY_NODE_TYPE_NAME"):
         kept.pop(name, None)
     enter = ["nsenter", "--target", pid, "--mount", "--", "/usr/sbin/runuser", "-u"]
-    program = [layout.RAY_USER, "--", venv + "/bin/python", "-u", "-c", source_of("drill_driver")]
+    user = pwd.getpwuid(os.stat(os.path.join(layout.PROC, pid)).st_uid).pw_name
+    program = [user, "--", venv + "/bin/python", "-u", "-c", source_of("drill_driver")]
     os.execve(  # noqa: S606  # the driver takes this process's place, and its standard input
         "/usr/bin/nsenter", [*enter, *program, *arguments], kept
     )

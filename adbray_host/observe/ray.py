@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 import urllib.request
 from typing import Any
@@ -30,7 +29,7 @@ class Dashboard:
     def __init__(self, record: dict[str, Any]) -> None:
         host = record.get("address") or "127.0.0.1"
         self.base = "http://%s:%d" % (host, record["ports"]["dashboard"])
-        self.token = files.read(os.path.join(layout.ETC, record["group"], "token")).strip()
+        self.token = files.read(layout.token_of(record["group"])).strip()
 
     def get(self, path: str) -> Any:
         headers = {"Authorization": "Bearer " + self.token}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import pwd
 import subprocess
 from typing import Any
@@ -21,11 +22,14 @@ def ensure_user(user: dict[str, Any], *, check_mode: bool) -> list[str]:
     try:
         found = pwd.getpwnam(user["name"])
     except KeyError:
-        return _act(["useradd", "--system", "--no-create-home"], wanted(user), user, check_mode)
+        options = wanted(user) | ({"-G": user["member_of"]} if user["member_of"] else {})
+        return _act(["useradd", "--system", "--no-create-home"], options, user, check_mode)
     now = {"-c": found.pw_gecos, "-d": found.pw_dir, "-s": found.pw_shell}
     if _holds(user):
         now["-p"] = user["password"]
     wrong = {option: value for option, value in wanted(user).items() if now.get(option) != value}
+    if user["member_of"] and not _is_member(user):
+        wrong["-aG"] = user["member_of"]
     return _act(["usermod"], wrong, user, check_mode) if wrong else []
 
 
@@ -33,6 +37,13 @@ def wanted(user: dict[str, Any]) -> dict[str, str]:
     """By the option that useradd and usermod share."""
     names = {"-c": "comment", "-d": "home", "-s": "shell", "-p": "password"}
     return {option: user[name] for option, name in names.items()}
+
+
+def _is_member(user: dict[str, Any]) -> bool:
+    try:
+        return user["name"] in grp.getgrnam(user["member_of"]).gr_mem
+    except KeyError:
+        return False
 
 
 def _holds(user: dict[str, Any]) -> bool:

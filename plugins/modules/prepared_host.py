@@ -27,6 +27,7 @@ options:
   users:
     description:
       - Users of the system, each with a group of the same name and no home directory that is made.
+      - C(member_of) is one more group that the user is in.
       - No password matches the I(password) C(*); C(!) locks the user besides, and some sshd then
         refuse it whatever the key.
     type: list
@@ -53,6 +54,7 @@ ARGUMENTS = {
             "comment": {"type": "str", "required": True},
             "home": {"type": "path", "required": True},
             "shell": {"type": "path", "required": True},
+            "member_of": {"type": "str", "default": ""},
             "password": {"type": "str", "choices": ["!", "*"], "default": "!", "no_log": False},
         },
     },

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -13,6 +12,9 @@ from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.disk 
     Disk,
     store_at,
     store_of,
+)
+from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.folders import (
+    ensure_folders,
 )
 from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.host import (
     GIB,
@@ -23,7 +25,6 @@ from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.host 
     run,
 )
 from ansible_collections.adbray.ray.plugins.module_utils.adbray_host.disks.units import (
-    MountUnit,
     slots_with_units,
 )
 
@@ -48,7 +49,8 @@ options:
     description: The resource group.
     type: str
   user:
-    description: Owner of the slots' directories.
+    description:
+      - Owner of the slots' directories. What belongs to the owner of before becomes this one's.
     type: str
   slots:
     description:
@@ -69,7 +71,7 @@ DATA = "/var/lib/adbray"
 BACKENDS = ["loop", "xfs_project", "ext4_project"]
 ARGUMENTS = {
     "group": {"type": "str", "required": True},
-    "user": {"type": "str", "default": "adbray"},
+    "user": {"type": "str", "required": True},
     "slots": {
         "type": "list",
         "elements": "dict",
@@ -86,9 +88,6 @@ ARGUMENTS = {
     "only": {"type": "list", "elements": "str", "default": []},
     "root": {"type": "path", "default": DATA},
 }
-# In the slot: name and mode. tmp becomes /tmp of the slot's unit. Ray itself sets spill to 0777;
-# the slot's own directory keeps others out.
-FOLDERS = {"tmp": 0o1777, "logs": 0o700, "spill": 0o777}
 
 
 class GroupDisks:
@@ -196,31 +195,6 @@ class GroupDisks:
         disk = self._disk(slot, spill=True)
         if disk.unit.source() and self._host.change(f"remove the spill disk of {slot}"):
             disk.remove()
-
-
-def ensure_folders(host: Host, path: str, user: str) -> None:
-    """The slot's own directories; nothing in a check run that made no disk."""
-    if not MountUnit(host, path).is_mounted():
-        return
-    try:
-        owner = pwd.getpwnam(user)
-    except KeyError:
-        if host.check_mode:
-            return
-        raise DiskError(f"no such user: {user}") from None
-    wanted = {path: (0, owner.pw_gid, 0o750)}
-    for name, mode in FOLDERS.items():
-        wanted[os.path.join(path, name)] = (owner.pw_uid, owner.pw_gid, mode)
-    for folder, (uid, gid, mode) in wanted.items():
-        if not os.path.isdir(folder) and host.change(f"make {folder}"):
-            os.mkdir(folder, 0o700)
-        if not os.path.isdir(folder):
-            continue
-        stat = os.stat(folder)
-        seen = (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777)
-        if seen != (uid, gid, mode) and host.change(f"own {folder}"):
-            os.chown(folder, uid, gid)
-            os.chmod(folder, mode)
 
 
 def main() -> None:

@@ -23,7 +23,9 @@ echo "$(basename $0) $*" >>{base}/done
 """
 ME = pwd.getpwuid(os.getuid())
 MINE = {"name": ME.pw_name, "comment": ME.pw_gecos, "home": ME.pw_dir, "shell": ME.pw_shell}
+MINE["member_of"] = ""
 NEW = {"name": "adbray-none", "comment": "Slots", "home": "/h", "shell": "/bin/sh"}
+NEW["member_of"] = ""
 
 
 class Host:
@@ -60,6 +62,17 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 def test_a_user_that_is_missing_is_made(host: Host) -> None:
     (done,) = host.ensure(NEW, "*")
     assert done == "useradd --system --no-create-home -c Slots -d /h -s /bin/sh -p * adbray-none"
+
+
+def test_it_is_made_a_member_of_one_more_group(host: Host) -> None:
+    (done,) = host.ensure({**NEW, "member_of": "adbray"}, "*")
+    assert " -G adbray " in done
+
+
+def test_one_that_is_not_a_member_becomes_one(host: Host) -> None:
+    host.has("*")
+    done = host.ensure({**MINE, "member_of": "no-group-has-me"}, "*")
+    assert done == [f"usermod -aG no-group-has-me {ME.pw_name}"]
 
 
 def test_a_check_run_makes_none(host: Host) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from adbray_ctl.core.slot.names import user_name
 from adbray_ctl.provider.lost_jobs import NEVER_BEGAN
 from tests.e2e.conftest import Project
 from tests.e2e.elastic import until
@@ -94,7 +95,7 @@ def test_redis_is_killed(site: Project) -> None:
 def test_a_job_that_had_not_begun_ends_with_the_head(site: Project) -> None:
     waits = ("--no-wait", "--entrypoint-num-cpus", "64", "--json")
     job = json.loads(site.ok("job", "submit", NAME, *waits, "--", "true"))["id"]
-    site.inside(leader(site), "pkill -KILL -u adbray")
+    site.inside(leader(site), f"pkill -KILL -u {user_name(NAME)}")
     until(lambda: site.json("status", NAME)["ready"])
     until(lambda: site.json("job", "status", NAME, job)["status"] != "PENDING")
     ended = site.json("job", "status", NAME, job)

@@ -196,7 +196,8 @@ def test_destroy_leaves_nothing(cluster: Project) -> None:
             " mount | grep /var/lib/adbray;"
             " grep -s 'adbray.*deleted' /sys/block/loop*/loop/backing_file;"
             " ps -ef | grep -E '[r]aylet|[g]cs_server|[r]edis-server';"
-            " getent passwd adbray; grep hidepid /proc/mounts; true"
+            " getent passwd | grep adbray; getent group | grep adbray;"
+            " grep hidepid /proc/mounts; true"
         )
         assert cluster.on(host, left) == ""
     # Usage is what stays, and it grows no more.

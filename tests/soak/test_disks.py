@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from adbray_ctl.core.slot.names import user_name
 from tests.e2e.conftest import E2E_JOBS, Project, lab_of
 from tests.soak.patient import declare, make_patient
 
@@ -25,9 +26,10 @@ WHERE, BESIDE = (f"/var/lib/adbray/{NAME}/{slot}" for slot in ("w-0", "w-1"))
 # An emulated machine has two cores, and each of its slots is to have both.
 ROOM = "capacity: {cpus: 4}"
 # Writes in the neighbour's disk for as long as the job runs, as what runs in its slot would.
+OWNER = user_name(NAME)
 WORK = f"""\
 while [ ! -e {BESIDE}/spill/enough ]; do
-  runuser -u adbray -- dd if=/dev/zero of={BESIDE}/spill/work bs=1M count=16 conv=fsync 2>&1 \\
+  runuser -u {OWNER} -- dd if=/dev/zero of={BESIDE}/spill/work bs=1M count=16 conv=fsync 2>&1 \\
     | grep -q copied && date +%s.%N
 done; rm {BESIDE}/spill/*
 """

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from adbray_ctl.core.slot.names import user_name
 from tests.e2e.conftest import E2E_JOBS, Project, inside
 from tests.e2e.elastic import inits
 from tests.e2e.guarded import NAME, leader, one_gcs_at_most
@@ -128,7 +129,7 @@ def cut_and_heal(site: Project, host: str) -> None:
 FAULTS: dict[str, tuple[Callable[[Project, str], None], Callable[[Project], str]]] = {
     "GCS killed": (kill("-x gcs_server"), leader),
     "head's raylet killed": (kill("-x raylet"), leader),
-    "the head's processes killed": (kill("-u adbray"), leader),
+    "the head's processes killed": (kill(f"-u {user_name(NAME)}"), leader),
     "GCS hung": (hang, leader),
     "head's host dead": (off_and_on, leader),
     "head's host cut off": (cut_and_heal, leader),

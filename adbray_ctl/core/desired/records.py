@@ -18,7 +18,7 @@ from adbray_ctl.core.desired.grafana import panels
 from adbray_ctl.core.desired.runtime import runtime_venv
 from adbray_ctl.core.desired.slots import REDIS_USER, redis_address
 from adbray_ctl.core.placement.topology import Placement, Topology
-from adbray_ctl.core.slot.names import unit_name
+from adbray_ctl.core.slot.names import unit_name, user_name
 from adbray_ctl.core.slot.record import ExternalRedis, SlotKind, SlotRecord, revision_of
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.gpu import GPU
@@ -35,6 +35,7 @@ from adbray_ctl.core.spec.settings import (
     PORTS,
     REDIS_ADDRESS,
     SENTINELS,
+    USER,
     without_sizes,
 )
 from adbray_ctl.core.spec.sizes import Catalog
@@ -88,7 +89,7 @@ def _shared_settings(
     spec: RayClusterSpec, topology: Topology, namespace: str, kind: SlotKind
 ) -> dict[str, JsonValue]:
     """What all slots of ``kind`` are made of."""
-    settings = dict(settings_of(spec, kind)) | {NAMESPACE: namespace}
+    settings = dict(settings_of(spec, kind)) | {NAMESPACE: namespace, USER: user_name(spec.name)}
     if kind is SlotKind.HEAD:
         settings[REDIS_ADDRESS] = redis_address(spec, topology)
     if kind is SlotKind.REDIS and spec.redis_mode is RedisMode.SENTINEL:

@@ -21,6 +21,7 @@ from adbray_ctl.core.inventory.monitoring import (
 from adbray_ctl.core.inventory.redis import redis_ca_file, redis_password_file, redis_vars
 from adbray_ctl.core.inventory.site import Inventory, Site
 from adbray_ctl.core.placement.topology import Placement, Topology
+from adbray_ctl.core.slot.names import user_name
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 
@@ -93,6 +94,7 @@ def _all_vars(fleet: Fleet, spec: RayClusterSpec, desired: Desired, site: Site) 
         **_runtime_vars(desired, site),
         "worker_disk_group": spec.name,
         "gpu_share_group": spec.name,
+        **user_vars(spec.name),
         **redis_vars(spec, desired, site),
         **_keeper_vars(spec, desired.topology),
         **_head_vars(spec, desired, site),
@@ -105,6 +107,12 @@ def _all_vars(fleet: Fleet, spec: RayClusterSpec, desired: Desired, site: Site) 
         **web_vars(fleet, desired, site.token_file, site.web_dir),
         **grafana_vars(fleet, desired, site.grafana_dir),
     }
+
+
+def user_vars(group: str) -> dict[str, Any]:
+    """The user of ``group``, for each role that needs it."""
+    roles = ("host_base_group", "worker_disk", "gpu_share", "redis_ray", "ray_head", "ray_worker")
+    return dict.fromkeys((f"{role}_user" for role in roles), user_name(group))
 
 
 def _runtime_vars(desired: Desired, site: Site) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from adbray_ctl.core.inventory.connection import connection
 from adbray_ctl.core.inventory.site import Inventory, Site
+from adbray_ctl.core.slot.names import user_name
 from adbray_ctl.core.spec.fleet import Fleet
 
 
@@ -34,6 +35,7 @@ def build_removal_inventory(
 def _shared(group: str, site: Site, *, stays: bool) -> dict[str, Any]:
     return {
         "host_base_group": group,
+        "host_base_group_user": user_name(group),
         "host_base_program": site.host_program,
         "redis_group": group,
         "redis_exporter_group": group,

@@ -9,10 +9,14 @@ from adbray_ctl.core.slot.gpu import Isolation
 
 
 class Cut(NamedTuple):
-    """What all slots on a card have in common: each has 1/``slices`` of it, held by isolation."""
+    """What all slots on a card have in common: each has 1/``slices`` of it, held by isolation.
+
+    ``group`` is whose they are where that matters: MPS serves one user at a time.
+    """
 
     slices: int
     isolation: Isolation | None
+    group: str = ""
 
 
 class CardLedger:

@@ -31,7 +31,7 @@ class Capacity(BaseModel):
 class ResourceRequest(BaseModel):
     """What a slot asks of a host. ``slices`` is n for an allocation unit of 1/n of one card.
 
-    ``only`` names what a host can carry one of.
+    ``only`` names what a host can carry one of; ``group`` is whose slot it is.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
@@ -44,6 +44,7 @@ class ResourceRequest(BaseModel):
     isolation: Isolation | None = None
     own_ports: tuple[int, ...] = ()
     only: str = ""
+    group: str = ""
 
     @property
     def text(self) -> str:
@@ -99,7 +100,7 @@ class HostLedger:
         owner = f"{record.group}/{record.slot}"
         self._ports.update(dict.fromkeys(record.ports.values(), owner))
         if record.gpu:
-            self._cards.book(record.gpu.cards, _cut(record.gpu))
+            self._cards.book(record.gpu.cards, _cut(record.gpu, record.group))
 
     def why_not(self, request: ResourceRequest, standing: Gpu | None = None) -> str | None:
         """The reason why ``request`` does not fit here, or None when it does.
@@ -134,7 +135,7 @@ class HostLedger:
         """Whether the very share ``gpu`` can be taken again for ``request``."""
         if gpu is None or not is_asked_for(gpu, request):
             return False
-        return set(gpu.cards) <= set(self._cards.open_for(_cut(request)))
+        return set(gpu.cards) <= set(self._cards.open_for(_cut(request, request.group)))
 
     def take(
         self, request: ResourceRequest, *, block: int | None, gpu: Gpu | None
@@ -144,9 +145,9 @@ class HostLedger:
         if chosen is None:
             raise ValueError(f"{self.host}: take() without a free port block")
         if request.cards and (gpu is None or self.card is not None):
-            gpu = self._share(
-                request, gpu.cards if gpu else self._cards.free_for(_cut(request), request.cards)
-            )
+            cut = _cut(request, request.group)
+            cards = gpu.cards if gpu else self._cards.free_for(cut, request.cards)
+            gpu = self._share(request, cards)
         self._cpus += request.cpus
         self._memory += request.memory_mb
         self._disk += request.disk_gb
@@ -154,7 +155,7 @@ class HostLedger:
         self._ports.update(dict.fromkeys(request.own_ports, "this group's head"))
         self._only |= {request.only} - {""}
         if gpu:
-            self._cards.book(gpu.cards, _cut(request))
+            self._cards.book(gpu.cards, _cut(request, request.group))
         return chosen, gpu
 
     def _short(self, request: ResourceRequest, capacity: Capacity) -> list[str]:
@@ -177,7 +178,7 @@ class HostLedger:
             unfit = unservable(capacity.card, request.slices, request.isolation)
         if unfit is not None and capacity.gpus:
             return unfit
-        if request.cards and not self._cards.free_for(_cut(request), request.cards):
+        if request.cards and not self._cards.free_for(_cut(request, request.group), request.cards):
             return f"no free GPU for {request.text.rsplit(', ', 1)[-1]} ({self._cards.text})"
         return None
 
@@ -199,11 +200,13 @@ def is_asked_for(gpu: Gpu | None, request: ResourceRequest) -> bool:
     """Whether ``request`` asks for a share like ``gpu``, on whichever cards."""
     if gpu is None:
         return not request.cards
-    return _cut(gpu) == _cut(request) and len(gpu.cards) == request.cards
+    same = (gpu.slices, gpu.isolation) == (request.slices, request.isolation)
+    return same and len(gpu.cards) == request.cards
 
 
-def _cut(share: Gpu | ResourceRequest) -> Cut:
-    return Cut(share.slices, share.isolation)
+def _cut(share: Gpu | ResourceRequest, group: str) -> Cut:
+    owner = group if share.isolation is Isolation.MPS else ""
+    return Cut(share.slices, share.isolation, owner)
 
 
 def _gib(mebibytes: int) -> float:

@@ -78,7 +78,7 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
     ]
     found.extend(_redis(spec))
     for group in spec.worker_groups:
-        found.extend(_workers(catalog, group))
+        found.extend(_workers(spec.name, catalog, group))
     return found
 
 
@@ -101,13 +101,14 @@ def _redis(spec: RayClusterSpec) -> Iterable[Wanted]:
         )
 
 
-def _workers(catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
+def _workers(cluster: str, catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
     size = catalog[group.size]
     request = ResourceRequest(
         cpus=size.cpus,
         memory_mb=int(size.memory_gb * 1024),
         disk_gb=group.disk_gb,
         cards=group.gpu_cards,
+        group=cluster,
         slices=group.gpu_slices,
         isolation=group.isolation,
     )

@@ -5,8 +5,8 @@ Redis and the head; then each worker group's running workers, ``max_unavailable`
 
 Another version of Ray or Python cannot roll, since nodes of two versions form no cluster: it is
 tried on hosts of each worker group beside what runs there, and then all nodes go over to it at
-once. Nor can another share of the cards: the old and the new would be more than there is, so
-workers that change theirs are stopped together.
+once; so they do to another user. Nor can another share of the cards: the old and the new would be
+more than there is, so workers that change theirs are stopped together.
 
 Hosts that boot do so one by one, before anything is made on them; what they run is drained and
 comes back changed. Behind a change of version they come last, when all nodes are of the new.

@@ -1,4 +1,7 @@
-"""How running nodes change: batch by batch, or all at once where two versions cannot meet."""
+"""How running nodes change: batch by batch, or all at once where two versions cannot meet.
+
+Nor can two users: the nodes of a host share its copies of the group's secrets.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from adbray_ctl.core.plan.steps import (
     listed,
     roles_of,
 )
+from adbray_ctl.core.slot.names import user_name
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.group import RayClusterSpec, WorkerGroup
 from adbray_ctl.core.spec.impact import Impact, Reach
@@ -28,14 +32,15 @@ def batch_size(group: WorkerGroup, running: int) -> int:
 
 
 def going_over(stay: list[NodeChange]) -> list[NodeChange]:
-    """The nodes that change to another version of Ray or Python, with those that must wait for it.
+    """The nodes that change to another version or user, with those that must wait for it.
 
-    A kept node never comes between: every node of Ray has the version among its settings.
+    A kept node never comes between: every node of Ray has both among its settings.
     """
-    nodes = [change for change in stay if change.kind is not SlotKind.REDIS]
-    over = [c for c in nodes if c.reaches(Reach.VERSION)]
-    # Beside a head that stays, only the nodes of the other version are of no use to it.
-    return nodes if any(change.kind is SlotKind.HEAD for change in over) else over
+    over = [c for c in stay if c.reaches(Reach.VERSION) or c.reaches(Reach.USER)]
+    if not any(change.kind is SlotKind.HEAD for change in over):
+        # Beside a head that stays, only the nodes of the other version are of no use to it.
+        return over
+    return [change for change in stay if change.kind is not SlotKind.REDIS or change in over]
 
 
 def cutover(
@@ -43,13 +48,15 @@ def cutover(
 ) -> Iterator[Step]:
     if not together:
         return
-    version = f"Ray {spec.ray.version} on Python {spec.ray.python}"
+    goal = f"user {user_name(spec.name)}"
     runs = any(change.runs for change in together)
-    if runs:
-        tried = _tried(together, max(canary, 1))
-        yield Step(title=f"try {version} on {', '.join(tried)}", hosts=tried, trial=True)
+    if any(change.reaches(Reach.VERSION) for change in together):
+        goal = f"Ray {spec.ray.version} on Python {spec.ray.python}"
+        if runs:
+            tried = _tried(together, max(canary, 1))
+            yield Step(title=f"try {goal} on {', '.join(tried)}", hosts=tried, trial=True)
     yield Step(
-        title=f"{'change to' if runs else 'start'} {version}: {listed(together)}",
+        title=f"{'change to' if runs else 'start'} {goal}: {listed(together)}",
         changes=tuple(together),
         roles=roles_of(together, sliced),
         drain=drained_of(together),

@@ -58,6 +58,8 @@ class Reach(StrEnum):
     VERSION = "version"
     """The version of Ray or Python: a node joins no head of another one
     (ray._private.utils.check_version_info)."""
+    USER = "user"
+    """Whose files a group's are: nodes of two users cannot share a host's token."""
     HOST = "host"
     """What all slots of a host share."""
     DRIVER = "driver"
@@ -110,6 +112,7 @@ RESTARTS_RAY = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER))
 RESTARTS_ALL = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER))
 INSTALLS = replace(RESTARTS_RAY, reach=frozenset({Reach.SOFTWARE}))
 CHANGES_VERSION = replace(RESTARTS_RAY, reach=frozenset({Reach.SOFTWARE, Reach.VERSION}))
+CHANGES_USER = replace(RESTARTS_ALL, reach=frozenset({Reach.USER, Reach.HOST}))
 GROWS_HEAD = replace(
     RESTARTS_HEAD,
     note="a higher value restarts nothing: the disk grows in use",

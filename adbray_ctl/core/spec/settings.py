@@ -15,6 +15,7 @@ from pydantic import BaseModel, JsonValue
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
 from adbray_ctl.core.spec.impact import (
+    CHANGES_USER,
     KEEPS,
     MOVES_HEAD,
     RECUTS,
@@ -41,6 +42,8 @@ HOST_RESERVE = "system_reserved.memory_gb"
 """Of a host: how much of its memory slots cannot have."""
 PANELS = "monitoring.grafana.panels_in_ray"
 """Of a head: where the panels of its dashboard come from."""
+USER = "user"
+"""The Linux user that owns what the group has on hosts, and runs its Ray."""
 NAMESPACE = "namespace"
 REDIS_ADDRESS = "redis address"
 SENTINELS = "Sentinels"
@@ -54,6 +57,7 @@ _BESIDE_THE_SPEC: Mapping[str, Effect] = {
     HOST_ADDRESS: RESTARTS_ALL,
     PORTS: RESTARTS_ALL,
     NAMESPACE: RESTARTS_ALL,
+    USER: CHANGES_USER,
     REDIS_ADDRESS: RESTARTS_HEAD,
     SENTINELS: RESTARTS_REDIS,
     WORKER_HOSTS: TELLS_HEAD,
