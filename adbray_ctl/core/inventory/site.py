@@ -11,7 +11,7 @@ class Site(BaseModel):
     """Where the control side keeps things, as absolute paths.
 
     ``slot_key_file`` is the private key of the group's head, its public half beside it in `.pub`;
-    ``provider_dir`` has the autoscaler's provider, ``uploads_dir`` what judges uploads inside Ray.
+    ``provider_dir`` has the autoscaler's provider, ``in_ray_dir`` what changes Ray in its own processes.
     ``host_program`` is adbray_host as one file, ``web_dir`` has what browsers need, one for all
     groups.
     """
@@ -29,7 +29,7 @@ class Site(BaseModel):
     grafana_dir: str
     web_dir: str
     provider_dir: str
-    uploads_dir: str
+    in_ray_dir: str
     host_program: str
     archive_cache: str
 
