@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adbray_ctl.core.errors import PlacementError
-from adbray_ctl.core.placement.ledger import HostLedger
+from adbray_ctl.core.placement.ledger import OWN_HEAD, HostLedger
 from adbray_ctl.core.placement.topology import Placement
 from adbray_ctl.core.placement.wanted import Wanted
 from adbray_ctl.core.slot.record import SlotKind
@@ -42,6 +42,8 @@ def no_host_for(
     fits = sum(1 for p in placed.values() if p.worker_group == want.worker_group)
     if all(why == "retired in fleet.yml" for why in refusals.values()):
         hint = "add a host, or take retired from one in fleet.yml"
+    elif any(OWN_HEAD not in why and why.startswith("port ") for why in refusals.values()):
+        hint = "give the group other ports (head.ports), or leave those of serve out"
     elif want.sentinel:
         hint = "widen redis.hosts, lower redis.maxmemory_mb, or add a host: Sentinel needs three"
     elif want.kind is SlotKind.REDIS:

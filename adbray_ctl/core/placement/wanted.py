@@ -54,8 +54,8 @@ def slot_names(fleet: Fleet, spec: RayClusterSpec) -> tuple[str, ...]:
     return tuple(want.slot for want in wanted(fleet, spec))
 
 
-def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
-    """The slots of ``spec``, in the order of a topology."""
+def wanted(fleet: Fleet, spec: RayClusterSpec, serve: tuple[int, ...] = ()) -> list[Wanted]:
+    """The slots of ``spec``, in the order of a topology; ``serve`` are the ports of its Serve."""
     catalog = Catalog(fleet.sizes)
     head = catalog[spec.head.size]
     ports = spec.head.ports
@@ -64,6 +64,7 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
         memory_mb=int(head.memory_gb * 1024),
         disk_gb=spec.head.disk_gb,
         own_ports=(ports.gcs, ports.dashboard, ports.client),
+        group_ports=serve,
     )
     names = ("head", *(f"{STANDBY}-{index}" for index in range(spec.head.standby)))
     found = [
@@ -78,7 +79,7 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
     ]
     found.extend(_redis(spec))
     for group in spec.worker_groups:
-        found.extend(_workers(catalog, group))
+        found.extend(_workers(catalog, group, serve))
     return found
 
 
@@ -101,7 +102,7 @@ def _redis(spec: RayClusterSpec) -> Iterable[Wanted]:
         )
 
 
-def _workers(catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
+def _workers(catalog: Catalog, group: WorkerGroup, serve: tuple[int, ...]) -> Iterable[Wanted]:
     size = catalog[group.size]
     request = ResourceRequest(
         cpus=size.cpus,
@@ -110,6 +111,7 @@ def _workers(catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
         cards=group.gpu_cards,
         slices=group.gpu_slices,
         isolation=group.isolation,
+        group_ports=serve,
     )
     for index in range(group.max_workers):
         yield Wanted(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from adbray_ctl.core.preflight.findings import Finding, FindingState, Subject
 from adbray_ctl.core.preflight.needs import HostNeeds, PortNeed
 from adbray_ctl.core.preflight.readings import Check, Listener
+from adbray_ctl.core.slot.ports import HEAD_PORTS, SERVE_PORTS
 
 
 def ports(of: Subject) -> Iterator[Finding]:
@@ -20,7 +21,7 @@ def ports(of: Subject) -> Iterator[Finding]:
     taken = [(need, one) for need in needs.ports if (one := _holder(need, strangers)) is not None]
     if not taken:
         mine = sum(1 for one in of.readings.listeners if one.is_adbrays)
-        count = sum(need.last - need.first + 1 for need in needs.ports)
+        count = len({port for need in needs.ports for port in range(need.first, need.last + 1)})
         found = f"{count} ports, none held by others; adbray's units listen on {mine}"
         yield of.finding(Check.PORTS, FindingState.OK, found, expected=expected)
     for need, one in taken:
@@ -52,6 +53,6 @@ def _holder(need: PortNeed, strangers: list[Listener]) -> Listener | None:
 
 def _make_room(needs: HostNeeds, need: PortNeed, one: Listener) -> str:
     stop = f"stop {one.unit}" if one.unit else f"end {one.text}"
-    if need.purpose in ("gcs", "dashboard", "client"):
+    if need.purpose in (*HEAD_PORTS, *SERVE_PORTS):
         return f"{stop}, or set head.ports.{need.purpose} in groups/{needs.group}.yml"
     return f"{stop}, or move `ports.base` in fleet.yml"
