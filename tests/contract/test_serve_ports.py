@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
-GROUP = {"ADBRAY_SERVE_HTTP_PORT": "19006", "ADBRAY_SERVE_GRPC_PORT": "19007"}
+from adbray_ctl.in_ray.serve import GRPC_VARIABLE, HTTP_VARIABLE
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGED = "adbray.ray.managed_files"
+UNITS = ("ray_head/templates/head.service.j2", "ray_worker/templates/worker.service.j2")
+GROUP = {HTTP_VARIABLE: "19006", GRPC_VARIABLE: "19007"}
 
 # In a process apart, as the hook changes Ray for good. The pickles are from a client, whose own
 # process has no hook.
@@ -110,3 +118,26 @@ def test_without_ports_serve_is_as_it_comes(clients: list[str]) -> None:
     assert found.pop("controller") == [rays, rays, rays]
     assert found.pop("controller, none") == rays[1]
     assert set(map(tuple, found.values())) == {tuple(rays)}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_units_say_what_the_hook_reads(unit: str) -> None:
+    text = (ROOT / "roles" / unit).read_text()
+    for variable, port in ((HTTP_VARIABLE, "serve"), (GRPC_VARIABLE, "serve_grpc")):
+        line = rf"^Environment={variable}={{{{ (ray_head_)?slot\.ports\.{port} }}}}$"
+        assert re.search(line, text, re.MULTILINE), variable
+
+
+def test_environments_get_every_module_of_the_hook() -> None:
+    tasks = yaml.safe_load((ROOT / "roles/ray_runtime/tasks/main.yml").read_text())
+    (entries,) = (one[MANAGED] for one in tasks if MANAGED in one)
+    source = ROOT / "adbray_ctl/in_ray"
+    folders = {path.parent.relative_to(source) for path in source.rglob("*.py")}
+    brought = {
+        Path(entry["each"].partition("in_ray_dir }}")[2].strip("/")).parent
+        for entry in entries["files"]
+        if "each" in entry
+    }
+    assert brought == folders
+    made = {Path(name) for directory in entries["directories"] for name in directory["loop"]}
+    assert made == {Path("adbray_ctl")} | {Path("adbray_ctl/in_ray") / one for one in folders}
