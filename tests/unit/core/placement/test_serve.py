@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ def _fleet(**keys: Any) -> Fleet:
     return Fleet.model_validate({"kind": "Fleet", "hosts": HOSTS} | keys)
 
 
-def _spec(name: str = "demo", **ports: int) -> RayClusterSpec:
+def _spec(name: str = "demo", /, **ports: int) -> RayClusterSpec:
     workers = [{"name": "w", "size": "small", "disk_gb": 30, "max_workers": 3}]
     document = {"kind": "RayCluster", "name": name, "worker_groups": workers}
     return RayClusterSpec.model_validate(document | {"head": {"ports": ports}})
@@ -111,13 +112,15 @@ def test_none_is_left() -> None:
     assert serve_ports(fleet, _spec(serve=8000, serve_grpc=9000), taken) == (8000, 9000)
 
 
-def _placed(spec: RayClusterSpec, *seen: Observed) -> Topology:
+def _placed(
+    spec: RayClusterSpec, *seen: Observed, also: Iterable[tuple[str, SlotRecord]] = ()
+) -> Topology:
     room = Capacity(cpus=64, memory_mb=262144, disk_gb=9000)
     return place(
         fleet=_fleet(),
         spec=spec,
         capacities=dict.fromkeys("abc", room),
-        records=[pair for one in seen for pair in one.records()],
+        records=[*also, *(pair for one in seen for pair in one.records())],
     )
 
 
@@ -134,3 +137,20 @@ def test_each_group_has_a_pair_on_all_its_nodes_and_keeps_it() -> None:
     also = applied(_fleet(), two, second)
     assert _placed(one, seen, also) == first
     assert _placed(two, also) == second
+
+
+def test_a_group_of_an_earlier_version_gets_a_pair_and_stays_where_it_is() -> None:
+    spec = _spec()
+    topology = _placed(spec)
+    records = applied(_fleet(), spec, topology).records()
+    earlier = [
+        (host, record.model_copy(update={"ports": _without_serve(record.ports)}))
+        for host, record in records
+    ]
+    assert _placed(spec, also=earlier) == topology
+    found = _placed(spec, also=[*earlier, OTHER])
+    assert {node.ports["serve"] for node in (*found.heads, *found.workers)} == {19002}
+
+
+def _without_serve(ports: dict[str, int]) -> dict[str, int]:
+    return {name: port for name, port in ports.items() if not name.startswith("serve")}
