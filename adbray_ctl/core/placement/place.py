@@ -39,7 +39,7 @@ def place(
     where the fleet has DNS names, which Ray does not take for a node. With ``replacing``, what
     stood on the old host takes the same ports on the new one where they are free.
 
-    Raises PlacementError: for each host why the slot does not fit, or what the fleet has no more of.
+    Raises PlacementError: for each host why the slot does not fit, or what else is lacking.
     """
     fleet = _with_addresses(fleet, addresses or {})
     records = tuple(records)

@@ -21,7 +21,7 @@ def ports(of: Subject) -> Iterator[Finding]:
     taken = [(need, one) for need in needs.ports if (one := _holder(need, strangers)) is not None]
     if not taken:
         mine = sum(1 for one in of.readings.listeners if one.is_adbrays)
-        count = len({port for need in needs.ports for port in range(need.first, need.last + 1)})
+        count = sum(need.last - need.first + 1 for need in needs.ports)
         found = f"{count} ports, none held by others; adbray's units listen on {mine}"
         yield of.finding(Check.PORTS, FindingState.OK, found, expected=expected)
     for need, one in taken:
