@@ -17,7 +17,7 @@ from adbray_ctl.adapters.host_package import host_package  # noqa: E402  # found
 PARTS = (
     "LICENSE",
     "adbray_ctl/provider",
-    "adbray_ctl/uploads",
+    "adbray_ctl/in_ray",
     "adbray_host",
     "galaxy.yml",
     "meta",

@@ -40,7 +40,7 @@ class JobRequest(BaseModel):
 
 
 class UploadRoom(BaseModel):
-    """What the cluster's store takes, in bytes, as its head says (adbray_ctl/uploads).
+    """What the cluster's store takes, in bytes, as its head says (adbray_ctl/in_ray/uploads).
 
     ``room`` is the largest package that fits now, ``largest`` the one that fits an empty store;
     ``used`` of ``share`` are taken. An unused package goes after ``kept_s`` seconds.

@@ -38,7 +38,7 @@ class FakeSecrets:
             grafana_dir="/secrets/_grafana",
             web_dir="/secrets/_web",
             provider_dir="/package/provider",
-            uploads_dir="/package/uploads",
+            in_ray_dir="/package/in_ray",
             host_program="/cache/host/adbray_host.pyz",
             archive_cache="/cache/archives",
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adbray_ctl.uploads.room import MIB
+from adbray_ctl.in_ray.uploads.room import MIB
 from adbray_host.redis_client import Server
 from tests.contract.redis_server import free_port
 
@@ -101,8 +101,8 @@ def dashboard(
     # In place of the .pth file, and of the program, that hosts have.
     program = [sys.executable, "-c", _PROGRAM]
     (site / "sitecustomize.py").write_text(
-        "import adbray_ctl.uploads.hook\n"
-        "from adbray_ctl.uploads import asking\n"
+        "import adbray_ctl.in_ray.hook\n"
+        "from adbray_ctl.in_ray.uploads import asking\n"
         f"asking.PROGRAM = {program!r}\n"
     )
     keeper: dict[str, Any] = dict.fromkeys(("me", "user", "address", "host_address"), "x")

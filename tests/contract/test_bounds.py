@@ -10,9 +10,9 @@ import pytest
 
 from adbray_ctl.core.errors import AdbrayError
 from adbray_ctl.core.jobs import MAX_WORKING_DIR_BYTES, DirectoryFile, UploadRoom, check_room
+from adbray_ctl.in_ray.uploads.door import Door
+from adbray_ctl.in_ray.uploads.room import LARGEST, MIB, refusal
 from adbray_ctl.provider import joins, link
-from adbray_ctl.uploads.door import Door
-from adbray_ctl.uploads.room import LARGEST, MIB, refusal
 from adbray_host.gate import slots
 from adbray_host.start import head
 

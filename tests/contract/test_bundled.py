@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.uploads import asking
+from adbray_ctl.in_ray.uploads import asking
 from tests import host_command
 from tests.contract.redis_server import running_acl
 

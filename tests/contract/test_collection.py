@@ -79,7 +79,7 @@ def test_the_artifact_holds_what_plain_ansible_needs_and_nothing_else(artifact: 
     assert "roles/host_base/files/adbray_host.pyz" in names
     assert {name for name in names if name.startswith("adbray_ctl/")} == {
         str(path.relative_to(ROOT))
-        for room in ("provider", "uploads")
+        for room in ("provider", "in_ray")
         for path in (ROOT / "adbray_ctl" / room).rglob("*.py")
     }
     assert not [name for name in names if "molecule" in name or "__pycache__" in name]

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.uploads.door import JOBS, PACKAGES, ROOM, Door
-from adbray_ctl.uploads.room import MIB
+from adbray_ctl.in_ray.uploads.door import JOBS, PACKAGES, ROOM, Door
+from adbray_ctl.in_ray.uploads.room import MIB
 from adbray_host.redis_client import Redis, RedisError, Server
 from tests.contract.ray_parts import gcs, settings_of_the_unit
 from tests.contract.redis_server import free_port, running_acl
@@ -161,7 +161,7 @@ class _Dashboard(BaseHTTPRequestHandler):
 # In a process apart, as the hook changes Ray for good. Only Ray's client of the GCS is a stand-in.
 _WRITER = """
 import sys
-import adbray_ctl.uploads.hook
+import adbray_ctl.in_ray.hook
 from ray.experimental import internal_kv
 from ray._private.runtime_env import packaging
 
@@ -215,12 +215,12 @@ def test_packages_of_drivers_go_through_the_dashboard() -> None:
 def test_the_dashboard_s_proxy_is_changed_where_there_is_a_redis(tmp_path: Path) -> None:
     store = {"address": "127.0.0.1:1", "key": "k"}
     text = (
-        "import adbray_ctl.uploads.hook, ray.dashboard.subprocesses.handle as h\n"
+        "import adbray_ctl.in_ray.hook, ray.dashboard.subprocesses.handle as h\n"
         "print(h.SubprocessModuleHandle.proxy_http.__module__)"
     )
     keeper = dict.fromkeys(("me", "user", "address", "host_address", "state_file"), "x")
     ports = dict.fromkeys(("dashboard_port", "agent_port", "gcs_port", "raylet_port"), 1)
-    for told, module in ((store, "adbray_ctl.uploads.hook"), (None, "ray.dashboard")):
+    for told, module in ((store, "adbray_ctl.in_ray.uploads.changes"), (None, "ray.dashboard")):
         config = tmp_path / "keeper.json"
         config.write_text(json.dumps(keeper | ports | {"hang_s": 1, "store": told}))
         result = subprocess.run(

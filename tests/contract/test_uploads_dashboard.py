@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.uploads.room import MIB
+from adbray_ctl.in_ray.uploads.room import MIB
 from tests.contract.ray_parts import client_server, dashboard, gcs, put, settings_of_the_unit
 from tests.contract.redis_server import running_acl
 

@@ -30,7 +30,7 @@ _CHATTY = (
 
 # How long a head may be away while a job is followed, and how often it is asked again meanwhile.
 _AWAY_S, _AGAIN_S = 180.0, 1.0
-# Where a head says what its store takes (adbray_ctl/uploads/door.py).
+# Where a head says what its store takes (adbray_ctl/in_ray/uploads/door.py).
 _ROOM = "/api/packages/adbray/room"
 # After so long without output it is asked whether the job, and the head, are still there.
 _SILENCE_S = 5.0

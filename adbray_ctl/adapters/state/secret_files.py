@@ -50,7 +50,7 @@ class SecretFiles:
             grafana_dir=str(self._grafana),
             web_dir=str(self._directory(_WEB)),
             provider_dir=str(self._package / "provider"),
-            uploads_dir=str(self._package / "uploads"),
+            in_ray_dir=str(self._package / "in_ray"),
             host_program=str(host_package().written(self._cache / "host")),
             archive_cache=str(self._cache / "archives"),
         )

@@ -112,7 +112,7 @@ def _show(found: tuple[GroupStatus, ...]) -> None:
 @_JSON
 @pass_state
 def addresses(state: State, group: str, as_json: bool) -> None:
-    """Show where GROUP's dashboard, Ray client and GCS are reached."""
+    """Show where GROUP's dashboard, Ray client, GCS and Ray Serve are reached."""
     found = service.addresses(state.tools, group)
     if as_json:
         print_json(found)

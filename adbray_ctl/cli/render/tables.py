@@ -11,6 +11,7 @@ from adbray_ctl.core.lab import LabStatus
 from adbray_ctl.core.observed.slots import SlotState, SlotStatus
 from adbray_ctl.core.observed.status import Addresses, GroupStatus
 from adbray_ctl.core.slot.disks import FULL
+from adbray_ctl.core.slot.ports import HEAD_PORTS, SERVE_PORTS
 
 _STATE_STYLES = {
     SlotState.RUNNING: "green",
@@ -106,9 +107,9 @@ def _disk(slot: SlotStatus) -> Text:
 
 
 def _ports(ports: dict[str, int]) -> str:
-    wellknown = [str(ports[n]) for n in ("gcs", "dashboard", "client", "redis") if n in ports]
+    wellknown = [str(ports[n]) for n in (*HEAD_PORTS, "redis") if n in ports]
     if "worker_max" in ports:
-        block = [v for k, v in ports.items() if k not in ("gcs", "dashboard", "client")]
+        block = [v for k, v in ports.items() if k not in (*HEAD_PORTS, *SERVE_PORTS)]
         wellknown.append(f"{min(block)}-{max(block)}")
     return " ".join(wellknown)
 

@@ -123,7 +123,7 @@ def _runtime_vars(desired: Desired, site: Site) -> dict[str, Any]:
         "ray_runtime_venv": desired.runtime.venv,
         "ray_runtime_cache_dir": site.archive_cache,
         "ray_runtime_peers": sorted({one.address for one in (*topology.heads, *topology.workers)}),
-        "ray_runtime_uploads_dir": site.uploads_dir,
+        "ray_runtime_in_ray_dir": site.in_ray_dir,
     }
 
 

@@ -24,7 +24,7 @@ SlotAt: TypeAlias = tuple[str, str]
 
 
 class Addresses(BaseModel):
-    """Where the group is reached.
+    """Where the group is reached. ``serve`` is None of a head made before groups had such ports.
 
     ``web`` is for browsers, of ``web_user`` with the password in ``web_password_file`` on the
     control machine.
@@ -35,6 +35,7 @@ class Addresses(BaseModel):
     dashboard: str
     client: str
     gcs: str
+    serve: str | None = None
     redis: str | None = None
     web: str | None = None
     web_user: str | None = None
@@ -157,10 +158,12 @@ def addresses_of(records: list[SlotRecord], primary: str = "") -> Addresses | No
     if head is None:
         return None
     redis = next((r for r in records if r.kind is SlotKind.REDIS), None)
+    serve = head.ports.get("serve")
     return Addresses(
         dashboard=f"http://{head.address}:{head.ports['dashboard']}",
         client=f"ray://{head.address}:{head.ports['client']}",
         gcs=f"{head.address}:{head.ports['gcs']}",
+        serve=f"http://{head.address}:{serve}" if serve else None,
         redis=primary or (f"{redis.address}:{redis.ports['redis']}" if redis else None),
     )
 

@@ -10,6 +10,9 @@ from adbray_ctl.core.slot.gpu import Card, Isolation, share_of, unservable
 from adbray_ctl.core.slot.record import Gpu, SlotRecord
 from adbray_ctl.core.spec.fleet import PortPolicy
 
+# Who has the ports of a head that was placed just now.
+OWN_HEAD = "this group's head"
+
 
 class Capacity(BaseModel):
     """What a host can carry. Memory in MiB, disk in GiB, GPUs in whole cards.
@@ -31,7 +34,8 @@ class Capacity(BaseModel):
 class ResourceRequest(BaseModel):
     """What a slot asks of a host. ``slices`` is n for an allocation unit of 1/n of one card.
 
-    ``only`` names what a host can carry one of; ``group`` is whose slot it is.
+    ``own_ports`` are its alone, ``group_ports`` those that slots of its ``group`` share. ``only``
+    names what a host can carry one of.
     """
 
     model_config = ConfigDict(defer_build=True, frozen=True, extra="forbid")
@@ -43,6 +47,7 @@ class ResourceRequest(BaseModel):
     slices: int = 1
     isolation: Isolation | None = None
     own_ports: tuple[int, ...] = ()
+    group_ports: tuple[int, ...] = ()
     only: str = ""
     group: str = ""
 
@@ -114,7 +119,7 @@ class HostLedger:
         short = self._short(request, capacity)
         if lacks := self._why_no_gpu(request, capacity, standing):
             short.append(lacks)
-        for port in request.own_ports:
+        for port in (*request.own_ports, *request.group_ports):
             if port in self._ports:
                 short.append(f"port {port} is used by {self._ports[port]}")
         if request.only in self._only:
@@ -152,7 +157,7 @@ class HostLedger:
         self._memory += request.memory_mb
         self._disk += request.disk_gb
         self._blocks.add(chosen)
-        self._ports.update(dict.fromkeys(request.own_ports, "this group's head"))
+        self._ports.update(dict.fromkeys(request.own_ports, OWN_HEAD))
         self._only |= {request.only} - {""}
         if gpu:
             self._cards.book(gpu.cards, _cut(request, request.group))

@@ -13,10 +13,11 @@ from adbray_ctl.core.placement.budget import require_within_budget
 from adbray_ctl.core.placement.ledger import Capacity, HostLedger, is_asked_for
 from adbray_ctl.core.placement.queues import HostQueue
 from adbray_ctl.core.placement.refusals import no_host_for, refusals_of
+from adbray_ctl.core.placement.serve import serve_ports
 from adbray_ctl.core.placement.topology import Placement, Replacement, Topology
 from adbray_ctl.core.placement.wanted import Wanted, wanted
 from adbray_ctl.core.slot.disks import SlotDisk, kept
-from adbray_ctl.core.slot.ports import ports_of
+from adbray_ctl.core.slot.ports import HEAD_PORTS, SERVE_PORTS, ports_of
 from adbray_ctl.core.slot.record import Gpu, SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -38,13 +39,13 @@ def place(
     where the fleet has DNS names, which Ray does not take for a node. With ``replacing``, what
     stood on the old host takes the same ports on the new one where they are free.
 
-    Raises PlacementError: for each host why the slot does not fit, or which budget is passed.
+    Raises PlacementError: for each host why the slot does not fit, or what else is lacking.
     """
     fleet = _with_addresses(fleet, addresses or {})
     records = tuple(records)
     ledgers = _open_ledgers(fleet, capacities)
     stay, move = _standing(fleet, spec.name, records, ledgers, replacing)
-    slots = wanted(fleet, spec)
+    slots = wanted(fleet, spec, serve_ports(fleet, spec, records))
     placed = _kept(fleet, slots, stay, move, ledgers)
     _place_new(fleet, spec, slots, placed, ledgers, replacing)
     placements = tuple(placed[want.slot] for want in slots)
@@ -184,9 +185,8 @@ def _take(
 ) -> Placement:
     block, gpu = ledger.take(want.request, block=block, gpu=gpu)
     ports = ports_of(ledger.block_ports(block), want.kind, sentinel=want.sentinel)
-    if want.kind is SlotKind.HEAD:
-        gcs, dashboard, client = want.request.own_ports
-        ports = {"gcs": gcs, "dashboard": dashboard, "client": client, **ports}
+    ports = dict(zip(SERVE_PORTS, want.request.group_ports, strict=False)) | ports
+    ports = dict(zip(HEAD_PORTS, want.request.own_ports, strict=False)) | ports
     return Placement(
         slot=want.slot,
         kind=want.kind,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from adbray_ctl.core.errors import PlacementError
-from adbray_ctl.core.placement.ledger import HostLedger
+from adbray_ctl.core.placement.ledger import OWN_HEAD, HostLedger
 from adbray_ctl.core.placement.topology import Placement
 from adbray_ctl.core.placement.wanted import Wanted
 from adbray_ctl.core.slot.record import SlotKind
@@ -40,24 +40,30 @@ def no_host_for(
     lines = [f"slot {want.slot} ({want.request.text}) fits on no host"]
     lines += [f"    {host}: {why}" for host, why in refusals.items()]
     fits = sum(1 for p in placed.values() if p.worker_group == want.worker_group)
-    if all(why == "retired in fleet.yml" for why in refusals.values()):
-        hint = "add a host, or take retired from one in fleet.yml"
-    elif want.sentinel:
-        hint = "widen redis.hosts, lower redis.maxmemory_mb, or add a host: Sentinel needs three"
-    elif want.kind is SlotKind.REDIS:
-        hint = "lower redis.maxmemory_mb, widen redis.hosts, or add a host"
-    elif want.slot != "head" and want.kind is SlotKind.HEAD:
-        hint = "lower head.standby, widen head.hosts, or add a host"
-    elif want.kind is SlotKind.HEAD:
-        hint = "choose a smaller head.size or head.disk_gb, widen head.hosts, or add a host"
-    elif fits:
-        hint = (
+    hint = _way_out(want, tuple(refusals.values()), fits)
+    return PlacementError("\n".join(lines), where=f"group {spec.name}", hint=hint)
+
+
+def _way_out(want: Wanted, reasons: Collection[str], fits: int) -> str:
+    """What would help; ``fits`` is how many of the slot's worker group have a host."""
+    if all(why == "retired in fleet.yml" for why in reasons):
+        return "add a host, or take retired from one in fleet.yml"
+    if any(OWN_HEAD not in why and why.startswith("port ") for why in reasons):
+        return "give the group other ports (head.ports), or leave those of serve out"
+    if want.sentinel:
+        return "widen redis.hosts, lower redis.maxmemory_mb, or add a host: Sentinel needs three"
+    if want.kind is SlotKind.REDIS:
+        return "lower redis.maxmemory_mb, widen redis.hosts, or add a host"
+    if want.slot != "head" and want.kind is SlotKind.HEAD:
+        return "lower head.standby, widen head.hosts, or add a host"
+    if want.kind is SlotKind.HEAD:
+        return "choose a smaller head.size or head.disk_gb, widen head.hosts, or add a host"
+    if fits:
+        return (
             f"lower max_workers of worker group {want.worker_group} to {fits},"
             f" choose a smaller size, or add a host with {want.request.text} free"
         )
-    else:
-        hint = (
-            f"choose a smaller size or disk for worker group {want.worker_group},"
-            f" widen its selector, or add a host with {want.request.text} free"
-        )
-    return PlacementError("\n".join(lines), where=f"group {spec.name}", hint=hint)
+    return (
+        f"choose a smaller size or disk for worker group {want.worker_group},"
+        f" widen its selector, or add a host with {want.request.text} free"
+    )

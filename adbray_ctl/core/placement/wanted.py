@@ -54,8 +54,8 @@ def slot_names(fleet: Fleet, spec: RayClusterSpec) -> tuple[str, ...]:
     return tuple(want.slot for want in wanted(fleet, spec))
 
 
-def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
-    """The slots of ``spec``, in the order of a topology."""
+def wanted(fleet: Fleet, spec: RayClusterSpec, serve: tuple[int, ...] = ()) -> list[Wanted]:
+    """The slots of ``spec``, in the order of a topology; ``serve`` are the ports of its Serve."""
     catalog = Catalog(fleet.sizes)
     head = catalog[spec.head.size]
     ports = spec.head.ports
@@ -64,6 +64,7 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
         memory_mb=int(head.memory_gb * 1024),
         disk_gb=spec.head.disk_gb,
         own_ports=(ports.gcs, ports.dashboard, ports.client),
+        group_ports=serve,
     )
     names = ("head", *(f"{STANDBY}-{index}" for index in range(spec.head.standby)))
     found = [
@@ -77,8 +78,9 @@ def wanted(fleet: Fleet, spec: RayClusterSpec) -> list[Wanted]:
         for name in names
     ]
     found.extend(_redis(spec))
+    common = ResourceRequest(group=spec.name, group_ports=serve)
     for group in spec.worker_groups:
-        found.extend(_workers(spec.name, catalog, group))
+        found.extend(_workers(catalog, group, common))
     return found
 
 
@@ -101,17 +103,17 @@ def _redis(spec: RayClusterSpec) -> Iterable[Wanted]:
         )
 
 
-def _workers(cluster: str, catalog: Catalog, group: WorkerGroup) -> Iterable[Wanted]:
+def _workers(catalog: Catalog, group: WorkerGroup, common: ResourceRequest) -> Iterable[Wanted]:
     size = catalog[group.size]
-    request = ResourceRequest(
-        cpus=size.cpus,
-        memory_mb=int(size.memory_gb * 1024),
-        disk_gb=group.disk_gb,
-        cards=group.gpu_cards,
-        group=cluster,
-        slices=group.gpu_slices,
-        isolation=group.isolation,
-    )
+    own = {
+        "cpus": size.cpus,
+        "memory_mb": int(size.memory_gb * 1024),
+        "disk_gb": group.disk_gb,
+        "cards": group.gpu_cards,
+        "slices": group.gpu_slices,
+        "isolation": group.isolation,
+    }
+    request = common.model_copy(update=own)
     for index in range(group.max_workers):
         yield Wanted(
             slot=f"{group.name}-{index}",

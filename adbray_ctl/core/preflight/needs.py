@@ -61,7 +61,7 @@ def group_needs(
             python=spec.ray.python,
             placed=True,
             slots=tuple(slot.slot for slot in slots),
-            ports=tuple(need for slot in slots for need in _ports(slot)),
+            ports=_ports_of(slots),
             disk_gb=sum(slot.disk_gb for slot in new),
             memory_mb=sum(slot.memory_mb for slot in new),
             cards=len(cards),
@@ -81,6 +81,15 @@ def _admitted(spec: RayClusterSpec, host: Host) -> bool:
     if spec.redis_is_own:
         selectors.append(spec.redis.hosts)
     return any(selector.admits(host) for selector in selectors)
+
+
+def _ports_of(slots: Iterable[Placement]) -> tuple[PortNeed, ...]:
+    """Each port once, for the first slot that has it: Serve's are those of several."""
+    found: dict[int, PortNeed] = {}
+    for slot in slots:
+        for need in _ports(slot):
+            found.setdefault(need.first, need)
+    return tuple(found.values())
 
 
 def _ports(slot: Placement) -> Iterable[PortNeed]:

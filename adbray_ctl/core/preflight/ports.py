@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from adbray_ctl.core.preflight.findings import Finding, FindingState, Subject
 from adbray_ctl.core.preflight.needs import HostNeeds, PortNeed
 from adbray_ctl.core.preflight.readings import Check, Listener
+from adbray_ctl.core.slot.ports import HEAD_PORTS, SERVE_PORTS
 
 
 def ports(of: Subject) -> Iterator[Finding]:
@@ -52,6 +53,6 @@ def _holder(need: PortNeed, strangers: list[Listener]) -> Listener | None:
 
 def _make_room(needs: HostNeeds, need: PortNeed, one: Listener) -> str:
     stop = f"stop {one.unit}" if one.unit else f"end {one.text}"
-    if need.purpose in ("gcs", "dashboard", "client"):
+    if need.purpose in (*HEAD_PORTS, *SERVE_PORTS):
         return f"{stop}, or set head.ports.{need.purpose} in groups/{needs.group}.yml"
     return f"{stop}, or move `ports.base` in fleet.yml"

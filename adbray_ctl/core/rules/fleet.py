@@ -8,7 +8,7 @@ from adbray_ctl.core.rules.monitoring import monitoring_faults
 from adbray_ctl.core.rules.ports import EPHEMERAL_PORTS
 from adbray_ctl.core.rules.values import repeated_faults
 from adbray_ctl.core.spec.faults import Fault, Path
-from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.spec.fleet import Fleet, PortPolicy
 from adbray_ctl.core.spec.gpu import Driver, HostGpu
 
 
@@ -34,7 +34,21 @@ def _fleet_faults(fleet: Fleet) -> Iterator[Fault]:
         what = f"a block of {ports.block} from {ports.base} on does not end below 32768"
         allowed = f"a base of at most {EPHEMERAL_PORTS.start - ports.block}"
         yield Fault(("ports",), what, allowed)
+    yield from _serve(ports)
     yield from monitoring_faults(fleet)
+
+
+def _serve(ports: PortPolicy) -> Iterator[Fault]:
+    """A group needs two ports, which lie from 1024 on and below the blocks."""
+    if len(ports.serve) >= 2:
+        return
+    first, lacks = ports.serve_base, "leaves fewer than two ports"
+    if first is None:
+        text = f"{ports.base} {lacks} from {ports.serve.start} on for Ray Serve"
+        yield Fault(("ports", "base"), text, f"at least {ports.serve.start + 2}")
+    else:
+        text = f"{first} {lacks} below ports.base ({ports.base}) for Ray Serve"
+        yield Fault(("ports", "serve_base"), text, f"at most {ports.base - 2}")
 
 
 def _gpus(fleet: Fleet) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import NamedTuple
 
 from adbray_ctl.core.rules.ports import port_faults
 from adbray_ctl.core.rules.values import disk_faults, repeated_faults, selector_faults, size_faults
@@ -36,6 +37,7 @@ def check(fleet: Fleet, group: RayClusterSpec) -> tuple[Fault, ...]:
 def _group_faults(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:
     yield from _packages(group.ray)
     yield from _head(fleet, group.head)
+    yield from _ports(fleet, group)
     yield from _standby(fleet, group)
     yield from _redis(fleet, group.redis)
     yield from _storage(group)
@@ -58,27 +60,47 @@ def _head(fleet: Fleet, head: HeadSpec) -> Iterator[Fault]:
     yield from size_faults(fleet, head.size, ("head", "size"))
     yield from disk_faults(fleet.limits.disk_gb, head.disk_gb, ("head", "disk_gb"))
     yield from selector_faults(fleet, head.hosts, ("head", "hosts"))
-    ports = [("gcs", head.ports.gcs), ("dashboard", head.ports.dashboard)]
-    ports.append(("client", head.ports.client))
-    for name, port in ports:
+
+
+class _Where(NamedTuple):
+    """The hosts that a port is taken on, in words and by what admits them."""
+
+    text: str
+    admitted_by: tuple[Selector, ...]
+
+
+def _ports(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:
+    ports = group.head.ports
+    heads = _Where("the head's hosts", (group.head.hosts,))
+    workers = tuple(workers.hosts for workers in group.worker_groups)
+    nodes = _Where("the group's hosts", (group.head.hosts, *workers))
+    written = [
+        ("gcs", ports.gcs, heads),
+        ("dashboard", ports.dashboard, heads),
+        ("client", ports.client, heads),
+        ("serve", ports.serve, nodes),
+        ("serve_grpc", ports.serve_grpc, nodes),
+    ]
+    known = [(name, port, where) for name, port, where in written if port is not None]
+    for name, port, where in known:
         yield from port_faults(fleet, port, ("head", "ports", name))
-        yield from _beside_monitoring(fleet, head.hosts, port, ("head", "ports", name))
-    for (first, one), (second, other) in combinations(ports, 2):
+        yield from _beside_monitoring(fleet, where, port, ("head", "ports", name))
+    for (first, one, _), (second, other, _) in combinations(known, 2):
         if one == other:
             what = f"{other} is the {first} port too"
-            yield Fault(("head", "ports", second), what, "three different ports", relative=True)
+            yield Fault(("head", "ports", second), what, "different ports", relative=True)
 
 
-def _beside_monitoring(fleet: Fleet, heads: Selector, port: int, path: Path) -> Iterator[Fault]:
+def _beside_monitoring(fleet: Fleet, where: _Where, port: int, path: Path) -> Iterator[Fault]:
     """Node exporters stand on every host of a group, the rest of monitoring on its own."""
     if fleet.monitoring is None:
         return
-    own = fleet.monitoring.host
-    shared = any(host.name == own and heads.admits(host) for host in fleet.hosts)
+    own = (host for host in fleet.hosts if host.name == fleet.monitoring.host)
+    shared = any(selector.admits(host) for host in own for selector in where.admitted_by)
     for key, taken in fleet.monitoring.ports.items():
         if port == taken and (shared or key == ("node_exporter_port",)):
             what = f"{port} is monitoring.{'.'.join(key)} in fleet.yml too"
-            yield Fault(path, what, "a port that nothing else has on the head's hosts")
+            yield Fault(path, what, f"a port that nothing else has on {where.text}")
 
 
 def _standby(fleet: Fleet, group: RayClusterSpec) -> Iterator[Fault]:

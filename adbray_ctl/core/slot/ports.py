@@ -18,6 +18,9 @@ _HEAD_OFFSETS = {"autoscaler_metrics": 7, "dashboard_metrics": 8}
 _REDIS_OFFSETS = {"redis": 6, "exporter": 8}
 _SENTINEL_OFFSETS = {"sentinel": 7}
 WORKER_PORTS_OFFSET = 10
+# Outside of blocks: the head's own, and those of Serve, which all nodes of a group share.
+HEAD_PORTS = ("gcs", "dashboard", "client")
+SERVE_PORTS = ("serve", "serve_grpc")
 
 
 def ports_of(block: range, kind: SlotKind, *, sentinel: bool = False) -> dict[str, int]:

@@ -17,6 +17,7 @@ from adbray_ctl.core.spec.hosts import Host, HostDisk, SystemReserved
 from adbray_ctl.core.spec.impact import (
     KEEPS,
     RESTARTS_ALL,
+    RESTARTS_RAY,
 )
 from adbray_ctl.core.spec.logs import KeptLogs
 from adbray_ctl.core.spec.monitoring import Monitoring
@@ -65,6 +66,15 @@ class PortPolicy(_Spec):
     """First port of the first block."""
     block: Annotated[int, Field(strict=True, ge=50, le=2000), RESTARTS_ALL] = 200
     """Ports of one slot; all but ten serve Ray's worker processes."""
+    serve_base: Annotated[Annotated[int, Field(strict=True, ge=1024)] | None, RESTARTS_RAY] = None
+    """First of the ports below base of which each group has two for Ray Serve. Default: 1000 below
+    base."""
+
+    @property
+    def serve(self) -> range:
+        """The ports for Ray Serve, of which each group has a pair."""
+        first = self.base - 1000 if self.serve_base is None else self.serve_base
+        return range(max(first, 1024), self.base)
 
 
 class Fleet(_Spec):

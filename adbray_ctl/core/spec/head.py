@@ -22,7 +22,7 @@ class _Spec(BaseModel):
 
 
 class HeadPorts(_Spec):
-    """The head's well-known ports."""
+    """The group's well-known ports: the head's, and Serve's on all its nodes."""
 
     gcs: Annotated[UserPort, RESTARTS_RAY] = 6379
     """What workers and drivers in the cluster connect to."""
@@ -30,6 +30,11 @@ class HeadPorts(_Spec):
     """Dashboard and job submission."""
     client: Annotated[UserPort, RESTARTS_HEAD] = 10001
     """Ray client (ray://)."""
+    serve: Annotated[UserPort | None, RESTARTS_RAY] = None
+    """Ray Serve's HTTP, on every node. Default: one that no other group has, from ports.serve_base
+    in fleet.yml on."""
+    serve_grpc: Annotated[UserPort | None, RESTARTS_RAY] = None
+    """Ray Serve's gRPC, on every node. Default: as of serve."""
 
 
 class HeadSpec(_Spec):

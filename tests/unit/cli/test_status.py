@@ -61,6 +61,14 @@ def test_events_stand_below(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out.count("started w-0") == 2
 
 
+def test_it_shows_ports_and_addresses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Enough):
+        watch(tmp_path)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "6379 8265 10001 20000-20199 " in shown
+    assert "gcs 10.0.0.1:6379 serve http://10.0.0.1:19000 redis " in shown
+
+
 @pytest.mark.parametrize("what", ["No such file or directory", "no answer within 30 s"])
 def test_it_goes_on_without_the_heads_events(
     what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -16,7 +16,7 @@ SITE = Site(
     grafana_dir="/p/_grafana",
     web_dir="/p/_web",
     provider_dir="/a/provider",
-    uploads_dir="/a/uploads",
+    in_ray_dir="/a/in_ray",
     host_program="/a/adbray_host.pyz",
     archive_cache="/c/archives",
 )

@@ -113,6 +113,7 @@ def test_status_joins_host_systemd_and_ray() -> None:
     }
     assert status.addresses is not None
     assert status.addresses.dashboard == "http://10.0.0.1:8265"
+    assert status.addresses.serve == "http://10.0.0.1:19000"
     assert status.slots[0].ray_node == "id-head"
 
 

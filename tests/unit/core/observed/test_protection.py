@@ -81,6 +81,8 @@ def test_one_runs_and_one_waits(
     assert (status.ready, status.problems) == (True, ())
     assert status.addresses is not None
     assert status.addresses.dashboard == f"http://{VIRTUAL}:8265"
+    # Of a version in which groups had no such port.
+    assert status.addresses.serve is None
 
 
 def test_while_nobody_leads_nothing_is_ready() -> None:

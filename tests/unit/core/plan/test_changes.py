@@ -79,6 +79,8 @@ GROUP_CASES: dict[str, tuple[dict[str, Any], dict[str, Impact]]] = {
         {"head": SPEC["head"] | {"ports": {"client": 10002}}},
         {"head": RESTART},
     ),
+    "head.ports.serve": ({"head": SPEC["head"] | {"ports": {"serve": 8000}}}, RAY),
+    "head.ports.serve_grpc": ({"head": SPEC["head"] | {"ports": {"serve_grpc": 9000}}}, RAY),
     "gcs_storage": (
         {"gcs_storage": "rocksdb", "redis": {}},
         {"head": RESTART, "redis": DELETE},

@@ -14,7 +14,7 @@ from adbray_ctl.core.preflight.findings import FindingState, fixes_of
 from adbray_ctl.core.preflight.fixes import Fix, HostFixes
 from adbray_ctl.core.preflight.group import unplaced
 from adbray_ctl.core.preflight.judge import preflight
-from adbray_ctl.core.preflight.needs import HostNeeds, group_needs, possible_needs
+from adbray_ctl.core.preflight.needs import HostNeeds, PortNeed, group_needs, possible_needs
 from adbray_ctl.core.preflight.ray import ray_version
 from adbray_ctl.core.preflight.readings import Check, HostAnswer, Silence
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
@@ -227,6 +227,15 @@ def test_the_holders_unit_is_named() -> None:
     assert bad.remedy.startswith("stop redis-server.service, or set head.ports.gcs")
 
 
+def test_a_port_of_serve_can_be_set_too() -> None:
+    needs = NEEDS.model_copy(
+        update={"ports": (PortNeed(slot="head", purpose="serve", first=19000, last=19000),)}
+    )
+    bad = only_bad(judge(needs=needs, listeners=[listener(19000, "web.service")]))
+    assert bad.found.startswith("port 19000 (serve of slot head) is held by")
+    assert bad.remedy.startswith("stop web.service, or set head.ports.serve in groups/")
+
+
 def test_cards_that_a_group_needs_must_be_there() -> None:
     needs = NEEDS.model_copy(update={"cards": 2})
     gpu = {"on_pci": 2, "cards": 1, "driver": "550.54"}
@@ -340,6 +349,14 @@ def test_what_stands_needs_no_room_again() -> None:
         ("w-0", 20005, 20005),
         ("w-0", 20010, 20199),
     ]
+
+
+def test_a_port_that_slots_share_is_needed_once() -> None:
+    slots = [placement("head", SlotKind.HEAD, ports={"serve": 19000})]
+    slots += [placement(f"w-{n}", SlotKind.WORKER, ports={"serve": 19000}) for n in range(2)]
+    topology = Topology(group="g", placements=tuple(slots))
+    needs = group_needs(spec=spec(), topology=topology, observed=Observed())["a"]
+    assert needs.ports == (PortNeed(slot="head", purpose="serve", first=19000, last=19000),)
 
 
 def test_without_a_placement_every_host_that_may_be_used_needs_the_python() -> None:

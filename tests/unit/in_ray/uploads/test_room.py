@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adbray_ctl.uploads.door import store_of
-from adbray_ctl.uploads.room import LARGEST, MIB, Store, refusal
+from adbray_ctl.in_ray.uploads.door import store_of
+from adbray_ctl.in_ray.uploads.room import LARGEST, MIB, Store, refusal
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from adbray_ctl.uploads.pins import PREFIX
-from adbray_ctl.uploads.room import MIB
+from adbray_ctl.in_ray.uploads.pins import PREFIX
+from adbray_ctl.in_ray.uploads.room import MIB
 
 # As large as a function or class may be (FUNCTION_SIZE_ERROR_THRESHOLD in the units).
 LARGEST_VALUE = 16 * MIB

@@ -1,6 +1,6 @@
-"""Changes four functions of Ray when their modules are imported, and imports none itself.
+"""Changes modules of Ray when they are imported, and imports none itself.
 
-A module without the function, as a later Ray may have, stays as it is: then Ray's own limits hold.
+A module that is not as expected, as in a later Ray, stays as it is: then Ray's own behaviour holds.
 """
 
 from __future__ import annotations
@@ -9,45 +9,22 @@ import importlib.abc
 import importlib.machinery
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 logger = logging.getLogger(__name__)
 
-
-def _kv(module: Any) -> None:
-    from adbray_ctl.uploads import pins, writers
-
-    module._internal_kv_put = writers.guarded(module._internal_kv_put)
-    module._pin_runtime_env_uri = pins.capped(module._pin_runtime_env_uri)
-
-
-def _dashboard(module: Any) -> None:
-    from adbray_ctl.uploads.door import door
-
-    handle = module.SubprocessModuleHandle
-    proxy, one = handle.proxy_http, door()
-    if one is None:
-        return
-
-    async def proxy_http(self: Any, request: Any) -> Any:
-        return await one.pass_on(proxy, self, request)
-
-    handle.proxy_http = proxy_http
-
-
-def _client_server(module: Any) -> None:
-    from adbray_ctl.uploads import clients
-
-    proxy = module.RayletServicerProxy
-    proxy.KVPut = clients.answering(proxy.KVPut)
-
-
-CHANGES: dict[str, Callable[[Any], None]] = {
-    "ray.experimental.internal_kv": _kv,
-    "ray.dashboard.subprocesses.handle": _dashboard,
-    "ray.util.client.server.proxier": _client_server,
+# By the name of Ray's module: the function that changes it, and the module here that has it. That
+# is imported with Ray's module, and so by no process that uses neither.
+CHANGES = {
+    "ray.experimental.internal_kv": ("uploads.changes", "kv"),
+    "ray.dashboard.subprocesses.handle": ("uploads.changes", "dashboard"),
+    "ray.util.client.server.proxier": ("uploads.changes", "client_server"),
+    "ray.serve._private.constants": ("serve", "constants"),
+    "ray.serve._private.grpc_util": ("serve", "grpc_util"),
+    "ray.serve._private.http_util": ("serve", "http_util"),
+    "ray.serve.schema": ("serve", "schema"),
 }
 
 
@@ -63,9 +40,10 @@ class _Loader(importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
+        where, change = CHANGES[module.__name__]
         try:
-            CHANGES[module.__name__](module)
-        except (AttributeError, ImportError, OSError) as error:
+            getattr(importlib.import_module(f"{__package__}.{where}"), change)(module)
+        except Exception as error:  # noqa: BLE001 - an import of Ray's must not fail for this
             logger.warning("adbray: %s stays as it is: %r", module.__name__, error)
 
 

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from adbray_ctl.uploads import pins
-from adbray_ctl.uploads.asking import memory
-from adbray_ctl.uploads.room import MIB, Store, refusal
+from adbray_ctl.in_ray.uploads import pins
+from adbray_ctl.in_ray.uploads.asking import memory
+from adbray_ctl.in_ray.uploads.room import MIB, Store, refusal
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What keeps uploads within the room of the head's store."""

@@ -1,0 +1,1 @@
+"""What changes Ray inside its own processes."""
