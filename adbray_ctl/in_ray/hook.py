@@ -24,6 +24,7 @@ CHANGES = {
     "ray.serve._private.constants": ("serve", "constants"),
     "ray.serve._private.grpc_util": ("serve", "grpc_util"),
     "ray.serve._private.http_util": ("serve", "http_util"),
+    "ray.serve._private.replica": ("serve", "replica"),
     "ray.serve.schema": ("serve", "schema"),
 }
 

@@ -1,18 +1,26 @@
-"""Serve's default ports: those of the group, of which its unit says what they are.
+"""Serve's ports: those of the group and the slot, of which the unit says what they are.
 
 Ray has no setting for them: 8000 for HTTP and 9000 for gRPC are written in its code. The proxies of
 two groups on one host would share them (SO_REUSEPORT), and take each other's requests. A port that
-a user names stays.
+a user names stays. A replica listens for the others of its application at any port that is free:
+it gets one of its slot's.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 HTTP_VARIABLE = "ADBRAY_SERVE_HTTP_PORT"
 GRPC_VARIABLE = "ADBRAY_SERVE_GRPC_PORT"
+REPLICA_VARIABLE = "ADBRAY_SERVE_REPLICA_PORTS"
 
 
 def constants(module: Any) -> None:
@@ -48,6 +56,47 @@ def grpc_util(module: Any) -> None:
     """``ray.serve._private.grpc_util``: see ``_completed``."""
     name = "set_proxy_default_grpc_options"
     setattr(module, name, _completed(getattr(module, name), GRPC_VARIABLE))
+
+
+def replica(module: Any) -> None:
+    """``ray.serve._private.replica``: where each replica listens."""
+    first, _, last = os.environ.get(REPLICA_VARIABLE, "").partition("-")
+    if not last:
+        return
+    original, ports = module.add_port_to_grpc_server, range(int(first), int(last) + 1)
+
+    @functools.wraps(original)
+    def add(server: Any, address: str) -> int:
+        host, _, port = address.rpartition(":")
+        if port != "0":
+            return int(original(server, address))
+        with _alone():
+            chosen = next(filter(_is_free, ports), None)
+            if chosen is None:
+                raise RuntimeError(
+                    f"all ports from {first} to {last}, which replicas of Serve have on this node,"
+                    " are taken: use more nodes, or set a larger ports.block in fleet.yml"
+                )
+            return int(original(server, f"{host}:{chosen}"))
+
+    module.add_port_to_grpc_server = add
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One replica of a slot chooses its port at a time: gRPC would let two of them share one."""
+    with (Path(tempfile.gettempdir()) / "adbray-serve-ports.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        try:
+            tried.bind(("", port))
+        except OSError:
+            return False
+        return True
 
 
 def _completed(original: Any, variable: str) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adbray_ctl.in_ray.serve import GRPC_VARIABLE, HTTP_VARIABLE
+from adbray_ctl.in_ray.serve import GRPC_VARIABLE, HTTP_VARIABLE, REPLICA_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 MANAGED = "adbray.ray.managed_files"
@@ -70,6 +70,24 @@ for pair in (
     (HTTPOptions(port=8000), gRPCOptions(port=9000)),
 ):
     print(pickle.dumps(pair).hex())
+"""
+# Of two servers, and of a third for which there is no port.
+_REPLICAS = """
+import adbray_ctl.in_ray.hook
+import asyncio, json, grpc
+from ray.serve._private import replica
+
+async def main():
+    servers = [grpc.aio.server() for _ in range(4)]
+    found = [replica.add_port_to_grpc_server(one, "[::]:0") for one in servers[:2]]
+    try:
+        replica.add_port_to_grpc_server(servers[2], "[::]:0")
+    except RuntimeError as error:
+        found.append(str(error))
+    found.append(replica.add_port_to_grpc_server(servers[3], "127.0.0.1:20163"))
+    print(json.dumps(found))
+
+asyncio.run(main())
 """
 
 
@@ -141,3 +159,11 @@ def test_environments_get_every_module_of_the_hook() -> None:
     assert brought == folders
     made = {Path(name) for directory in entries["directories"] for name in directory["loop"]}
     assert made == {Path("adbray_ctl")} | {Path("adbray_ctl/in_ray") / one for one in folders}
+
+
+def test_replicas_listen_at_ports_of_their_slot() -> None:
+    ports = {REPLICA_VARIABLE: "20161-20162"}
+    first, second, refusal, named = json.loads(_python(_REPLICAS, ports=ports))
+    assert {first, second} == {20161, 20162}
+    assert "all ports from 20161 to 20162" in refusal
+    assert named == 20163, "one that is named stays"

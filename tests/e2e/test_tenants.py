@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from adbray_ctl.core.slot.ports import RANGES
 from tests.e2e.conftest import E2E_JOBS, Project, lab_of
 
 REQUESTS = 2000
@@ -32,9 +33,13 @@ redis: {{maxmemory_mb: 64, hosts: {{names: [{worker}]}}}}
 worker_groups:
   - {{name: w, size: serving, disk_gb: 1, max_workers: 1, hosts: {{names: [{worker}]}}}}
 """
+# Addresses and ports, each with the unit of the process that listens there.
 LISTENERS = """\
 ss -Hltnp | sed -nE 's/.* ([^ ]+):([0-9]+) +[^ ]+ +users:.*pid=([0-9]+).*/\\1 \\2 \\3/p' |
-while read address port pid; do echo "$address $port $(cat /proc/$pid/cgroup)"; done
+while read address port pid; do
+  unit=$(grep -oEm1 'adbray-(head|worker|redis)@[a-z]+' /proc/$pid/cgroup) || continue
+  echo "$address $port $unit $(cat /proc/$pid/comm)"
+done
 """
 
 
@@ -106,13 +111,12 @@ def test_every_port_that_ray_listens_on_is_in_the_spec(site: Project) -> None:
     for group in HOSTS:
         for slot in slots(site, group):
             ports = dict(slot["ports"])
-            workers = range(ports.pop("worker_min", 1), ports.pop("worker_max", 0) + 1)
-            known.setdefault((group, slot["host"]), set()).update(ports.values(), workers)
-    strange = {}
+            several = [range(ports[low], ports[high] + 1) for low, high in RANGES if low in ports]
+            known.setdefault((group, slot["host"]), set()).update(ports.values(), *several)
+    strange = []
     for host in site.addresses:
         for line in site.on(host, LISTENERS).splitlines():
-            address, port, cgroup = line.split(maxsplit=2)
-            unit = re.search(r"adbray-(?:head|worker|redis)@([a-z]+)", cgroup)
-            if unit and int(port) not in known[unit[1], host]:
-                strange[host, address, int(port)] = unit[0]
-    assert strange == {}
+            _, port, unit, *_ = line.split()
+            if int(port) not in known[unit.partition("@")[2], host]:
+                strange.append(f"{host}: {line}")
+    assert strange == []

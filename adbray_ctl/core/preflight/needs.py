@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.observed.hosts import Observed
 from adbray_ctl.core.placement.topology import Placement, Topology
+from adbray_ctl.core.slot.ports import RANGES
 from adbray_ctl.core.slot.record import SlotKind
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -93,9 +94,11 @@ def _ports_of(slots: Iterable[Placement]) -> tuple[PortNeed, ...]:
 
 
 def _ports(slot: Placement) -> Iterable[PortNeed]:
+    lasts = {first: last for first, last in RANGES if first in slot.ports}
     for purpose, port in slot.ports.items():
-        if purpose == "worker_min":
-            last = slot.ports["worker_max"]
-            yield PortNeed(slot=slot.slot, purpose="worker", first=port, last=last)
-        elif purpose != "worker_max":
+        if purpose in lasts:
+            last = slot.ports[lasts[purpose]]
+            name = purpose.removesuffix("_min")
+            yield PortNeed(slot=slot.slot, purpose=name, first=port, last=last)
+        elif purpose not in lasts.values():
             yield PortNeed(slot=slot.slot, purpose=purpose, first=port, last=port)

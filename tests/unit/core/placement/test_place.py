@@ -13,6 +13,7 @@ from adbray_ctl.core.placement.ledger import Capacity
 from adbray_ctl.core.placement.place import place
 from adbray_ctl.core.placement.topology import Replacement, Topology
 from adbray_ctl.core.slot.gpu import Card
+from adbray_ctl.core.slot.ports import RANGES
 from adbray_ctl.core.slot.record import Gpu, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -108,8 +109,9 @@ def test_no_two_slots_share_a_port() -> None:
         if "worker_min" in ports:
             # All nodes of a group share them: Ray has one proxy on each, whatever host it is on.
             assert (ports.pop("serve"), ports.pop("serve_grpc")) == (19000, 19001)
-            low, high = ports.pop("worker_min"), ports.pop("worker_max")
-            mine = set(ports.values()) | set(range(low, high + 1))
+            ranges = [range(ports.pop(low), ports.pop(high) + 1) for low, high in RANGES]
+            mine = set(ports.values()).union(*ranges)
+            assert len(mine) == len(ports) + sum(map(len, ranges))
         else:
             mine = set(ports.values())
         assert not mine & taken
