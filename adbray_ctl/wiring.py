@@ -197,8 +197,10 @@ def _lease(hosts: SshHosts, state: Path) -> Lease:
 
 def _secrets(state: Path) -> SecretStore:
     from adbray_ctl.adapters.content import package_dir
+    from adbray_ctl.adapters.state.private import require_private
     from adbray_ctl.adapters.state.secret_files import SecretFiles
 
+    require_private(state)
     return SecretFiles(state, cache_dir(), package_dir())
 
 

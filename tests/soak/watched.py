@@ -104,3 +104,4 @@ def renew_certificate(site: Project, *, days: int) -> None:
     certificate, key = leaf(datetime.now(UTC) + timedelta(days=days))
     (site.directory / "web.crt").write_text(certificate)
     (site.directory / "web.key").write_text(key)
+    (site.directory / "web.key").chmod(0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from adbray_ctl.adapters.specs.faults import show_file
 from adbray_ctl.adapters.specs.places import KeyPath
 from adbray_ctl.adapters.state.certificate import fingerprint_of
+from adbray_ctl.adapters.state.private import OTHERS
 from adbray_ctl.core.spec.faults import Fault
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.grafana import Grafana
@@ -38,9 +40,29 @@ def resolved_redis(redis: RedisSpec, base: Path) -> RedisSpec:
 
 def file_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault]:
     """What is wrong with the files that `monitoring` names."""
+    if monitoring is not None:
+        yield from _open_faults(
+            ("monitoring", "webhook_url_file"), monitoring.webhook_url_file, base
+        )
+    if monitoring is not None and monitoring.web is not None:
+        yield from _open_faults(("monitoring", "web", "key_file"), monitoring.web.key_file, base)
     yield from _webhook_faults(monitoring, base)
     yield from _certificate_faults(monitoring, base)
     yield from _grafana_faults(monitoring, base)
+
+
+def redis_file_faults(redis: RedisSpec, base: Path) -> Iterator[Fault]:
+    """What is wrong with the files that `redis` names."""
+    yield from _open_faults(("redis", "password_file"), redis.password_file, base)
+
+
+def _open_faults(key: KeyPath, name: str | None, base: Path) -> Iterator[Fault]:
+    """A secret that every user of this machine can read. A file that is missing is no fault here."""
+    file = None if name is None else _absolute(name, base)
+    with contextlib.suppress(OSError):
+        if file is not None and file.stat().st_mode & OTHERS:
+            what = f"{show_file(file)} can be read by every user of this machine"
+            yield Fault(key, what, "a file that others cannot read (chmod o-rwx)")
 
 
 def _absolute(file: str, base: Path) -> Path:

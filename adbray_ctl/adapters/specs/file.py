@@ -10,7 +10,12 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from adbray_ctl.adapters.specs.beside import file_faults, resolved_fleet, resolved_redis
+from adbray_ctl.adapters.specs.beside import (
+    file_faults,
+    redis_file_faults,
+    resolved_fleet,
+    resolved_redis,
+)
 from adbray_ctl.adapters.specs.faults import error_at, show_file, summary, unreadable
 from adbray_ctl.adapters.specs.source import MAX_BYTES, Broken, Document, parse
 from adbray_ctl.core.errors import SpecError
@@ -52,7 +57,8 @@ def load_group(path: Path, fleet: Fleet, *, text: str | None = None) -> RayClust
     """
 
     def rules(group: RayClusterSpec) -> tuple[Fault, ...]:
-        faults = check(fleet, group)
+        files = redis_file_faults(group.redis, path.parent.parent)
+        faults = (*check(fleet, group), *files)
         if group.name == path.stem:
             return faults
         what = f"{group.name!r} is not the file's name"

@@ -65,7 +65,7 @@ class PortPolicy(_Spec):
     base: Annotated[int, Field(strict=True, ge=1024, le=32568), RESTARTS_ALL] = 20000
     """First port of the first block."""
     block: Annotated[int, Field(strict=True, ge=50, le=2000), RESTARTS_ALL] = 200
-    """Ports of one slot: ten, then four for Ray's worker processes to each for a replica of Serve."""
+    """Ports of one slot: a fifth of all but ten for replicas of Serve, the rest for workers."""
     serve_base: Annotated[Annotated[int, Field(strict=True, ge=1024)] | None, RESTARTS_RAY] = None
     """First of the ports below base of which each group has two for Ray Serve. Default: 1000 below
     base."""

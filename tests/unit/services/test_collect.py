@@ -92,6 +92,7 @@ def project(tmp_path: Path) -> Project:
     begin, end = (f"-----{word} OPENSSH PRIVATE KEY-----\n" for word in ("BEGIN", "END"))
     (tmp_path / "keys" / "fleet").write_text(f"{begin}fleet key line 0123456789\n{end}")
     (tmp_path / "webhook").write_text(WEBHOOK + "\n")
+    (tmp_path / "webhook").chmod(0o600)
     (tmp_path / "fleet.yml").write_text(FLEET)
     group = tmp_path / "groups" / "demo.yml"
     group.write_text(GROUP % NOW_KEY.replace('"', '\\"'))

@@ -196,6 +196,11 @@ def test_a_group_file_with_another_ending_is_named(tmp_path: Path) -> None:
     assert caught.value.hint == "rename it to main.yml"
 
 
+def secret(path: Path, text: str, mode: int = 0o600) -> None:
+    path.write_text(text)
+    path.chmod(mode)
+
+
 WATCHED = """\
 kind: Fleet
 hosts: [{name: a, address: 10.0.0.1}]
@@ -214,7 +219,7 @@ monitoring:
     ],
 )
 def test_a_webhook_s_url_is_taken(tmp_path: Path, url: str) -> None:
-    (tmp_path / "alerts.url").write_text(url)
+    secret(tmp_path / "alerts.url", url)
     assert load_fleet(project(tmp_path, fleet=WATCHED) / "fleet.yml").monitoring
 
 
@@ -233,13 +238,36 @@ def test_a_webhook_s_url_is_taken(tmp_path: Path, url: str) -> None:
     ],
 )
 def test_a_webhook_that_alertmanager_would_refuse_is_a_fault(tmp_path: Path, url: str) -> None:
-    (tmp_path / "alerts.url").write_text(url)
+    secret(tmp_path / "alerts.url", url)
     (fault,) = faults(project(tmp_path, fleet=WATCHED))
     assert fault.startswith(
         "fleet.yml:5: monitoring.webhook_url_file: alerts.url holds no URL that alerts can be"
         " posted to; allowed: one line with http"
     )
     assert "secret" not in fault
+
+
+SECRETIVE = """\
+kind: RayCluster
+name: demo
+head: {size: small}
+redis: {mode: external, url: "redis://r:1", username: u, password_file: pw}
+"""
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o602])
+def test_a_secret_that_others_can_read_is_a_fault(tmp_path: Path, mode: int) -> None:
+    directory = project(tmp_path, fleet=WATCHED, group=SECRETIVE)
+    secret(tmp_path / "alerts.url", "https://alerts.example.com/hook", mode)
+    (fault,) = faults(directory)
+    assert fault == (
+        "fleet.yml:5: monitoring.webhook_url_file: alerts.url can be read by every user of this"
+        " machine; allowed: a file that others cannot read (chmod o-rwx)"
+    )
+    (tmp_path / "alerts.url").chmod(0o640)
+    secret(tmp_path / "pw", "word", mode)
+    (fault,) = faults(directory)
+    assert fault.startswith("groups/demo.yml:4: redis.password_file: pw can be read by every user")
 
 
 def test_a_webhook_s_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
@@ -249,7 +277,7 @@ def test_a_webhook_s_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 
 def test_files_of_monitoring_are_resolved_beside_the_fleet(tmp_path: Path) -> None:
     text = WATCHED + "  grafana: {tarball: {path: files/g.tar.gz, sha256: '%s'}}\n" % ("0" * 64)
-    (tmp_path / "alerts.url").write_text("https://alerts.example.com/hook")
+    secret(tmp_path / "alerts.url", "https://alerts.example.com/hook")
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "g.tar.gz").touch()
     found = load_fleet(project(tmp_path, fleet=text) / "fleet.yml").monitoring

@@ -28,6 +28,7 @@ def pair(folder: Path, address: str, name: str = "web") -> tuple[Path, Path]:
     files = (folder / f"{name}.crt", folder / f"{name}.key")
     for path, pem in zip(files, own_certificate(address, address), strict=True):
         path.write_bytes(pem)
+        path.chmod(0o600)
     return files
 
 
