@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import grp
 import json
 import os
 import pwd
@@ -20,7 +22,6 @@ PATHS = (
     "/etc/sudoers.d/adbray-slot",
     "/etc/systemd/system/adbray-proc.service",
     "/etc/systemd/system/adbray-gpu-share.service",
-    "/etc/systemd/system/adbray-mps@.service",
     "/etc/systemd/system/adbray-disks.service",
     "/etc/systemd/system/adbray-usage.timer",
     "/etc/systemd/system/adbray-logs@.service",
@@ -39,17 +40,16 @@ def uid(name: str) -> int:
 
 def users_of_ray() -> list[str]:
     """The users that Ray runs as here, of all groups."""
-    return [
-        user.pw_name
-        for user in pwd.getpwall()
-        if user.pw_name == layout.RAY_USER
-        or (user.pw_name.startswith(layout.RAY_USER + "-") and user.pw_name != layout.SLOT_USER)
-    ]
+    try:
+        return [layout.RAY_USER, *grp.getgrnam(layout.RAY_USER).gr_mem]
+    except KeyError:
+        return []
 
 
 def shared() -> list[str]:
     """What all groups of a host share, and goes with the last of them."""
     found = [path for path in PATHS if os.path.exists(path)]
+    found += sorted(glob.glob(os.path.join(layout.UNITS, "adbray-mps@*.service")))
     return found + [
         "user " + name for name in (*users_of_ray(), layout.SLOT_USER) if uid(name) >= 0
     ]

@@ -11,12 +11,20 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
+import logging
 import os
 import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+logger = logging.getLogger(__name__)
+
+_NONE_LEFT = (
+    "all ports from {first} to {last}, which replicas of Serve have on this node, are taken: this"
+    " one listens at any port (a larger ports.block in fleet.yml helps)"
+)
 
 HTTP_VARIABLE = "ADBRAY_SERVE_HTTP_PORT"
 GRPC_VARIABLE = "ADBRAY_SERVE_GRPC_PORT"
@@ -42,7 +50,7 @@ def schema(module: Any) -> None:
     options = module.HTTPOptionsSchema
     _set_default(options, "port", port)
     _set_default(module.ServeDeploySchema, "http_options", options())
-    # Holds the same options, with no default of its own.
+    # Holds the same options, and copies their defaults.
     _rebuild(module.ServeInstanceDetails)
 
 
@@ -73,10 +81,8 @@ def replica(module: Any) -> None:
         with _alone():
             chosen = next(filter(_is_free, ports), None)
             if chosen is None:
-                raise RuntimeError(
-                    f"all ports from {first} to {last}, which replicas of Serve have on this node,"
-                    " are taken: use more nodes, or set a larger ports.block in fleet.yml"
-                )
+                logger.warning("adbray: %s", _NONE_LEFT.format(first=first, last=last))
+                return int(original(server, address))
             return int(original(server, f"{host}:{chosen}"))
 
     module.add_port_to_grpc_server = add
@@ -92,6 +98,8 @@ def _alone() -> Iterator[None]:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as tried:
+        # Connections that have ended do not count, listeners do.
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             tried.bind(("", port))
         except OSError:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 
+from .. import files, layout
 from .host import DiskError, Host
 from .units import MountUnit
 
@@ -45,19 +47,43 @@ def hand_folders_over(host: Host, path: str, owner: pwd.struct_passwd) -> None:
         before = os.stat(os.path.join(path, "logs")).st_uid
     except FileNotFoundError:
         return
-    if before in (0, owner.pw_uid) or not host.change(f"hand {path} over to {owner.pw_name}"):
+    if before in (0, owner.pw_uid):
         return
-    for name in (*FOLDERS, "gcs"):
+    group, slot = path.rstrip("/").split("/")[-2:]
+    unit = layout.unit_of("head" if slot == "head" else "worker", group, slot)
+    if runs(unit, before):
+        raise DiskError(
+            f"{unit} still runs as another user than {owner.pw_name}, whose disk {path} is to be:"
+            " `adbray apply` stops it first, or stop it yourself"
+        )
+    if not host.change(f"hand {path} over to {owner.pw_name}"):
+        return
+    # Last the one whose owner says that this is still to do.
+    for name in ("gcs", *(name for name in FOLDERS if name != "logs"), "logs"):
         folder = os.path.join(path, name)
         if os.path.isdir(folder):
             hand_over(folder, before, owner.pw_uid, owner.pw_gid)
 
 
+def runs(unit: str, uid: int) -> bool:
+    """Whether a process of the user ``uid`` is in ``unit``."""
+    for pid in filter(str.isdigit, os.listdir(layout.PROC)):
+        folder = os.path.join(layout.PROC, pid)
+        with contextlib.suppress(OSError):
+            if os.stat(folder).st_uid == uid and "/" + unit in files.read(folder + "/cgroup"):
+                return True
+    return False
+
+
 def hand_over(path: str, before: int, uid: int, gid: int) -> None:
-    """Give what the user ``before`` owns at ``path`` and below to ``uid``; no link is followed."""
+    """Give what the user ``before`` owns at ``path`` and below to ``uid``; no link is followed.
+
+    What is inside comes first: a run that breaks off leaves ``path`` itself to the next one.
+    """
+    for _, folders, names, at in os.fwalk(path, topdown=False):
+        for name in (*folders, *names):
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(name, dir_fd=at, follow_symlinks=False).st_uid == before:
+                    os.chown(name, uid, gid, dir_fd=at, follow_symlinks=False)
     if os.stat(path).st_uid == before:
         os.chown(path, uid, gid)
-    for _, folders, files, at in os.fwalk(path):
-        for name in (*folders, *files):
-            if os.stat(name, dir_fd=at, follow_symlinks=False).st_uid == before:
-                os.chown(name, uid, gid, dir_fd=at, follow_symlinks=False)

@@ -24,6 +24,11 @@ def ensure_user(user: dict[str, Any], *, check_mode: bool) -> list[str]:
     except KeyError:
         options = wanted(user) | ({"-G": user["member_of"]} if user["member_of"] else {})
         return _act(["useradd", "--system", "--no-create-home"], options, user, check_mode)
+    if user["member_of"] and found.pw_gecos != user["comment"]:
+        raise UserError(
+            f"the user {found.pw_name} is here already, but not for this group: its comment is"
+            f" {found.pw_gecos!r}, not {user['comment']!r}; rename the group, or remove that user"
+        )
     now = {"-c": found.pw_gecos, "-d": found.pw_dir, "-s": found.pw_shell}
     if _holds(user):
         now["-p"] = user["password"]
@@ -39,11 +44,27 @@ def wanted(user: dict[str, Any]) -> dict[str, str]:
     return {option: user[name] for option, name in names.items()}
 
 
-def _is_member(user: dict[str, Any]) -> bool:
+def remove(names: list[str], *, check_mode: bool) -> list[str]:
+    """Remove the users, and what goes with them, also while a process of theirs has not ended."""
+    done = []
+    for name in names:
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            continue
+        done += _act(["userdel", "--force"], {}, {"name": name}, check_mode)
+    return done
+
+
+def members(group: str) -> list[str]:
     try:
-        return user["name"] in grp.getgrnam(user["member_of"]).gr_mem
+        return list(grp.getgrnam(group).gr_mem)
     except KeyError:
-        return False
+        return []
+
+
+def _is_member(user: dict[str, Any]) -> bool:
+    return user["name"] in members(user["member_of"])
 
 
 def _holds(user: dict[str, Any]) -> bool:

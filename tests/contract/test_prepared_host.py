@@ -33,7 +33,7 @@ class Host:
 
     def __init__(self, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.base = base
-        for tool in ("useradd", "usermod"):
+        for tool in ("useradd", "usermod", "userdel"):
             (base / tool).write_text(TOOL.format(base=base))
             (base / tool).chmod(0o755)
         monkeypatch.setenv("PATH", f"{base}:{LOGIN_PATH}")
@@ -73,6 +73,28 @@ def test_one_that_is_not_a_member_becomes_one(host: Host) -> None:
     host.has("*")
     done = host.ensure({**MINE, "member_of": "no-group-has-me"}, "*")
     assert done == [f"usermod -aG no-group-has-me {ME.pw_name}"]
+
+
+def test_another_user_of_that_name_is_left_alone(host: Host) -> None:
+    host.has("*")
+    with pytest.raises(host.module.UserError, match="is here already, but not for this group"):
+        host.ensure({**MINE, "comment": "Ray of ops by adbray", "member_of": "adbray"}, "*")
+    assert not (host.base / "done").exists()
+
+
+def test_users_are_removed_once_and_no_others(host: Host) -> None:
+    module: Any = load(MODULE.with_name("removed_users.py"))
+    names = [ME.pw_name, "adbray-none"]
+    assert module.remove(names, check_mode=True) == [f"userdel {ME.pw_name}"]
+    assert not (host.base / "done").exists()
+    module.remove(names, check_mode=False)
+    assert (host.base / "done").read_text().splitlines() == [f"userdel --force {ME.pw_name}"]
+
+
+@pytest.mark.usefixtures("host")
+def test_members_of_no_group_are_none() -> None:
+    module: Any = load(MODULE.with_name("removed_users.py"))
+    assert module.members("no-group-has-me") == []
 
 
 def test_a_check_run_makes_none(host: Host) -> None:

@@ -80,10 +80,7 @@ from ray.serve._private import replica
 async def main():
     servers = [grpc.aio.server() for _ in range(4)]
     found = [replica.add_port_to_grpc_server(one, "[::]:0") for one in servers[:2]]
-    try:
-        replica.add_port_to_grpc_server(servers[2], "[::]:0")
-    except RuntimeError as error:
-        found.append(str(error))
+    found.append(replica.add_port_to_grpc_server(servers[2], "[::]:0"))
     found.append(replica.add_port_to_grpc_server(servers[3], "127.0.0.1:20163"))
     print(json.dumps(found))
 
@@ -163,7 +160,7 @@ def test_environments_get_every_module_of_the_hook() -> None:
 
 def test_replicas_listen_at_ports_of_their_slot() -> None:
     ports = {REPLICA_VARIABLE: "20161-20162"}
-    first, second, refusal, named = json.loads(_python(_REPLICAS, ports=ports))
+    first, second, one_too_many, named = json.loads(_python(_REPLICAS, ports=ports))
     assert {first, second} == {20161, 20162}
-    assert "all ports from 20161 to 20162" in refusal
+    assert one_too_many >= 32768
     assert named == 20163, "one that is named stays"

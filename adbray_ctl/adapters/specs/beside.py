@@ -57,7 +57,7 @@ def redis_file_faults(redis: RedisSpec, base: Path) -> Iterator[Fault]:
 
 
 def _open_faults(key: KeyPath, name: str | None, base: Path) -> Iterator[Fault]:
-    """A secret that every user of this machine can read. A missing file is no fault here."""
+    """A secret that every user of this machine can read. A missing file is not reported here."""
     file = None if name is None else _absolute(name, base)
     with contextlib.suppress(OSError):
         if file is not None and file.stat().st_mode & OTHERS:

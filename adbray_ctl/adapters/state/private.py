@@ -38,7 +38,7 @@ def require_private(state: Path) -> None:
             raise UsageError(
                 f"{what} (mode {stat.S_IMODE(found.st_mode):04o})",
                 where=str(path),
-                hint=f"chmod -R go-rwx {state}; if others may have used it, make its secrets anew",
+                hint=f"chmod -R go-rwx {state}; if others may have used it, replace its secrets",
             )
 
 

@@ -18,6 +18,10 @@ class Cut(NamedTuple):
     isolation: Isolation | None
     group: str = ""
 
+    @property
+    def owned(self) -> str:
+        return f" for group {self.group}" if self.group else ""
+
 
 class CardLedger:
     """Running account of ``total`` cards; ``book`` is its only change."""
@@ -32,7 +36,7 @@ class CardLedger:
         text = f"{self._total} in the host, {len(self._cuts)} in use"
         cut = [
             f"{len(cuts)} of {cuts[0].slices} slices by {cuts[0].isolation or Isolation.NONE}"
-            f" on GPU {card}"
+            f" on GPU {card}{cuts[0].owned}"
             for card, cuts in sorted(self._cuts.items())
             if cuts[0].slices > 1
         ]

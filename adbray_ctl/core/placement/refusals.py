@@ -49,7 +49,7 @@ def _way_out(want: Wanted, reasons: Collection[str], fits: int) -> str:
     if all(why == "retired in fleet.yml" for why in reasons):
         return "add a host, or take retired from one in fleet.yml"
     if any(OWN_HEAD not in why and why.startswith("port ") for why in reasons):
-        return "give the group other ports (head.ports), or leave those of serve out"
+        return "give the group other ports (head.ports in its file)"
     if want.sentinel:
         return "widen redis.hosts, lower redis.maxmemory_mb, or add a host: Sentinel needs three"
     if want.kind is SlotKind.REDIS:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from adbray_ctl.core.errors import PlacementError
-from adbray_ctl.core.slot.ports import SERVE_PORTS
+from adbray_ctl.core.slot.ports import RANGES, SERVE_PORTS
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -76,4 +76,11 @@ def _standing(own: Iterable[SlotRecord]) -> ServePorts | None:
 
 
 def _ports(records: Iterable[SlotRecord]) -> set[int]:
-    return {port for record in records for port in record.ports.values()}
+    found: set[int] = set()
+    for record in records:
+        ports = record.ports
+        found.update(ports.values())
+        for first, last in RANGES:
+            if first in ports and last in ports:
+                found.update(range(ports[first], ports[last]))
+    return found

@@ -59,8 +59,15 @@ def cutover(
         title=f"{'change to' if runs else 'start'} {goal}: {listed(together)}",
         changes=tuple(together),
         roles=roles_of(together, sliced),
-        drain=drained_of(together),
+        drain=(*drained_of(together), *_stopped_heads(together)),
     )
+
+
+def _stopped_heads(together: list[NodeChange]) -> Iterator[str]:
+    """Heads whose disks are handed to another user: nothing may run on them then."""
+    for change in together:
+        if change.kind is SlotKind.HEAD and change.runs and change.reaches(Reach.USER):
+            yield change.node
 
 
 def _tried(together: list[NodeChange], canary: int) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
-from adbray_ctl.core.slot.ports import WORKER_PORTS_OFFSET
+from adbray_ctl.core.slot.ports import worker_ports
 from adbray_ctl.core.spec.faults import Fault, Path
 from adbray_ctl.core.spec.fleet import Fleet
 
@@ -29,8 +30,9 @@ def few_ports_faults(fleet: Fleet, cpus: int, path: Path) -> Iterator[Fault]:
 
     Ray starts no further process without one, and the tasks wait for ever.
     """
-    has = fleet.ports.block - WORKER_PORTS_OFFSET
+    has = worker_ports(fleet.ports.block)
     if cpus > has:
         what = f"{cpus} CPUs need as many ports for worker processes, and a slot has {has}"
-        allowed = f"a ports.block of at least {cpus + WORKER_PORTS_OFFSET} in fleet.yml"
+        enough = next(block for block in count(fleet.ports.block) if worker_ports(block) >= cpus)
+        allowed = f"a ports.block of at least {enough} in fleet.yml"
         yield Fault(path, what, allowed)

@@ -33,8 +33,13 @@ def ports_of(block: range, kind: SlotKind, *, sentinel: bool = False) -> dict[st
         return {name: block[offset] for name, offset in offsets.items()}
     offsets = _SHARED_OFFSETS | (_HEAD_OFFSETS if kind is SlotKind.HEAD else {})
     ports = {name: block[offset] for name, offset in offsets.items()}
-    workers = block[WORKER_PORTS_OFFSET:]
-    replicas = len(workers) // REPLICAS_SHARE
-    ports["worker_min"], ports["worker_max"] = workers[0], workers[-replicas - 1]
-    ports["replica_min"], ports["replica_max"] = workers[-replicas], workers[-1]
+    first = WORKER_PORTS_OFFSET + worker_ports(len(block))
+    ports["worker_min"], ports["worker_max"] = block[WORKER_PORTS_OFFSET], block[first - 1]
+    ports["replica_min"], ports["replica_max"] = block[first], block[-1]
     return ports
+
+
+def worker_ports(block: int) -> int:
+    """How many ports Ray's workers have in a block of so many."""
+    rest = block - WORKER_PORTS_OFFSET
+    return rest - rest // REPLICAS_SHARE

@@ -112,7 +112,7 @@ RESTARTS_RAY = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.WORKER))
 RESTARTS_ALL = Effect(Impact.RESTART, (SlotKind.HEAD, SlotKind.REDIS, SlotKind.WORKER))
 INSTALLS = replace(RESTARTS_RAY, reach=frozenset({Reach.SOFTWARE}))
 CHANGES_VERSION = replace(RESTARTS_RAY, reach=frozenset({Reach.SOFTWARE, Reach.VERSION}))
-CHANGES_USER = replace(RESTARTS_ALL, reach=frozenset({Reach.USER, Reach.HOST}))
+CHANGES_USER = replace(RESTARTS_ALL, reach=frozenset({Reach.USER, Reach.HOST, Reach.SOFTWARE}))
 GROWS_HEAD = replace(
     RESTARTS_HEAD,
     note="a higher value restarts nothing: the disk grows in use",

@@ -1,4 +1,4 @@
-"""A group that an adbray before ran as the user of all groups gets a user of its own."""
+"""A group that an older adbray ran as the user of all groups gets its user."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def before() -> Observed:
 def test_all_its_nodes_go_over_at_once_and_the_plan_says_why() -> None:
     found = plan(spec(), before())
     prepare, cutover = found.steps
-    assert prepare.roles == ("host_base",), "which makes the user"
+    assert prepare.roles == ("host_base", "ray_runtime"), "the user, and what is new in Ray's hook"
     assert not prepare.nodes
     assert set(cutover.nodes) == {"head", "redis", "w-0", "w-1", "w-2", "x-0", "g-0"}
-    assert set(cutover.drain) == {"w-0", "w-1", "x-0", "g-0"}
+    assert set(cutover.drain) == {"head", "w-0", "w-1", "x-0", "g-0"}, "their disks change hands"
     roles = ("worker_disk", "redis", "redis_exporter", "ray_head", "ray_worker")
     assert cutover.roles == roles
     assert cutover.title == "change to user adbray-demo: 7 nodes"
