@@ -94,7 +94,8 @@ def test_its_playbooks_are_found_where_it_is_installed(installed: Path, playbook
 
 
 def test_a_module_runs_with_what_it_imports(installed: Path) -> None:
-    options = ("localhost", "-m", "adbray.ray.slot_disks", "-a", '{"group": "none", "slots": []}')
+    words = '{"group": "none", "user": "root", "slots": []}'
+    options = ("localhost", "-m", "adbray.ray.slot_disks", "-a", words)
     python = f"ansible_python_interpreter={sys.executable}"
     assert '"changed": false' in run("ansible", *options, "-e", python, home=installed)
 
