@@ -111,7 +111,7 @@ def _completed(original: Any, variable: str) -> Any:
     """``original``, by which Serve's controller completes the options it was started with.
 
     They may come from a Ray client, whose own process has Ray's defaults: of such a port they say
-    that nobody set it.
+    that it was not set.
     """
     port = _port(variable)
     if port is None:

@@ -71,7 +71,7 @@ for pair in (
 ):
     print(pickle.dumps(pair).hex())
 """
-# Of two servers, and of a third for which there is no port.
+# Of two servers, and of a third, for which no port is left.
 _REPLICAS = """
 import adbray_ctl.in_ray.hook
 import asyncio, json, grpc

@@ -220,9 +220,9 @@ def test_the_dashboard_s_proxy_is_changed_where_there_is_a_redis(tmp_path: Path)
     )
     keeper = dict.fromkeys(("me", "user", "address", "host_address", "state_file"), "x")
     ports = dict.fromkeys(("dashboard_port", "agent_port", "gcs_port", "raylet_port"), 1)
-    for told, module in ((store, "adbray_ctl.in_ray.uploads.changes"), (None, "ray.dashboard")):
+    for given, module in ((store, "adbray_ctl.in_ray.uploads.changes"), (None, "ray.dashboard")):
         config = tmp_path / "keeper.json"
-        config.write_text(json.dumps(keeper | ports | {"hang_s": 1, "store": told}))
+        config.write_text(json.dumps(keeper | ports | {"hang_s": 1, "store": given}))
         result = subprocess.run(
             [sys.executable, "-c", text],
             capture_output=True,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from adbray_ctl.core.slot.ports import RANGES
+from adbray_ctl.core.slot.ports import every_port
 from tests.e2e.conftest import E2E_JOBS, Project, lab_of
 
 REQUESTS = 2000
@@ -110,9 +110,7 @@ def test_every_port_that_ray_listens_on_is_in_the_spec(site: Project) -> None:
     known: dict[tuple[str, str], set[int]] = {}
     for group in HOSTS:
         for slot in slots(site, group):
-            ports = dict(slot["ports"])
-            several = [range(ports[low], ports[high] + 1) for low, high in RANGES if low in ports]
-            known.setdefault((group, slot["host"]), set()).update(ports.values(), *several)
+            known.setdefault((group, slot["host"]), set()).update(every_port(slot["ports"]))
     strange = []
     for host in site.addresses:
         for line in site.on(host, LISTENERS).splitlines():

@@ -57,12 +57,12 @@ def redis_file_faults(redis: RedisSpec, base: Path) -> Iterator[Fault]:
 
 
 def _open_faults(key: KeyPath, name: str | None, base: Path) -> Iterator[Fault]:
-    """A secret that every user of this machine can read. A missing file is not reported here."""
+    """A secret that every user of this machine can reach. A missing file is not reported here."""
     file = None if name is None else _absolute(name, base)
     with contextlib.suppress(OSError):
         if file is not None and file.stat().st_mode & OTHERS:
-            what = f"{show_file(file)} can be read by every user of this machine"
-            yield Fault(key, what, "a file that others cannot read (chmod o-rwx)")
+            what = f"{show_file(file)} can be read or changed by every user of this machine"
+            yield Fault(key, what, "a file that is closed to others (chmod o-rwx)")
 
 
 def _absolute(file: str, base: Path) -> Path:

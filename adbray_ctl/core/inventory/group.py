@@ -94,7 +94,7 @@ def _all_vars(fleet: Fleet, spec: RayClusterSpec, desired: Desired, site: Site) 
         **_runtime_vars(desired, site),
         "worker_disk_group": spec.name,
         "gpu_share_group": spec.name,
-        **user_vars(spec.name),
+        **_user_vars(spec.name),
         **redis_vars(spec, desired, site),
         **_keeper_vars(spec, desired.topology),
         **_head_vars(spec, desired, site),
@@ -109,7 +109,7 @@ def _all_vars(fleet: Fleet, spec: RayClusterSpec, desired: Desired, site: Site) 
     }
 
 
-def user_vars(group: str) -> dict[str, Any]:
+def _user_vars(group: str) -> dict[str, Any]:
     """The user of ``group``, for each role that needs it."""
     roles = ("host_base_group", "worker_disk", "gpu_share", "redis_ray", "ray_head", "ray_worker")
     return dict.fromkeys((f"{role}_user" for role in roles), user_name(group))

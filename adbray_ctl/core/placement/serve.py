@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from adbray_ctl.core.errors import PlacementError
-from adbray_ctl.core.slot.ports import RANGES, SERVE_PORTS
+from adbray_ctl.core.slot.ports import SERVE_PORTS, every_port
 from adbray_ctl.core.slot.record import SlotKind, SlotRecord
 from adbray_ctl.core.spec.fleet import Fleet
 from adbray_ctl.core.spec.group import RayClusterSpec
@@ -76,11 +76,4 @@ def _standing(own: Iterable[SlotRecord]) -> ServePorts | None:
 
 
 def _ports(records: Iterable[SlotRecord]) -> set[int]:
-    found: set[int] = set()
-    for record in records:
-        ports = record.ports
-        found.update(ports.values())
-        for first, last in RANGES:
-            if first in ports and last in ports:
-                found.update(range(ports[first], ports[last]))
-    return found
+    return {port for record in records for port in every_port(record.ports)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from adbray_ctl.core.slot.record import SlotKind
 
 # Each slot owns one block of ports; a port's place in the block never changes, so that a firewall
@@ -37,6 +39,15 @@ def ports_of(block: range, kind: SlotKind, *, sentinel: bool = False) -> dict[st
     ports["worker_min"], ports["worker_max"] = block[WORKER_PORTS_OFFSET], block[first - 1]
     ports["replica_min"], ports["replica_max"] = block[first], block[-1]
     return ports
+
+
+def every_port(ports: Mapping[str, int]) -> set[int]:
+    """All of a slot's ports, those between the ends of RANGES too."""
+    found = set(ports.values())
+    for first, last in RANGES:
+        if first in ports:
+            found.update(range(ports[first], ports[last]))
+    return found
 
 
 def worker_ports(block: int) -> int:

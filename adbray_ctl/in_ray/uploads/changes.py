@@ -1,4 +1,4 @@
-"""The functions of Ray that judge uploads, each put in place of its own."""
+"""The functions of Ray that judge uploads, each put in the place of Ray's."""
 
 from __future__ import annotations
 

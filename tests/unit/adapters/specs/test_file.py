@@ -261,13 +261,15 @@ def test_a_secret_that_others_can_read_is_a_fault(tmp_path: Path, mode: int) -> 
     secret(tmp_path / "alerts.url", "https://alerts.example.com/hook", mode)
     (fault,) = faults(directory)
     assert fault == (
-        "fleet.yml:5: monitoring.webhook_url_file: alerts.url can be read by every user of this"
-        " machine; allowed: a file that others cannot read (chmod o-rwx)"
+        "fleet.yml:5: monitoring.webhook_url_file: alerts.url can be read or changed by every user"
+        " of this machine; allowed: a file that is closed to others (chmod o-rwx)"
     )
     (tmp_path / "alerts.url").chmod(0o640)
     secret(tmp_path / "pw", "word", mode)
     (fault,) = faults(directory)
-    assert fault.startswith("groups/demo.yml:4: redis.password_file: pw can be read by every user")
+    assert fault.startswith(
+        "groups/demo.yml:4: redis.password_file: pw can be read or changed by every user"
+    )
 
 
 def test_a_webhook_s_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
