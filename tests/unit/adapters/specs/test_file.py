@@ -9,11 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adbray_ctl.adapters.specs.file import (
-    list_groups,
-    load_fleet,
-    load_group,
-)
+from adbray_ctl.adapters.specs.file import list_groups, load_fleet, load_group
 from adbray_ctl.adapters.specs.project import ProjectFiles
 from adbray_ctl.adapters.specs.source import MAX_BYTES
 from adbray_ctl.adapters.specs.templates import rendered
