@@ -46,7 +46,8 @@ def head(
 ) -> Callable[..., Any]:
     """A head's disk of 16 MiB below ``old`` that is not mounted; nothing can be."""
     tool("systemctl", "exit 1")
-    monkeypatch.setattr(sys.modules[module["MountUnit"].__module__], "UNIT_DIR", str(tmp_path))
+    units = sys.modules[module["slots_with_units"].__module__]
+    monkeypatch.setattr(units, "UNIT_DIR", str(tmp_path))
 
     def disk(*, check: bool = False) -> Any:
         where = str(tmp_path / "here")
@@ -111,7 +112,7 @@ def test_a_disk_is_mounted_to_see_what_it_holds(
         f'test "$*" = "start {head().unit.name}" && mkdir -p {where}/gcs &&'
         f" head -c 9M /dev/zero > {where}/gcs/log",
     )
-    units = sys.modules[module["MountUnit"].__module__]
+    units = sys.modules[module["slots_with_units"].__module__]
     monkeypatch.setattr(units, "mounted", lambda path: "loop9" if Path(path).is_dir() else None)
     store = module["store_of"]("loop", str(tmp_path / path))
     head(check=True).require(store, size * MIB)
@@ -132,7 +133,7 @@ def test_the_room_kept_for_a_start_holds_no_disk_where_it_is(
     reserve = tmp_path / "here" / ".reserve"
     reserve.mkdir(parents=True)
     (reserve / "room").write_bytes(bytes(9 * MIB))
-    units = sys.modules[module["MountUnit"].__module__]
+    units = sys.modules[module["slots_with_units"].__module__]
     monkeypatch.setattr(units, "mounted", lambda _: "loop9")
     head().require(module["store_of"]("loop", str(tmp_path / path)), size * MIB)
 
