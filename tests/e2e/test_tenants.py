@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ PACKAGES = (
     *("uvicorn[standard]", "watchfiles"),
 )
 SIZES = "sizes:\n  serving: {cpus: 1, memory_gb: 2.5}\n"
-# By group: the hosts of its head and of its worker.
+# By group: the hosts of its head and of its worker, where its Redis is too.
 HOSTS = {"red": ("lab1", "lab2"), "blue": ("lab2", "lab1")}
 SPEC = """\
 kind: RayCluster
@@ -59,9 +61,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield project
 
 
-def submit(site: Project, group: str, job: str, *words: str) -> str:
-    directory = ("--working-dir", str(E2E_JOBS))
-    return site.ok("job", "submit", group, *directory, "--", "python", job, *words)
+def submit(site: Project, group: str, job: str, *words: str, directory: Path = E2E_JOBS) -> str:
+    submitted = ("job", "submit", group, "--working-dir", str(directory))
+    return site.ok(*submitted, "--", "python", job, *words)
 
 
 def slots(site: Project, group: str) -> list[dict[str, Any]]:
@@ -86,23 +88,34 @@ def answer(url: str) -> str:
 def test_no_request_is_answered_by_the_other_group(site: Project, group: str) -> None:
     urls = served_by(site, group)
     with ThreadPoolExecutor(8) as pool:
-        answers = Counter(pool.map(answer, (urls * REQUESTS)[:REQUESTS]))
-    assert answers == {group: REQUESTS}
+        answers = Counter(pool.map(answer, urls * REQUESTS))
+    assert answers == {group: REQUESTS * len(HOSTS)}
 
 
-def test_a_job_reaches_nothing_of_the_other_group(site: Project) -> None:
-    host = HOSTS["blue"][0]
+def test_a_job_reaches_nothing_of_the_other_group(site: Project, tmp_path: Path) -> None:
+    host, other = HOSTS["blue"]
     assert HOSTS["red"][1] == host, "the job's worker is beside the other group's head"
-    pid = site.on(host, "pgrep -x gcs_server")
-    (port,) = {slot["ports"]["serve"] for slot in slots(site, "blue") if slot["host"] == host}
-    printed = submit(site, "red", "trespass.py", "blue", pid, str(port))
-    (found,) = re.findall(r"^TRIED (.+)$", printed, re.MULTILINE)
-    assert json.loads(found) == {
+    found = {slot["kind"]: slot for slot in slots(site, "blue")}
+    told = {
+        "group": "blue",
+        "head": int(site.on(host, "pgrep -x gcs_server")),
+        "port": found["head"]["ports"]["serve"],
+        "redis": [site.addresses[other], found["redis"]["ports"]["redis"]],
+        "gate": site.addresses[other],
+        "password": site.secret("redis_password", "red"),
+    }
+    (tmp_path / "told.json").write_text(json.dumps(told))
+    (tmp_path / "slot_key").write_text(site.secret("slot_key", "red") + "\n")
+    shutil.copy(E2E_JOBS / "trespass.py", tmp_path)
+    printed = submit(site, "red", "trespass.py", directory=tmp_path)
+    (tried,) = re.findall(r"^TRIED (.+)$", printed, re.MULTILINE)
+    assert json.loads(tried) == {
         **dict.fromkeys(("token", "record", "disk"), "FileNotFoundError"),
         "image": "FileNotFoundError",
         **dict.fromkeys(("environment", "memory", "command line"), "FileNotFoundError"),
-        "signal": "PermissionError",
+        **dict.fromkeys(("signal", "keys", "slot", "unit"), "PermissionError"),
         "port": "OSError",
+        "socket": "FileNotFoundError",
     }
 
 
