@@ -87,6 +87,8 @@ def test_a_live_host_is_replaced_by_a_new_one(site: Project) -> None:
     assert {(r["host"], r["action"], r["state"]) for r in rows} == {
         ("lab2", "delete", "done"),
         ("spare", "start", "done"),
+        # The head, of where its workers are now.
+        ("lab1", "update", "done"),
     }
 
 
