@@ -7,16 +7,22 @@ from pathlib import Path
 from adbray_ctl.core.backup import Backup
 from adbray_ctl.core.errors import ClusterError, RefusedError
 from adbray_ctl.core.observed.hosts import Observed
+from adbray_ctl.core.observed.status import living_nodes
 from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.core.protocols.console import Console
 from adbray_ctl.core.protocols.specs import ProjectFiles
 from adbray_ctl.core.slot.record import SlotKind
+from adbray_ctl.core.spec.fleet import Fleet
+from adbray_ctl.core.text import some
 from adbray_ctl.services.change import Change, change
 from adbray_ctl.services.observe import require_apart, require_hosts, require_whole
 from adbray_ctl.services.plan import Prepared, prepare
 from adbray_ctl.services.secrets import ensure_secrets
 from adbray_ctl.services.status import no_head
 from adbray_ctl.services.tools import Tools
+
+# Ray's own bound is 17 s as measured; asked every so often, and no longer than this.
+_POLL_S, _PAST_S = 1.0, 60.0
 
 
 def save(tools: Tools, group: str, path: Path) -> Backup:
@@ -43,7 +49,31 @@ def restore(
         # What was to be asked was asked before the first.
         again = Consent(yes=True, force=True)
         change(tools, Change(group=found.group, command="restore"), again, console)
+        _await_past(tools, project.fleet(), found.group, console)
     return found
+
+
+def _await_past(tools: Tools, fleet: Fleet, group: str, console: Console) -> None:
+    """Wait until Ray has given up the nodes that were alive as the backup was taken.
+
+    It lists them as alive until its health checks have failed, and takes calls of restored actors
+    there, which fail (Ray 2.60).
+    """
+    began = tools.clock.now()
+    while past := _past(tools.hosts.observe(fleet), group):
+        if tools.clock.now() - began >= _PAST_S:
+            console.note(f"Ray still lists nodes of the backup as alive: {some(past)}")
+            return
+        tools.clock.sleep(_POLL_S)
+
+
+def _past(observed: Observed, group: str) -> tuple[str, ...]:
+    """The addresses of nodes that Ray lists as alive, and that are those of no slot."""
+    view = observed.ray(group)
+    nodes = view.nodes if view else ()
+    slots = {(r.slot, r.address) for _, r in observed.records() if r.group == group}
+    present = {node.node_id for at, node in living_nodes(nodes).items() if at in slots}
+    return tuple(node.address for node in nodes if node.alive and node.node_id not in present)
 
 
 def take(tools: Tools, group: str) -> Backup:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from adbray_ctl.core.backup import Backup, Entry
 from adbray_ctl.core.errors import ClusterError, RefusedError
+from adbray_ctl.core.observed.ray import RayNode
+from adbray_ctl.core.observed.status import SLOT_LABEL
 from adbray_ctl.core.observed.units import KeeperState, KeeperView
 from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.services.backup import fill, restore, save, take, unpack
@@ -99,6 +102,52 @@ def test_it_is_saved_restored_and_shown_once(cluster: Cluster, tmp_path: Path) -
     assert there.hosts.observed.namespace("demo") == NAMESPACE
     before_lease = there.hosts.asked[looks : looks + 2]
     assert before_lease == [("a", "b", "c")] * 2, "unpacked and planned on one look, then the lease"
+
+
+def list_past(there: Cluster, until_s: float) -> None:
+    """Let Ray list a worker of the backup as alive, until its health checks have failed."""
+    past = RayNode(
+        node_id="past",
+        address="10.0.0.2",
+        alive=True,
+        is_head=False,
+        labels={SLOT_LABEL: "w-0"},
+        started_at=-1.0,
+    )
+
+    def look(_: Sequence[str]) -> None:
+        shown = (past,) if there.clock.at < until_s else ()
+        for host in there.hosts.observed.hosts:
+            views = [
+                view.model_copy(
+                    update={"nodes": (*shown, *(n for n in view.nodes if n.node_id != "past"))}
+                )
+                for view in host.ray
+            ]
+            there.hosts.show(host.model_copy(update={"ray": tuple(views)}))
+
+    there.hosts.before_look = look
+
+
+@pytest.mark.parametrize(
+    ("until_s", "notes"),
+    [
+        pytest.param(17.0, [], id="given up"),
+        pytest.param(
+            9e9, ["Ray still lists nodes of the backup as alive: 10.0.0.2"], id="never given up"
+        ),
+    ],
+)
+def test_it_is_restored_when_ray_has_given_up_the_nodes_of_before(
+    cluster: Cluster, tmp_path: Path, until_s: float, notes: list[str]
+) -> None:
+    there, console = elsewhere(tmp_path / "there"), FakeConsole()
+    save(cluster.tools, "demo", tmp_path / "b")
+    there.archives.backups = cluster.archives.backups
+    list_past(there, until_s)
+    restore(there.tools, there.project, tmp_path / "b", Consent(), console)
+    assert min(until_s, 60) <= there.clock.at < 90
+    assert [note for note in console.notes if "backup" in note] == notes
 
 
 def test_a_standby_may_not_lead_while_the_state_is_put_there(tmp_path: Path) -> None:
