@@ -16,7 +16,7 @@ from adbray_ctl.services.tools import Tools
 
 if TYPE_CHECKING:
     from adbray_ctl.adapters.ssh.hosts import SshHosts
-    from adbray_ctl.core.jobs import DirectoryFile
+    from adbray_ctl.core.jobs.working_dir import DirectoryFile
     from adbray_ctl.core.lab import Lab
     from adbray_ctl.core.protocols.hosts import Drills, HeadState, Lease, Nodes, RedisProbe
     from adbray_ctl.core.protocols.nodes import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from adbray_ctl.cli.render.screen import pass_on, print_json, say
 from adbray_ctl.core.errors import ClusterError
 from adbray_ctl.core.foreign import reason_in
-from adbray_ctl.core.jobs import Job, JobRequest, what_to_do
+from adbray_ctl.core.jobs.job import Job, what_to_do
+from adbray_ctl.core.jobs.request import JobRequest
 from adbray_ctl.core.protocols.runs import JobApi
 
 

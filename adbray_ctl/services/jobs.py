@@ -1,19 +1,12 @@
-"""Jobs of a group: submit with checks first, list, follow, stop."""
+"""The job API of a group, and what a client of it needs."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adbray_ctl.core.errors import ClusterError
-from adbray_ctl.core.jobs import (
-    DirectoryFile,
-    JobRequest,
-    check_request,
-    check_room,
-    check_working_dir,
-)
+from adbray_ctl.core.errors import ClusterError, UsageError
+from adbray_ctl.core.jobs.request import JobRequest
 from adbray_ctl.core.observed.status import Addresses, group_status
 from adbray_ctl.core.protocols.runs import JobApi
 from adbray_ctl.core.proxies import NO_PROXY, excepting, own_addresses, set_in
@@ -91,31 +84,14 @@ def _past_proxies(request: JobRequest, own: Sequence[str]) -> JobRequest:
     return request.model_copy(update={"env": {**request.env, **excepting(request.env, own)}})
 
 
-def check_upload(api: JobApi, request: JobRequest, files: Sequence[DirectoryFile]) -> None:
-    """Before anything is packed. Raises UsageError or ClusterError without room for ``files``."""
-    if request.working_dir is not None and (room := api.room()) is not None:
-        check_room(request.working_dir, files, room)
-
-
-def make_request(
-    *,
-    entrypoint: Sequence[str],
-    working_dir: str | None,
-    files: Sequence[DirectoryFile],
-    env: dict[str, str],
-    submission_id: str | None = None,
-    entrypoint_cpus: float = 0,
-) -> JobRequest:
-    """Build the request, checked with its working directory. Raises UsageError."""
-    if working_dir is not None:
-        check_working_dir(working_dir, files, entrypoint)
-    command = entrypoint[0] if len(entrypoint) == 1 else shlex.join(entrypoint)
-    request = JobRequest(
-        entrypoint=command,
-        working_dir=working_dir,
-        env=env,
-        submission_id=submission_id,
-        entrypoint_cpus=entrypoint_cpus,
-    )
-    check_request(request)
-    return request
+def delete(tools: Tools, group: str, job_id: str) -> None:
+    """Raises UsageError for a job that there is not, or that has not ended."""
+    api = connect(tools, group)
+    found = api.status(job_id)
+    if not found.ended:
+        raise UsageError(
+            f"it is {found.status}, and only a job that has ended can be deleted",
+            where=f"job {job_id}",
+            hint=f"`adbray job stop {group} {job_id}` first",
+        )
+    api.delete(job_id)

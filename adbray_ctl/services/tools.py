@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from adbray_ctl.core.jobs import DirectoryFile
+    from adbray_ctl.core.jobs.working_dir import DirectoryFile
     from adbray_ctl.core.protocols.hosts import (
         Drills,
         HeadState,

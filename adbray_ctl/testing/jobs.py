@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from adbray_ctl.core.errors import ClusterError
-from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
+from adbray_ctl.core.jobs.job import Job
+from adbray_ctl.core.jobs.request import JobRequest
+from adbray_ctl.core.jobs.uploads import UploadRoom
 
 
 @dataclass
@@ -51,3 +53,6 @@ class FakeJobs:
         job = self.status(job_id)
         self.jobs[self.jobs.index(job)] = job.model_copy(update={"status": "STOPPED"})
         return not job.ended
+
+    def delete(self, job_id: str) -> None:
+        self.jobs.remove(self.status(job_id))

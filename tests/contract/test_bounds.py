@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from adbray_ctl.core.errors import AdbrayError
-from adbray_ctl.core.jobs import MAX_WORKING_DIR_BYTES, DirectoryFile, UploadRoom, check_room
+from adbray_ctl.core.jobs.uploads import UploadRoom, check_room
+from adbray_ctl.core.jobs.working_dir import MAX_WORKING_DIR_BYTES, DirectoryFile
 from adbray_ctl.in_ray.uploads.door import Door
 from adbray_ctl.in_ray.uploads.room import LARGEST, MIB, refusal
 from adbray_ctl.provider import joins, link

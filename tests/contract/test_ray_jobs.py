@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from adbray_ctl.adapters.ray import client as ray_client
 from adbray_ctl.adapters.ray import jobs as ray_jobs
 from adbray_ctl.core.errors import ClusterError, UsageError
-from adbray_ctl.core.jobs import JobRequest
+from adbray_ctl.core.jobs.request import JobRequest, Needs
 
 # Each holds a number that is a status elsewhere.
 PORTS = [port for port in range(10000, 32768) if "401" in str(port) or "404" in str(port)]
@@ -61,7 +63,14 @@ def answering(status: int, text: str, *, jobs: str = "", version: bool = True) -
         def log_message(self, format: str, *words: object) -> None:  # noqa: A002
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(Handler) as port:
+        yield port
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port of a server that hands its requests to ``handler``."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -145,3 +154,81 @@ def test_a_directory_that_cannot_be_packed_is_no_dashboard_that_is_away(
         pytest.raises(ClusterError, match="nothing was sent: No such file or directory"),
     ):
         client(tmp_path, port).submit(request)
+
+
+@contextmanager
+def accepting() -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """The port of a dashboard that takes every job, and what it was sent."""
+    sent: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # as http.server names it
+            self._answer(VERSION)
+
+        def do_POST(self) -> None:  # as http.server names it
+            sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self._answer({"job_id": "a", "submission_id": "a"})
+
+        def _answer(self, content: object) -> None:
+            body = json.dumps(content).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *words: object) -> None:  # noqa: A002
+            pass
+
+    with serving(Handler) as port:
+        yield port, sent
+
+
+def test_all_that_a_request_has_reaches_the_head(tmp_path: Path) -> None:
+    needs = Needs(
+        cpus=0.5, gpus=1, memory=2**30, resources={"disk": 2}, labels={"zone": "in(a, b)"}
+    )
+    request = JobRequest(
+        entrypoint="true",
+        env={"A": "1"},
+        runtime_env={"pip": ["x"]},
+        submission_id="a",
+        needs=needs,
+        metadata={"team": "b"},
+    )
+    with accepting() as (port, sent):
+        assert client(tmp_path, port).submit(request) == "a"
+    (found,) = sent
+    environment = found.pop("runtime_env")
+    assert environment["env_vars"] == {"A": "1"}
+    assert environment["pip"]["packages"] == ["x"]
+    assert found == {
+        "entrypoint": "true",
+        "submission_id": "a",
+        "metadata": {"team": "b"},
+        "entrypoint_num_cpus": 0.5,
+        "entrypoint_num_gpus": 1,
+        "entrypoint_memory": 2**30,
+        "entrypoint_resources": {"disk": 2},
+        "entrypoint_label_selector": {"zone": "in(a, b)"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("environment", "said", "hint"),
+    [
+        ({"pipp": ["x"]}, "a runtime environment has no 'pipp'", "did you mean 'pip'?"),
+        ({"pip": 1}, "runtime_env", None),
+        ({"pip": "no-such-file.txt"}, "no-such-file.txt", None),
+        ({"pip": ["x"], "uv": ["x"]}, "cannot be specified at the same", None),
+        ({"config": {"setup_timeout_seconds": "soon"}}, "setup_timeout_seconds", None),
+    ],
+)
+def test_a_runtime_environment_is_refused_before_anything_is_sent(
+    tmp_path: Path, environment: dict[str, JsonValue], said: str, hint: str | None
+) -> None:
+    request = JobRequest(entrypoint="true", runtime_env=environment)
+    with accepting() as (port, sent), pytest.raises(UsageError) as caught:
+        client(tmp_path, port).submit(request)
+    assert sent == []
+    assert said in caught.value.what
+    assert hint in (None, caught.value.hint)

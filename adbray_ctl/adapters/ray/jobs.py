@@ -8,13 +8,16 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from adbray_ctl.adapters.ray.answers import UNREADABLE, AwayError, NoJobError, explain
 from adbray_ctl.adapters.ray.client import connect
+from adbray_ctl.adapters.ray.runtime_env import runtime_env_of
 from adbray_ctl.core.errors import AdbrayError, ClusterError, UsageError
-from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
+from adbray_ctl.core.jobs.job import Job
+from adbray_ctl.core.jobs.request import JobRequest
+from adbray_ctl.core.jobs.uploads import UploadRoom
 from adbray_ctl.core.text import no_such
 
 if TYPE_CHECKING:
@@ -57,17 +60,19 @@ class RayJobs:
             return UploadRoom(**answer.json()) if answer.status_code == 200 else None
 
     def submit(self, request: JobRequest) -> str:
-        environment: dict[str, Any] = {}
-        if request.working_dir is not None:
-            environment["working_dir"] = request.working_dir
-        if request.env:
-            environment["env_vars"] = dict(request.env)
+        environment = runtime_env_of(request)
+        needs = request.needs
         with self._translated():
             return self._client.submit_job(
                 entrypoint=request.entrypoint,
                 runtime_env=environment,
                 submission_id=request.submission_id,
-                entrypoint_num_cpus=request.entrypoint_cpus or None,
+                metadata=dict(request.metadata),
+                entrypoint_num_cpus=needs.cpus or None,
+                entrypoint_num_gpus=needs.gpus or None,
+                entrypoint_memory=needs.memory or None,
+                entrypoint_resources=dict(needs.resources) or None,
+                entrypoint_label_selector=dict(needs.labels) or None,
             )
 
     def list(self) -> tuple[Job, ...]:
@@ -136,6 +141,10 @@ class RayJobs:
     def stop(self, job_id: str) -> bool:
         with self._translated(job_id):
             return self._client.stop_job(_in_path(job_id))
+
+    def delete(self, job_id: str) -> None:
+        with self._translated(job_id):
+            self._client.delete_job(_in_path(job_id))
 
     @property
     def _client(self) -> JobSubmissionClient:

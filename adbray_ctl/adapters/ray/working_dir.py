@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.jobs import DirectoryFile, is_unicode
+from adbray_ctl.core.jobs.request import is_unicode
+from adbray_ctl.core.jobs.working_dir import DirectoryFile
 from adbray_ctl.core.text import show
 
 

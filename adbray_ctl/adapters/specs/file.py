@@ -141,7 +141,7 @@ def read_spec(path: Path) -> bytes:
         if path.is_symlink():
             what = "cannot be read: it is a link to a file that does not exist"
             raise summary([SpecError(what, where=show_file(path))]) from error
-        hint = "Run adbray init to make a project."
+        hint = "Run adbray init to make a project." if path.name == FLEET_FILE else None
         what = "the file does not exist"
         raise summary([SpecError(what, where=show_file(path), hint=hint)]) from error
     except (OSError, ValueError) as error:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import JsonValue
+
 from adbray_ctl.adapters.specs.edit import add_entry, edit_group, replace_text
 from adbray_ctl.adapters.specs.faults import summary
 from adbray_ctl.adapters.specs.file import (
@@ -18,6 +20,7 @@ from adbray_ctl.adapters.specs.file import (
     no_group,
 )
 from adbray_ctl.adapters.specs.masked import masked
+from adbray_ctl.adapters.specs.runtime_env import read_runtime_env
 from adbray_ctl.adapters.specs.source import Broken, parse
 from adbray_ctl.adapters.specs.templates import rendered
 from adbray_ctl.core.bundle import Masked
@@ -64,6 +67,9 @@ class ProjectFiles:
         path = self._directory / FLEET_FILE
         index = [one.name for one in self.fleet().hosts].index(host)
         return f"{FLEET_FILE}:{parse(path.read_bytes()).line(('hosts', index))}"
+
+    def runtime_env(self, path: Path) -> dict[str, JsonValue]:
+        return read_runtime_env(path)
 
     def masked(self, text: str) -> Masked:
         try:

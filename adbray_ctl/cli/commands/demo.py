@@ -17,6 +17,7 @@ from adbray_ctl.core.plan.consent import Consent
 from adbray_ctl.services import jobs as job_service
 from adbray_ctl.services import lab as lab_service
 from adbray_ctl.services.change import Change, apply_groups
+from adbray_ctl.services.submission import Wanted, submission
 
 GROUP = "quickstart"
 _LAB = LabOrder(hosts=3)
@@ -52,13 +53,8 @@ def demo(state: State) -> None:
 
 
 def _run_job(state: State, folder: Path) -> None:
-    entrypoint = ("python", "quickstart.py")
-    request = job_service.make_request(
-        entrypoint=entrypoint,
-        working_dir=str(folder),
-        files=state.tools.list_files(folder),
-        env={},
-    )
+    wanted = Wanted(entrypoint=("python", "quickstart.py"), working_dir=str(folder))
+    request = submission(state.tools, wanted).request
     follow_to_end(job_service.connect(state.tools, GROUP), request)
 
 

@@ -1,20 +1,22 @@
-"""`adbray job submit|list|status|logs|stop`."""
+"""`adbray job submit|list|status|logs|stop|delete`."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
 from adbray_ctl.cli.following import follow_to_end
+from adbray_ctl.cli.job_options import job_options, wanted
 from adbray_ctl.cli.params import GROUP
 from adbray_ctl.cli.render.screen import pass_on, print_json, say
 from adbray_ctl.cli.render.tables import print_jobs
 from adbray_ctl.cli.state import State, pass_state
-from adbray_ctl.core.errors import UsageError
-from adbray_ctl.core.jobs import JobRequest
+from adbray_ctl.core.jobs.request import JobRequest
 from adbray_ctl.core.protocols.runs import JobApi
+from adbray_ctl.core.text import size
 from adbray_ctl.services import jobs as service
+from adbray_ctl.services.submission import Submission, check_uploads, submission
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -31,45 +33,27 @@ def job() -> None:
 )
 @click.argument("group", type=GROUP)
 @click.argument("entrypoint", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option(
-    "--working-dir",
-    help="Directory whose files go to the cluster and in which the job runs.",
-)
-@click.option("--env", "env", multiple=True, metavar="NAME=VALUE", help="Environment of the job.")
-@click.option("--submission-id", help="The job's id; made by Ray if left out.")
-@click.option(
-    "--entrypoint-num-cpus",
-    default=0.0,
-    help="CPUs the entrypoint itself takes; above 0 it runs on a worker, else on the head.",
-)
+@job_options
 @click.option("--no-wait", is_flag=True, help="Return once the job is accepted.")
+@click.option("-v", "--verbose", is_flag=True, help="Print what is uploaded and submitted.")
 @_JSON
 @pass_state
 def submit(
     state: State,
+    /,
     group: str,
     entrypoint: tuple[str, ...],
-    working_dir: str | None,
-    env: tuple[str, ...],
-    submission_id: str | None,
-    entrypoint_num_cpus: float,
     no_wait: bool,
+    verbose: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Run ENTRYPOINT as a job of GROUP; exits 1 if the job does not succeed."""
-    if working_dir == "":
-        raise UsageError("its value is empty", where="--working-dir", hint="name a directory")
-    files = state.tools.list_files(Path(working_dir)) if working_dir else ()
-    request = service.make_request(
-        entrypoint=entrypoint,
-        working_dir=working_dir,
-        files=files,
-        env=_pairs(env),
-        submission_id=submission_id,
-        entrypoint_cpus=entrypoint_num_cpus,
-    )
-    api, request = service.connect_to_submit(state.tools, group, request)
-    service.check_upload(api, request, files)
+    found = submission(state.tools, wanted(state, entrypoint, **options))
+    api, request = service.connect_to_submit(state.tools, group, found.request)
+    check_uploads(api, found.uploads)
+    if verbose:
+        _show(found)
     if no_wait:
         _submit(api, request, as_json=as_json)
     else:
@@ -83,6 +67,21 @@ def _submit(api: JobApi, request: JobRequest, *, as_json: bool) -> None:
         print_json(api.status(job_id))
     else:
         say(job_id)
+
+
+def _show(found: Submission) -> None:
+    """Without values of the environment, which may be secret."""
+    for directory, files in found.uploads:
+        total = size(sum(file.size for file in files))
+        say(f"{directory}: {len(files)} files, {total}", err=True)
+    request = found.request
+    for name, value in (
+        ("entrypoint", request.entrypoint),
+        ("environment", ", ".join(request.env)),
+        ("runtime environment", ", ".join(request.runtime_env)),
+    ):
+        if value:
+            say(f"{name}: {value}", err=True)
 
 
 @job.command("list", short_help="List jobs.")
@@ -139,11 +138,11 @@ def stop(state: State, group: str, job_id: str) -> None:
     say(f"{job_id}: {'stopping' if stopped else 'had ended already'}")
 
 
-def _pairs(values: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for value in values:
-        name, separator, rest = value.partition("=")
-        if not separator or not name:
-            raise UsageError(f"--env {value!r} is not NAME=VALUE")
-        pairs[name] = rest
-    return pairs
+@job.command(short_help="Remove an ended job from the list.")
+@click.argument("group", type=GROUP)
+@click.argument("job_id")
+@pass_state
+def delete(state: State, group: str, job_id: str) -> None:
+    """Remove JOB_ID, which has ended, from GROUP's jobs; its output stays on the head's disk."""
+    service.delete(state.tools, group, job_id)
+    say(f"{job_id}: deleted")

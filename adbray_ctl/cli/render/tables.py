@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from adbray_ctl.cli.render.screen import Table, Text, say
-from adbray_ctl.core.jobs import Job
+from adbray_ctl.core.jobs.job import Job
 from adbray_ctl.core.lab import LabStatus
 from adbray_ctl.core.observed.slots import SlotState, SlotStatus
 from adbray_ctl.core.observed.status import Addresses, GroupStatus

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.foreign import Foreign
-from adbray_ctl.core.jobs import UploadRoom
+from adbray_ctl.core.jobs.uploads import UploadRoom
 from adbray_ctl.core.observed.scaling import ScalingView
 
 

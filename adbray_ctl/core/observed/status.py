@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from adbray_ctl.core.jobs import UploadRoom
+from adbray_ctl.core.jobs.uploads import UploadRoom
 from adbray_ctl.core.observed.disks import full_hosts, full_slot
 from adbray_ctl.core.observed.hosts import HostObservation, Observed
 from adbray_ctl.core.observed.protection import Protection, protection_of

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from adbray_ctl.core.events import RunEvent
     from adbray_ctl.core.inventory.scope import Scope
-    from adbray_ctl.core.jobs import Job, JobRequest, UploadRoom
+    from adbray_ctl.core.jobs.job import Job
+    from adbray_ctl.core.jobs.request import JobRequest
+    from adbray_ctl.core.jobs.uploads import UploadRoom
 
 Report: TypeAlias = "Callable[[RunEvent], None]"
 
@@ -57,7 +59,10 @@ class JobApi(Protocol):
         """What the cluster's store takes now; None of a head that does not say."""
 
     def submit(self, request: JobRequest) -> str:
-        """Submit and give the job's submission id."""
+        """Submit and give the job's submission id.
+
+        Raises UsageError for a runtime environment that Ray does not take.
+        """
 
     def list(self) -> tuple[Job, ...]:
         """All jobs, newest first."""
@@ -73,3 +78,6 @@ class JobApi(Protocol):
 
     def stop(self, job_id: str) -> bool:
         """Ask the job to stop; False when it had ended already."""
+
+    def delete(self, job_id: str) -> None:
+        """Remove an ended job from the cluster's list."""

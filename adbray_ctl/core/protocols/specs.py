@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from adbray_ctl.core.bundle import Masked
     from adbray_ctl.core.spec.fleet import Fleet
     from adbray_ctl.core.spec.group import RayClusterSpec
@@ -29,6 +31,9 @@ class Specs(Protocol):
 
     def where(self, host: str) -> str:
         """Where fleet.yml has ``host``, as file:line."""
+
+    def runtime_env(self, path: Path) -> dict[str, JsonValue]:
+        """A file with Ray's runtime environment of a job. Raises SpecError with file and line."""
 
     def masked(self, text: str) -> Masked:
         """``text``, of a spec file, without values that may be secret. Raises SpecError."""

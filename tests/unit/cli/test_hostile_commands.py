@@ -12,7 +12,7 @@ from adbray_ctl import wiring
 from adbray_ctl.cli import app
 from adbray_ctl.cli.render import drawing, screen
 from adbray_ctl.cli.state import State
-from adbray_ctl.core.jobs import Job
+from adbray_ctl.core.jobs.job import Job
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
 from adbray_ctl.core.observed.ray import RayJob
 from adbray_ctl.core.observed.scaling import EVENTS_FILE

@@ -112,6 +112,21 @@ def test_what_is_no_name_at_all(
         ("job submit main --entrypoint-num-cpus nan -- true", "cannot have nan CPUs"),
         ("job submit main --entrypoint-num-cpus -1 -- true", "cannot have -1 CPUs"),
         ("job submit main --entrypoint-num-cpus 0.00001 -- true", "cannot have 1e-05 CPUs"),
+        ("job submit main --entrypoint-num-gpus inf -- true", "cannot have inf GPUs"),
+        ("job submit main --entrypoint-memory 2GiB -- true", "'2GiB' is not a valid integer"),
+        ('job submit main --entrypoint-resources {"a":true} -- true', 'write it like {"name": 1}'),
+        ('job submit main --entrypoint-resources {"CPU":1} -- true', "use --entrypoint-num-cpus"),
+        ("job submit main --metadata-json [1] -- true", 'write it like {"name": "text"}'),
+        ("job submit main --runtime-env-json {pip -- true", "it is not JSON"),
+        (
+            "job submit main --runtime-env nowhere.yml -- true",
+            "nowhere.yml: the file does not exist",
+        ),
+        ("job submit main --runtime-env . -- true", ".: this is not a file"),
+        (
+            "job submit main --runtime-env fleet.yml --runtime-env-json {} -- true",
+            "a job has one runtime environment",
+        ),
     ],
 )
 def test_other_names_and_numbers(

@@ -9,18 +9,13 @@ import pytest
 
 from adbray_ctl import wiring
 from adbray_ctl.core.errors import ClusterError, UsageError
-from adbray_ctl.core.jobs import DirectoryFile, JobRequest, UploadRoom
+from adbray_ctl.core.jobs.job import Job
+from adbray_ctl.core.jobs.request import JobRequest
 from adbray_ctl.core.observed.hosts import HostFacts, HostObservation, Observed
 from adbray_ctl.core.observed.units import ObservedSlot
 from adbray_ctl.core.proxies import not_excepted
 from adbray_ctl.core.slot.disks import DiskUse
-from adbray_ctl.services.jobs import (
-    check_upload,
-    client_environment,
-    connect,
-    connect_to_submit,
-    make_request,
-)
+from adbray_ctl.services.jobs import client_environment, connect, connect_to_submit, delete
 from adbray_ctl.services.tools import Tools
 from adbray_ctl.testing.hosts import FakeHosts
 from adbray_ctl.testing.jobs import FakeJobs
@@ -80,11 +75,6 @@ def test_a_job_asks_no_proxy_for_an_address_that_is_not_in_fleet_yml(
     assert request.env[name].startswith("x.example")
 
 
-UPLOADS = UploadRoom(limit=100, share=100, used=60, room=40, largest=90, kept_s=600)
-FILES = (DirectoryFile(path="main.py", size=50),)
-IN_A_DIRECTORY = JOB.model_copy(update={"working_dir": "/w"})
-
-
 def test_the_api_is_asked_for_at_the_head_with_the_token_of_the_group(tmp_path: Path) -> None:
     asked: list[tuple[str, str]] = []
     api = FakeJobs()
@@ -103,32 +93,12 @@ def test_the_api_is_asked_for_at_the_head_with_the_token_of_the_group(tmp_path: 
     assert not_excepted(environment.no_proxy, ("x.example", "10.0.0.1")) == ()
 
 
-@pytest.mark.parametrize(
-    ("request_", "room", "refused"),
-    [
-        (JOB, UPLOADS, False),
-        (IN_A_DIRECTORY, None, False),
-        (IN_A_DIRECTORY, UPLOADS.model_copy(update={"room": 50}), False),
-        (IN_A_DIRECTORY, UPLOADS, True),
-    ],
-    ids=["no directory", "a head that does not say", "room", "no room"],
-)
-def test_what_has_no_room_is_not_packed(
-    request_: JobRequest, room: UploadRoom | None, *, refused: bool
-) -> None:
-    api = FakeJobs(uploads=room)
-    if refused:
-        with pytest.raises(ClusterError, match="the cluster's store has room for"):
-            check_upload(api, request_, FILES)
-    else:
-        check_upload(api, request_, FILES)
-
-
-def test_one_word_is_a_command_line_and_several_are_quoted() -> None:
-    def command(*words: str) -> str:
-        return make_request(entrypoint=words, working_dir=None, files=(), env={}).entrypoint
-
-    assert command("python x.py --a 'b c'") == "python x.py --a 'b c'"
-    assert command("python", "x.py", "b c") == "python x.py 'b c'"
-    with pytest.raises(UsageError, match=r"'x\.py' is not in the working directory"):
-        make_request(entrypoint=["python", "x.py"], working_dir="/w", files=FILES, env={})
+def test_a_job_is_deleted_once_it_has_ended(tmp_path: Path) -> None:
+    jobs = [Job(id=state, status=state, entrypoint="true") for state in ("RUNNING", "FAILED")]
+    api = FakeJobs(jobs=list(jobs))
+    found = replace(tools(tmp_path, host(0)), jobs=lambda *_: api)
+    with pytest.raises(UsageError, match="it is RUNNING, and only a job that has ended") as caught:
+        delete(found, "g", "RUNNING")
+    assert caught.value.hint == "`adbray job stop g RUNNING` first"
+    delete(found, "g", "FAILED")
+    assert api.jobs == jobs[:1]

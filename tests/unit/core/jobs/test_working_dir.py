@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adbray_ctl.core.errors import ClusterError, UsageError
-from adbray_ctl.core.jobs import (
-    DirectoryFile,
-    Job,
-    UploadRoom,
-    check_room,
-    check_working_dir,
-    script_of,
-    what_to_do,
-)
+from adbray_ctl.core.jobs.job import Job, what_to_do
+from adbray_ctl.core.jobs.uploads import UploadRoom, check_room
+from adbray_ctl.core.jobs.working_dir import DirectoryFile, check_working_dir, script_of
 
 FILES = (DirectoryFile(path="main.py", size=10), DirectoryFile(path="pkg/run.py", size=10))
 

@@ -1,0 +1,1 @@
+"""Jobs: what is submitted, what Ray reports of it, and whether the cluster takes it."""
