@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -74,6 +75,22 @@ def test_ray_client_needs_the_token(cluster: Project) -> None:
     assert "CPU" in accepted.out
     refused = _run_tool("python", "-W", "ignore", "-c", code, env={})
     assert refused.code != 0
+
+
+def test_a_job_brings_its_runtime_environment(cluster: Project, tmp_path: Path) -> None:
+    (tmp_path / "lent").mkdir()
+    (tmp_path / "lent" / "__init__.py").write_text("NAME = 'lent'\n")
+    file = tmp_path / "env.yml"
+    file.write_text(f"py_modules: [{tmp_path / 'lent'}]\nenv_vars: {{GIVEN: by file, OTHER: no}}\n")
+    label = json.dumps({"adbray.io/slot": "large-0"})
+    needs = ("--entrypoint-num-cpus", "0.1", "--entrypoint-label-selector", label)
+    job = ("--submission-id", "brings", "--metadata-json", '{"team": "a"}', "--env", "OTHER=yes")
+    options = ("--working-dir", str(E2E_JOBS), "--runtime-env", str(file), *needs, *job)
+    entrypoint = ("python", "surroundings.py")
+    printed = cluster.ok("job", "submit", GROUP, *options, "--", *entrypoint)
+    assert "lent by file yes large-0" in printed
+    cluster.ok("job", "delete", GROUP, "brings")
+    assert "brings" not in {row["id"] for row in cluster.json("job", "list", GROUP)}
 
 
 def test_objects_spill_to_the_slots_own_disk(cluster: Project) -> None:

@@ -70,7 +70,7 @@ def test_logs_of_a_node_that_runs(telling: Project) -> None:
     assert telling.ok("logs", GROUP, slot, "--since", "2099-01-01") == ""
     missing = telling.adbray("logs", GROUP, "small-9")
     assert missing.code == 2
-    assert "choose of head" in missing.err
+    assert "nodes: head" in missing.err
 
 
 def test_logs_are_followed_until_interrupted(telling: Project) -> None:
