@@ -161,3 +161,33 @@ def test_the_error_names_the_failure_that_was_not_rescued(tmp_path: Path) -> Non
     error = fail(tmp_path, ["rescued"]).error
     assert error.where == "rescued"
     assert error.what == "playbook: task 'Second' failed: the second reason"
+
+
+HIDING = """
+- name: Write a secret
+  hosts: all
+  gather_facts: false
+  vars:
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  tasks:
+    - &copy
+      name: First
+      ansible.builtin.copy: {content: SECRET, dest: PLACE, mode: "0600"}
+      no_log: true
+    - <<: *copy
+      name: Again
+"""
+
+
+def test_a_task_that_hides_its_result_shows_whether_it_changed_anything(tmp_path: Path) -> None:
+    plays = collection_dir(tmp_path / "content") / "playbooks"
+    plays.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "ansible.cfg", tmp_path / "content")
+    text = HIDING.replace("SECRET", SECRET).replace("PLACE", str(tmp_path / "secret"))
+    (plays / "hide.yml").write_text(text)
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all:\n  vars: {ansible_connection: local}\n  hosts:\n    here:\n")
+    events: list[RunEvent] = []
+    AnsibleRunner(tmp_path / "runs", tmp_path / "content").run("hide", inventory, events.append)
+    outcomes = {one.task: one.outcome for one in events if isinstance(one, HostResult)}
+    assert outcomes == {"First": Outcome.CHANGED, "Again": Outcome.OK}

@@ -15,13 +15,13 @@ import pytest
 from tests.e2e.conftest import GROUP, REPOSITORY, Project
 from tests.e2e.plans import actions, pids
 
-# Where the process is killed: the first line of its progress that has this in it. What writes units
-# and tokens handles a secret, so that ansible-runner does not say whether it changed anything.
+# Where the process is killed: the first line of its progress that has this in it.
 POINTS = (
     "apply quickstart",
     "step 1",
     "draining large-0",
     "worker_disk",
+    "ray_worker: Ensure token",
     "ray_worker: Ensure that",
     "waiting for 1 of 1: large-0",
     "step 2",

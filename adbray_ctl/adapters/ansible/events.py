@@ -68,9 +68,12 @@ def hide_secrets(raw: dict[str, Any]) -> None:
     """Take the text out of an event of a task that handles a secret, before it reaches any file.
 
     ansible-core 2.19 hides the result of such a task, and prints the message of its error.
+    ansible-runner 2.4.3 also drops whether it changed anything, which Ansible has printed.
     """
     data = raw.get("event_data") or {}
-    if is_hidden(data.get("res")) and raw.get("stdout"):
+    printed = raw.get("stdout") or ""
+    if is_hidden(data.get("res")) and printed:
+        data["res"]["changed"] = "changed: [" in printed
         raw["stdout"] = f"[{data.get('host')}]: the output is hidden because it handles a secret"
 
 
