@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from adbray_ctl import core
 from adbray_ctl.cli.app import run
 
-# adbray as its entry runs it; then the packages that were not there before, but for Python's own.
+# adbray as its entry runs it; then the modules that were not there before, but for Python's own.
 STARTED = """
 import json, sys
 before = set(sys.modules)
@@ -27,17 +27,24 @@ try:
     main()
 finally:
     new = {name for name, module in sys.modules.items() if module and name not in before}
-    packages = {name.partition(".")[0] for name in new} - sys.stdlib_module_names
-    print(json.dumps(sorted(packages)), file=sys.stderr)
+    own = sys.stdlib_module_names
+    print(json.dumps([n for n in new if n.partition(".")[0] not in own]), file=sys.stderr)
 """
 TERMINAL = {"TTY_COMPATIBLE": "1", "TERM": "xterm-256color"}
 COMPLETING = {"_ADBRAY_COMPLETE": "bash_complete", "COMP_WORDS": "adbray st", "COMP_CWORD": "1"}
 # What a look at hosts does without.
 SPARED = {"ansible", "ansible_runner", "invoke", "jinja2", "packaging", "ray", "redis", "rich"}
+SPARED |= {"cryptography.x509"}
 
 
 def packages(*arguments: str, env: Mapping[str, str]) -> tuple[set[str], str]:
-    """What a process imports that runs this command line, and its output."""
+    """The packages that a process imports which runs this command line, and its output."""
+    found, output = modules(*arguments, env=env)
+    return {name.partition(".")[0] for name in found}, output
+
+
+def modules(*arguments: str, env: Mapping[str, str]) -> tuple[set[str], str]:
+    """As ``packages``, and the modules."""
     done = subprocess.run(
         [sys.executable, "-c", STARTED, *arguments],
         env=os.environ | env,
@@ -64,7 +71,7 @@ def test_completion_of_names_imports_click_alone() -> None:
 def test_a_look_at_hosts_imports_what_it_uses(tmp_path: Path) -> None:
     assert run(["-C", str(tmp_path), "init", "127.0.0.1:1"]) == 0
     (tmp_path / "groups" / "main.yml").unlink()
-    found, output = packages("-C", str(tmp_path), "status", "--json", env={})
+    found, output = modules("-C", str(tmp_path), "status", "--json", env={})
     assert not found & SPARED
     assert {"paramiko", "pydantic"} <= found
     assert json.loads(output) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -97,10 +98,13 @@ def test_a_group_rolls_under_a_job_that_ends_well(cluster: Project) -> None:
     # The job is named from the moment that Ray tells of its first tasks on these workers.
     _until(lambda: "chain.py" in cluster.ok("plan", GROUP))
     assert "worker_groups.large.labels.tier: none -> gold" in cluster.ok("plan", GROUP)
+    began = time.time()
     with applying(cluster) as process:
         alive = _sample(cluster, process)
         assert process.returncode == 0
     assert min(alive) == 1, "one at a time"
+    # The workers' and the head's, which knows them; small and Redis are elsewhere.
+    assert _touched(cluster, began) == {"lab3", cluster.slot("head")["host"]}
     after = pids(cluster)
     changed = {name for name in before if before[name] != after.get(name)}
     assert changed == {unit("large-0"), unit("large-1")}
@@ -246,3 +250,13 @@ def _until(condition: Callable[[], bool], within_s: float = 90) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s:g} s"
         time.sleep(1)
+
+
+def _touched(cluster: Project, since: float) -> set[str]:
+    """The hosts that tasks of Ansible ran on, in the runs that began since then."""
+    runs = (cluster.directory / ".adbray" / "runs").glob("*/job_events")
+    new = [run for run in runs if run.stat().st_mtime >= since]
+    events = [
+        json.loads(one.read_text())["event_data"] for run in new for one in run.glob("*.json")
+    ]
+    return {event["host"] for event in events if "host" in event}

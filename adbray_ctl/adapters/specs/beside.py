@@ -10,7 +10,6 @@ from pathlib import Path
 
 from adbray_ctl.adapters.specs.faults import show_file
 from adbray_ctl.adapters.specs.places import KeyPath
-from adbray_ctl.adapters.state.certificate import fingerprint_of
 from adbray_ctl.adapters.state.private import OTHERS
 from adbray_ctl.core.spec.faults import Fault
 from adbray_ctl.core.spec.fleet import Fleet
@@ -80,7 +79,7 @@ def resolved_monitoring(monitoring: Monitoring | None, base: Path) -> Monitoring
     web = monitoring.web
     if web is not None and web.certificate_file and web.key_file:
         file, key = _absolute(web.certificate_file, base), _absolute(web.key_file, base)
-        web = web.located(str(file), str(key), fingerprint_of(file, key))
+        web = web.located(str(file), str(key), _fingerprint_of(file, key))
     webhook = resolved(monitoring.webhook_url_file, base)
     grafana = _resolve_grafana(monitoring.grafana, base)
     return monitoring.model_copy(
@@ -145,7 +144,7 @@ def _certificate_faults(monitoring: Monitoring | None, base: Path) -> Iterator[F
     if web is None or not web.certificate_file or not web.key_file:
         return
     try:
-        fingerprint_of(_absolute(web.certificate_file, base), _absolute(web.key_file, base))
+        _fingerprint_of(_absolute(web.certificate_file, base), _absolute(web.key_file, base))
     except ValueError as error:
         allowed = "a certificate as PEM, and in key_file its private key without a passphrase"
         yield Fault(("monitoring", "web", "certificate_file"), str(error), allowed, relative=True)
@@ -166,3 +165,10 @@ def _grafana_faults(monitoring: Monitoring | None, base: Path) -> Iterator[Fault
         if not os.path.isfile(file) or not os.access(file, os.R_OK):  # noqa: PTH113
             what = f"there is no file {show_file(file)} that can be read"
             yield Fault(("monitoring", "grafana", *key), what, "a file on this machine")
+
+
+def _fingerprint_of(certificate: Path, key: Path) -> str:
+    # What it needs takes longer to import than a spec to read, and few fleets name a certificate.
+    from adbray_ctl.adapters.state.certificate import fingerprint_of  # noqa: PLC0415 - slow
+
+    return fingerprint_of(certificate, key)
