@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import BaseModel, ConfigDict
 
 from adbray_ctl.core.foreign import Foreign
@@ -26,6 +28,7 @@ class Job(BaseModel):
 
 # What pip and uv say last where no index has, or answers for, what a job asks for.
 _NO_INDEX = ("No matching distribution found", "Failed to fetch")
+_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(?P<name>[\w.]{1,100})'")
 
 
 def what_to_do(job: Job) -> str:
@@ -34,5 +37,10 @@ def what_to_do(job: Job) -> str:
         return (
             "its packages come from no index that the host reaches: put wheels into the working"
             " directory (docs/job-environment.md), or the packages into ray.packages of the group"
+        )
+    if missing := _NO_MODULE.search(job.message):
+        return (
+            f"put the package that has {missing['name']} into ray.packages of the group, or into"
+            " `pip` of the job's runtime environment"
         )
     return ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from adbray_ctl.core.errors import ClusterError, UsageError
-from adbray_ctl.core.jobs.job import Job, what_to_do
 from adbray_ctl.core.jobs.uploads import UploadRoom, check_room
 from adbray_ctl.core.jobs.working_dir import DirectoryFile, check_working_dir, script_of
 
@@ -95,19 +94,3 @@ def test_a_store_that_is_nearly_full_is_shown(used: int, says: str) -> None:
     line = room_of(used, 5).line
     assert says in line
     assert bool(line) == bool(says)
-
-
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        (
-            "Failed to set it up.\nERROR: No matching distribution found for x",
-            True,
-        ),
-        ("cause: Failed to fetch: http://10.0.0.9/x/", True),
-        ("Job entrypoint command failed with exit code 1", False),
-    ],
-)
-def test_packages_without_an_index_are_named_as_that(message: str, expected: bool) -> None:
-    job = Job(id="a", status="FAILED", entrypoint="true", message=message)
-    assert ("no index" in what_to_do(job)) is expected
