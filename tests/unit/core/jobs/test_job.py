@@ -13,8 +13,7 @@ from adbray_ctl.core.jobs.job import Job, what_to_do
         ("Failed to set it up.\nERROR: No matching distribution found for x", "no index"),
         ("cause: Failed to fetch: http://10.0.0.9/x/", "no index"),
         (
-            "failed with exit code 1, last available logs:\n"
-            "ModuleNotFoundError: No module named 'sklearn.svm'\n",
+            "exit code 1, last logs:\nModuleNotFoundError: No module named 'sklearn.svm'\n",
             "put the package that has sklearn.svm into ray.packages",
         ),
     ],
