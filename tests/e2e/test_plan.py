@@ -254,7 +254,7 @@ def _until(condition: Callable[[], bool], within_s: float = 90) -> None:
 
 def _touched(cluster: Project, since: float) -> set[str]:
     """The hosts that tasks of Ansible ran on, in the runs that began since then."""
-    runs = (cluster.directory / ".adbray" / "runs").glob("*/job_events")
+    runs = (cluster.directory / ".adbray" / "runs").rglob("job_events")
     new = [run for run in runs if run.stat().st_mtime >= since]
     events = [
         json.loads(one.read_text())["event_data"] for run in new for one in run.glob("*.json")

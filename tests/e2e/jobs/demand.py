@@ -12,6 +12,7 @@ import time
 
 import ray
 from ray.util.placement_group import placement_group
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 count, hold_s, options = int(sys.argv[1]), float(sys.argv[2]), json.loads(sys.argv[3])
 strategy = sys.argv[4] if len(sys.argv) > 4 else None
@@ -50,6 +51,8 @@ if strategy:
     found = [(slots[node], time.time() - began) for node in placed.values()]
     time.sleep(hold_s)
 else:
-    task, gate = hold.options(**options), Gate.remote()
+    # Beside this program: another node may just have been lost, which Ray learns later.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    task, gate = hold.options(**options), Gate.options(scheduling_strategy=here).remote()
     found = ray.get([task.remote(began, gate) for _ in range(count)])
 print("ran " + json.dumps(found), flush=True)
